@@ -1,0 +1,260 @@
+//! What is a database block?
+//!
+//! A single-instance block is one database for all users, a dynamic one a database for every
+//! id (contract 1.3, 6.2). A block is dynamic when it says `instance: true`, when its key is
+//! written `name:{id}`, or when it has a `canCreate` or `access` rule.
+
+use crate::config::ConfigError;
+use crate::rule::{FunctionRef, Rule};
+use crate::storage::StoredBlock;
+use crate::table::{Index, Migration, SchemaSpec, Table, TableSpec};
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Whether a block has one instance or one per id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BlockKind {
+    /// One database for all.
+    Single,
+    /// One database per id.
+    Dynamic,
+}
+
+/// Where the original would keep a block; here all are schemas, so it only has to be a known word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Provider {
+    /// Durable Object.
+    Do,
+    /// Cloudflare D1.
+    D1,
+    /// PostgreSQL, possibly another database (`connectionString`).
+    Postgres,
+    /// PostgreSQL at Neon.
+    Neon,
+}
+
+/// The rules about a whole instance (contract 8.2).
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct BlockAccess {
+    /// `(auth, id)`; absent denies.
+    #[serde(default)]
+    pub can_create: Option<Rule>,
+    /// `(auth, id, ctx)`; absent leaves the decision to the tables' rules.
+    #[serde(default)]
+    pub access: Option<Rule>,
+    /// `(auth, id)`; absent denies.
+    #[serde(default)]
+    pub delete: Option<Rule>,
+}
+
+/// The rules about a table's rows (contract 8.3).
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TableAccess {
+    /// `(auth, row)`
+    #[serde(default)]
+    pub read: Option<Rule>,
+    /// `(auth)`
+    #[serde(default)]
+    pub insert: Option<Rule>,
+    /// `(auth, row)`
+    #[serde(default)]
+    pub update: Option<Rule>,
+    /// `(auth, row)`
+    #[serde(default)]
+    pub delete: Option<Rule>,
+}
+
+/// Functions around writes and reads of a table (contract 14.1).
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TableHooks {
+    /// Before an insert.
+    #[serde(default)]
+    pub before_insert: Option<FunctionRef>,
+    /// After its commit.
+    #[serde(default)]
+    pub after_insert: Option<FunctionRef>,
+    /// Before an update.
+    #[serde(default)]
+    pub before_update: Option<FunctionRef>,
+    /// After its commit.
+    #[serde(default)]
+    pub after_update: Option<FunctionRef>,
+    /// Before a delete.
+    #[serde(default)]
+    pub before_delete: Option<FunctionRef>,
+    /// After its commit.
+    #[serde(default)]
+    pub after_delete: Option<FunctionRef>,
+    /// On every record read.
+    #[serde(default)]
+    pub on_enrich: Option<FunctionRef>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TableHandlers {
+    #[serde(default)]
+    hooks: TableHooks,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TableConfigSpec {
+    #[serde(default)]
+    schema: Option<SchemaSpec>,
+    #[serde(default)]
+    access: Option<TableAccess>,
+    #[serde(default)]
+    handlers: TableHandlers,
+    #[serde(default)]
+    indexes: Vec<Index>,
+    #[serde(default)]
+    fts: Vec<String>,
+    #[serde(default)]
+    migrations: Vec<Migration>,
+}
+
+/// A block as the config spells it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct BlockSpec {
+    #[serde(default)]
+    provider: Option<Provider>,
+    #[serde(default)]
+    instance: bool,
+    #[serde(default)]
+    connection_string: Option<String>,
+    #[serde(default)]
+    access: Option<BlockAccess>,
+    #[serde(default)]
+    tables: IndexMap<String, TableConfigSpec>,
+    /// Used by the original's dashboard only.
+    #[serde(default, rename = "admin")]
+    _admin: Option<Value>,
+}
+
+/// A table with its rules and hooks.
+#[derive(Clone, Debug)]
+pub struct TableConfig {
+    /// What the database sees of it.
+    pub table: Table,
+    /// Its rules; `None` when the config has no `access` at all (contract 8.1 tells the two apart).
+    pub access: Option<TableAccess>,
+    /// Its hooks.
+    pub hooks: TableHooks,
+}
+
+/// A validated block.
+#[derive(Clone, Debug)]
+pub struct Block {
+    /// Its name, without the `:{id}` of the key.
+    pub namespace: String,
+    /// Single-instance or dynamic.
+    pub kind: BlockKind,
+    /// As stated in the config.
+    pub provider: Option<Provider>,
+    /// Name of the variable that holds another database's address.
+    pub connection_string: Option<String>,
+    /// Rules about whole instances.
+    pub access: BlockAccess,
+    /// Tables in config order.
+    pub tables: IndexMap<String, TableConfig>,
+}
+
+impl Block {
+    pub(crate) fn build(key: &str, spec: BlockSpec) -> Result<Self, ConfigError> {
+        let at = ["databases", key];
+        let fail = |message: String| Err(ConfigError::new(&at, message));
+        let (namespace, templated) = match key.strip_suffix(":{id}") {
+            Some(name) => (name, true),
+            None => (key, false),
+        };
+        let access = spec.access.unwrap_or_default();
+        let dynamic =
+            templated || spec.instance || access.can_create.is_some() || access.access.is_some();
+        match (spec.provider, dynamic) {
+            (Some(p @ (Provider::D1 | Provider::Postgres | Provider::Neon)), true) if spec.connection_string.is_some() => {
+                return fail(format!(
+                    "DB '{namespace}': connectionString is for single-instance blocks with provider 'postgres' or 'neon', and this {p:?} block is dynamic"
+                ));
+            }
+            (Some(Provider::Postgres | Provider::Neon), false) => {}
+            (p, _) if spec.connection_string.is_some() => {
+                let p = p.map_or_else(|| "none".to_owned(), |p| format!("{p:?}").to_lowercase());
+                return fail(format!(
+                    "DB '{namespace}': connectionString is not used with provider '{p}'. Use provider 'postgres' or remove it"
+                ));
+            }
+            _ => {}
+        }
+        let mut tables = IndexMap::new();
+        for (name, spec) in spec.tables {
+            let table = Table::build(
+                &name,
+                TableSpec {
+                    schema: spec.schema,
+                    indexes: spec.indexes,
+                    fts: spec.fts,
+                    migrations: spec.migrations,
+                },
+                &["databases", key, "tables", &name],
+            )?;
+            tables.insert(
+                name,
+                TableConfig { table, access: spec.access, hooks: spec.handlers.hooks },
+            );
+        }
+        let block = Self {
+            namespace: namespace.to_owned(),
+            kind: if dynamic { BlockKind::Dynamic } else { BlockKind::Single },
+            provider: spec.provider,
+            connection_string: spec.connection_string,
+            access,
+            tables,
+        };
+        block.storage().validate(&at)?;
+        Ok(block)
+    }
+
+    /// The part of the block that the database keeps.
+    #[must_use]
+    pub fn storage(&self) -> StoredBlock {
+        StoredBlock {
+            namespace: self.namespace.clone(),
+            kind: self.kind,
+            tables: self.tables.values().map(|t| t.table.clone()).collect(),
+        }
+    }
+
+    /// What a careful reader of the config would ask about.
+    pub(crate) fn remarks(&self, release: bool, warnings: &mut Vec<String>) {
+        let ns = &self.namespace;
+        if self.kind == BlockKind::Dynamic {
+            if self.access.can_create.is_none() {
+                warnings.push(format!(
+                    "block '{ns}' has no canCreate rule: only a service key can create its instances"
+                ));
+            }
+            if self.access.access.is_none() {
+                warnings.push(format!(
+                    "block '{ns}' has no access rule: who may use an instance is left to its tables' rules"
+                ));
+            }
+        }
+        if release {
+            for (name, table) in &self.tables {
+                if table.access.is_none() {
+                    warnings.push(format!(
+                        "table '{ns}.{name}' has no access rules: in release mode only a service key can use it"
+                    ));
+                }
+            }
+        }
+    }
+}

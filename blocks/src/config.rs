@@ -1,0 +1,329 @@
+//! What does the config as a whole say, and where is it wrong?
+//!
+//! Parses the JSON that the loader makes of a config file (functions stand in it as numbers).
+//! Keys that belong to parts of EdgeBase outside the database surface are allowed at the top
+//! level and ignored; inside `databases` an unknown key is an error, because a misspelt
+//! `acess` would silently leave a table open.
+
+use crate::block::{Block, BlockSpec};
+use crate::name;
+use crate::rule::FunctionRef;
+use crate::service_key::{ServiceKey, ServiceKeysSpec};
+use indexmap::IndexMap;
+use serde::Deserialize;
+use serde_json::Value;
+use std::fmt;
+
+/// A mistake in a config, with the path of keys that leads to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// Keys from the top, e.g. `["databases", "app", "tables"]`.
+    pub path: Vec<String>,
+    /// What is wrong and what would be right.
+    pub message: String,
+}
+
+impl ConfigError {
+    /// A mistake at `path`.
+    #[must_use]
+    pub fn new(path: &[&str], message: String) -> Self {
+        Self { path: path.iter().map(|s| (*s).to_owned()).collect(), message }
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        if !self.path.is_empty() {
+            write!(f, "{}: ", self.path.join("."))?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// Makes [`ConfigError`]s under one common path.
+pub(crate) struct Problems<'a> {
+    base: &'a [&'a str],
+}
+
+impl<'a> Problems<'a> {
+    pub(crate) fn new(base: &'a [&'a str]) -> Self {
+        Self { base }
+    }
+
+    pub(crate) fn at(&self, more: &[&str], message: String) -> ConfigError {
+        ConfigError::new(&[self.base, more].concat(), message)
+    }
+}
+
+/// CORS settings (contract 18).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Cors {
+    /// Origins allowed; one or several.
+    #[serde(default)]
+    pub origin: Option<OneOrMany>,
+    /// Methods announced.
+    #[serde(default)]
+    pub methods: Option<Vec<String>>,
+    /// Whether credentials may be sent.
+    #[serde(default)]
+    pub credentials: Option<bool>,
+    /// Seconds a preflight answer may be kept.
+    #[serde(default)]
+    pub max_age: Option<u64>,
+}
+
+/// A string or a list of strings.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum OneOrMany {
+    /// One.
+    One(String),
+    /// Several.
+    Many(Vec<String>),
+}
+
+/// A limit of requests per window (contract 19).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RateLimit {
+    /// How many; zero or less blocks everything.
+    pub requests: i64,
+    /// `'60s'`, `'5m'`, `'1h'` or seconds.
+    pub window: Value,
+}
+
+/// Who may read `/api/schema` (contract 17).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SchemaEndpoint {
+    /// Nobody; the route answers 404.
+    #[default]
+    Off,
+    /// Everyone.
+    Public,
+    /// Callers with a valid token or service key.
+    Authenticated,
+}
+
+impl<'de> Deserialize<'de> for SchemaEndpoint {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            Value::Bool(false) => Ok(Self::Off),
+            Value::Bool(true) => Ok(Self::Public),
+            Value::String(s) if s == "authenticated" => Ok(Self::Authenticated),
+            other => Err(serde::de::Error::custom(format!(
+                "schemaEndpoint is {other}, but it is one of false, true, 'authenticated'"
+            ))),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ApiSpec {
+    #[serde(default)]
+    schema_endpoint: SchemaEndpoint,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+struct AuthSpec {
+    #[serde(default)]
+    handlers: Option<AuthHandlers>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+struct AuthHandlers {
+    #[serde(default)]
+    hooks: Option<AuthHooks>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+struct AuthHooks {
+    #[serde(default)]
+    enrich: Option<FunctionRef>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ConfigSpec {
+    #[serde(default)]
+    release: bool,
+    #[serde(default)]
+    databases: IndexMap<String, BlockSpec>,
+    #[serde(default)]
+    service_keys: Option<ServiceKeysSpec>,
+    #[serde(default)]
+    cors: Option<Cors>,
+    #[serde(default)]
+    rate_limiting: IndexMap<String, RateLimit>,
+    #[serde(default)]
+    api: ApiSpec,
+    #[serde(default)]
+    trust_self_hosted_proxy: bool,
+    #[serde(default)]
+    auth: Option<AuthSpec>,
+    #[serde(default)]
+    captcha: Option<Value>,
+    #[serde(flatten)]
+    other: IndexMap<String, Value>,
+}
+
+/// Top-level keys of EdgeBase that mean nothing on the database surface.
+const FOREIGN_KEYS: [&str; 21] = [
+    "baseUrl", "plugins", "functions", "databaseLive", "storage", "push", "email", "sms", "rooms",
+    "room", "kv", "d1", "vectorize", "analytics", "cloudflare", "deployment", "admin", "frontend",
+    "env", "name", "version",
+];
+
+/// A validated config.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Release mode: what no rule allows is denied (contract 8.1).
+    pub release: bool,
+    /// Blocks in config order.
+    pub databases: IndexMap<String, Block>,
+    /// Service keys; `None` when the config has no `serviceKeys` at all.
+    pub service_keys: Option<Vec<ServiceKey>>,
+    /// CORS settings.
+    pub cors: Option<Cors>,
+    /// Rate limits by group.
+    pub rate_limiting: IndexMap<String, RateLimit>,
+    /// Who may read the schema endpoint.
+    pub schema_endpoint: SchemaEndpoint,
+    /// Whether `X-Forwarded-For` is believed.
+    pub trust_self_hosted_proxy: bool,
+    /// `auth.handlers.hooks.enrich`.
+    pub enrich: Option<FunctionRef>,
+    /// `captcha.siteKey`, as `/api/config` shows it.
+    pub captcha_site_key: Option<String>,
+    /// Remarks that do not stop the start.
+    pub warnings: Vec<String>,
+}
+
+impl Config {
+    /// Parses and validates.
+    ///
+    /// # Errors
+    /// The first mistake, with its path.
+    pub fn from_json(json: &Value) -> Result<Self, ConfigError> {
+        legacy_keys(json)?;
+        let spec: ConfigSpec = serde_path_to_error::deserialize(json).map_err(|e| {
+            let path: Vec<String> = e
+                .path()
+                .iter()
+                .map(ToString::to_string)
+                .map(|s| s.trim_matches(['[', ']']).to_owned())
+                .collect();
+            ConfigError { path, message: e.into_inner().to_string() }
+        })?;
+        let mut warnings: Vec<String> = spec
+            .other
+            .keys()
+            .filter(|k| !FOREIGN_KEYS.contains(&k.as_str()))
+            .map(|k| format!("unknown top-level key '{k}' is ignored"))
+            .collect();
+        let mut databases = IndexMap::new();
+        for (key, block) in spec.databases {
+            let block = Block::build(&key, block)?;
+            name::namespace(&block.namespace).map_err(|e| {
+                ConfigError::new(&["databases", &key], format!("block name '{}' {e}", block.namespace))
+            })?;
+            let namespace = block.namespace.clone();
+            if databases.insert(namespace.clone(), block).is_some() {
+                return Err(ConfigError::new(
+                    &["databases", &key],
+                    format!("block '{namespace}' is declared twice"),
+                ));
+            }
+        }
+        for block in databases.values() {
+            block.remarks(spec.release, &mut warnings);
+        }
+        Ok(Self {
+            release: spec.release,
+            databases,
+            service_keys: spec.service_keys.map(ServiceKeysSpec::build).transpose()?,
+            cors: spec.cors,
+            rate_limiting: spec.rate_limiting,
+            schema_endpoint: spec.api.schema_endpoint,
+            trust_self_hosted_proxy: spec.trust_self_hosted_proxy,
+            enrich: spec.auth.and_then(|a| a.handlers).and_then(|h| h.hooks).and_then(|h| h.enrich),
+            captcha_site_key: spec
+                .captcha
+                .as_ref()
+                .and_then(|c| c.get("siteKey"))
+                .and_then(Value::as_str)
+                .map(str::to_owned),
+            warnings,
+        })
+    }
+}
+
+/// Keys of older EdgeBase configs, each with the key that replaced it (contract 6.4).
+fn legacy_keys(json: &Value) -> Result<(), ConfigError> {
+    let hint = |path: &[&str], old: &str, new: &str| {
+        ConfigError::new(path, format!("'{old}' is a legacy key; use '{new}' instead"))
+    };
+    let Some(blocks) = json.get("databases").and_then(Value::as_object) else {
+        return Ok(());
+    };
+    for (ns, block) in blocks {
+        if block.get("rules").is_some() {
+            return Err(hint(&["databases", ns, "rules"], "rules", "access"));
+        }
+        for (name, table) in block.get("tables").and_then(Value::as_object).into_iter().flatten() {
+            let at = ["databases", ns, "tables", name];
+            for (old, new) in [("rules", "access"), ("hooks", "handlers.hooks"), ("fields", "schema")] {
+                if table.get(old).is_some() {
+                    return Err(hint(&[&at[..], &[old]].concat(), old, new));
+                }
+            }
+            for (field, spec) in table.get("schema").and_then(Value::as_object).into_iter().flatten() {
+                if spec.get("ref").is_some() {
+                    return Err(hint(&[&at[..], &["schema", field, "ref"]].concat(), "ref", "references"));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::BlockKind;
+    use serde_json::json;
+
+    fn error(v: &Value) -> String {
+        Config::from_json(v).expect_err("must be refused").to_string()
+    }
+
+    #[test]
+    fn both_spellings_of_blocks_and_fields_are_understood() {
+        let config = Config::from_json(&json!({"databases": {
+            "user": {"instance": true, "tables": {"notes": {"schema": {"title": "string"}}}},
+            "team:{id}": {"tables": {"t": {"schema": {"n": {"type": "number", "required": true}}}}},
+            "app": {"provider": "postgres", "tables": {"posts": {}}}
+        }}))
+        .unwrap();
+        assert_eq!(config.databases["user"].kind, BlockKind::Dynamic);
+        assert_eq!(config.databases["team"].kind, BlockKind::Dynamic);
+        assert_eq!(config.databases["app"].kind, BlockKind::Single);
+        assert!(config.databases["app"].tables["posts"].table.is_schemaless());
+    }
+
+    #[test]
+    fn mistakes_name_their_place() {
+        let in_table = |t: Value| json!({"databases": {"app": {"tables": {"posts": t}}}});
+        assert!(error(&in_table(json!({"schema": {"a": "strin"}}))).starts_with("databases.app.tables.posts.schema.a: unknown variant"));
+        assert!(error(&in_table(json!({"acess": {}}))).starts_with("databases.app.tables.posts"));
+        assert!(error(&in_table(json!({"schema": {"id": "string"}}))).contains("cannot be type-overridden"));
+        assert!(error(&in_table(json!({"rules": {}}))).contains("legacy"));
+        assert!(error(&in_table(json!({"schema": {"a": {"type": "string", "references": "nope"}}}))).contains("no table 'nope'"));
+        assert!(error(&in_table(json!({"migrations": [{"version": 1, "description": "", "up": "x"}]}))).contains("description is required"));
+        assert!(error(&json!({"databases": {"a:b": {"tables": {}}}})).contains("must not contain ':'"));
+        assert!(error(&json!({"databases": {"a": {"provider": "mysql", "tables": {}}}})).contains("provider"));
+    }
+}

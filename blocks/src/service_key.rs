@@ -1,0 +1,144 @@
+//! Which service keys does the config declare?
+//!
+//! The entries of `serviceKeys.keys` (contract 5.2), validated. Secrets are named or inline
+//! here and resolved by the proxy; this module never reads the environment.
+
+use crate::config::{ConfigError, Problems};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// How far a key reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tier {
+    /// Everything.
+    Root,
+    /// The scopes listed.
+    Scoped,
+}
+
+/// What must hold when a key is used (contract 5.4).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Constraints {
+    /// ISO time after which the key is invalid.
+    #[serde(default)]
+    pub expires_at: Option<String>,
+    /// Values of `ENVIRONMENT` under which it is valid.
+    #[serde(default)]
+    pub env: Option<Vec<String>>,
+    /// Networks it may be used from.
+    #[serde(default)]
+    pub ip_cidr: Option<Vec<String>>,
+    /// The one instance id it may be used on.
+    #[serde(default)]
+    pub tenant: Option<String>,
+}
+
+/// Where a key's text is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretSource {
+    /// In the environment variable of this name.
+    Variable(String),
+    /// In the config itself.
+    Inline(String),
+}
+
+/// A declared key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceKey {
+    /// Its name, unique.
+    pub kid: String,
+    /// Root or scoped.
+    pub tier: Tier,
+    /// Scopes of a scoped key.
+    pub scopes: Vec<String>,
+    /// Conditions of use.
+    pub constraints: Constraints,
+    /// Where its text is.
+    pub secret: SecretSource,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct ServiceKeysSpec {
+    #[serde(default, rename = "policyVersion")]
+    _policy_version: Option<Value>,
+    #[serde(default)]
+    keys: Vec<KeySpec>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct KeySpec {
+    #[serde(default)]
+    kid: Option<String>,
+    #[serde(default = "root")]
+    tier: Tier,
+    #[serde(default)]
+    scopes: Vec<String>,
+    #[serde(default)]
+    constraints: Option<Constraints>,
+    #[serde(default)]
+    secret_source: Option<Source>,
+    #[serde(default)]
+    secret_ref: Option<String>,
+    #[serde(default)]
+    inline_secret: Option<String>,
+    #[serde(default)]
+    secret: Option<String>,
+    #[serde(default)]
+    enabled: Option<bool>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Source {
+    Dashboard,
+    Inline,
+}
+
+fn root() -> Tier {
+    Tier::Root
+}
+
+impl ServiceKeysSpec {
+    pub(crate) fn build(self) -> Result<Vec<ServiceKey>, ConfigError> {
+        let mut keys: Vec<ServiceKey> = Vec::new();
+        for (i, spec) in self.keys.into_iter().enumerate() {
+            let place = i.to_string();
+            let base = ["serviceKeys", "keys", &place];
+            let problems = Problems::new(&base);
+            let kid = spec.kid.ok_or_else(|| problems.at(&[], "kid is required".into()))?;
+            if kid.is_empty() || !kid.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
+                return Err(problems.at(&["kid"], format!("kid '{kid}' must match [A-Za-z0-9-]+")));
+            }
+            if keys.iter().any(|k| k.kid == kid) {
+                return Err(problems.at(&["kid"], format!("kid '{kid}' stands twice")));
+            }
+            let secret = match (spec.secret_source, spec.secret_ref, spec.inline_secret, spec.secret) {
+                (Some(Source::Dashboard), Some(name), ..) | (None, Some(name), None, None) => SecretSource::Variable(name),
+                (Some(Source::Dashboard), None, ..) => {
+                    return Err(problems.at(&[], format!("service key '{kid}' needs secretRef, the name of an environment variable")));
+                }
+                (Some(Source::Inline), _, Some(text), _) | (None, _, Some(text), _) | (_, _, _, Some(text)) => {
+                    SecretSource::Inline(text)
+                }
+                _ => {
+                    return Err(problems.at(&[], format!("service key '{kid}' needs inlineSecret or secretRef")));
+                }
+            };
+            if spec.enabled == Some(false) {
+                continue;
+            }
+            keys.push(ServiceKey {
+                kid,
+                tier: spec.tier,
+                scopes: spec.scopes,
+                constraints: spec.constraints.unwrap_or_default(),
+                secret,
+            });
+        }
+        Ok(keys)
+    }
+}

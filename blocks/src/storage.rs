@@ -1,0 +1,124 @@
+//! What does the database keep of a block?
+//!
+//! The normalised form that `edgebase.apply_config` stores: lists instead of maps, so that
+//! `jsonb`, which sorts keys, cannot lose the order of fields. A block's version is the SHA-256
+//! of that form: two configs with the same consequence in the database have the same version.
+
+use crate::block::BlockKind;
+use crate::config::{Config, ConfigError, Problems};
+use crate::table::Table;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+/// A table as stored; the storage part of the config's table.
+pub type StoredTable = Table;
+
+/// A block as stored.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StoredBlock {
+    /// Its name.
+    pub namespace: String,
+    /// Single-instance or dynamic.
+    pub kind: BlockKind,
+    /// In config order.
+    pub tables: Vec<Table>,
+}
+
+impl StoredBlock {
+    /// The blocks in what `apply_config` was given: the normalised form (`{"blocks": [...]}`) or
+    /// a config as written by hand (`{"databases": {...}}`).
+    ///
+    /// # Errors
+    /// The first mistake, with its path.
+    pub fn all_from_json(json: &Value) -> Result<Vec<Self>, ConfigError> {
+        let Some(blocks) = json.get("blocks") else {
+            return Config::from_json(json)
+                .map(|c| c.databases.values().map(super::Block::storage).collect());
+        };
+        let blocks: Vec<Self> = serde_path_to_error::deserialize(blocks).map_err(|e| {
+            ConfigError::new(&["blocks", &e.path().to_string()], e.into_inner().to_string())
+        })?;
+        for block in &blocks {
+            crate::name::namespace(&block.namespace).map_err(|e| {
+                ConfigError::new(&["blocks"], format!("block name '{}' {e}", block.namespace))
+            })?;
+            for table in &block.tables {
+                table.validate(&["blocks", &block.namespace, "tables", &table.name])?;
+            }
+            block.validate(&["blocks", &block.namespace])?;
+        }
+        Ok(blocks)
+    }
+
+    /// The normalised form of several blocks, as `apply_config` takes it.
+    #[must_use]
+    pub fn to_json(blocks: &[Self]) -> Value {
+        json!({ "blocks": blocks })
+    }
+
+    /// Hex SHA-256 of the normalised form.
+    ///
+    /// # Panics
+    /// Never: the model has no value that JSON cannot hold.
+    #[must_use]
+    #[allow(clippy::missing_panics_doc)]
+    pub fn version(&self) -> String {
+        let text = serde_json::to_string(self).unwrap_or_default();
+        Sha256::digest(text.as_bytes()).iter().map(|b| format!("{b:02x}")).collect()
+    }
+
+    /// The table of that name.
+    #[must_use]
+    pub fn table(&self, name: &str) -> Option<&Table> {
+        self.tables.iter().find(|t| t.name == name)
+    }
+
+    /// Checks what tables say of each other.
+    pub(crate) fn validate(&self, at: &[&str]) -> Result<(), ConfigError> {
+        let problems = Problems::new(at);
+        for table in &self.tables {
+            for field in table.fields.iter().flatten() {
+                let Some(reference) = field.references.as_ref().filter(|r| !r.is_logical()) else {
+                    continue;
+                };
+                let here = ["tables", &table.name, "schema", &field.name, "references"];
+                let Some(target) = self.table(&reference.table) else {
+                    return Err(problems.at(&here, format!(
+                        "no table '{}' in this block (a foreign key cannot leave its block)",
+                        reference.table
+                    )));
+                };
+                let unique = reference.column == "id"
+                    || target.field(&reference.column).is_some_and(|f| f.unique);
+                if !unique {
+                    return Err(problems.at(&here, format!(
+                        "'{}.{}' is not a unique field",
+                        reference.table, reference.column
+                    )));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_normalised_form_reads_back_to_the_same_version() {
+        let config = json!({"databases": {"app": {"tables": {"posts": {
+            "schema": {"z": "string", "a": {"type": "number", "default": 1, "min": 0}, "updatedAt": false},
+            "indexes": [{"fields": ["z", "a"]}]
+        }}}}});
+        let blocks = StoredBlock::all_from_json(&config).unwrap();
+        let again = StoredBlock::all_from_json(&StoredBlock::to_json(&blocks)).unwrap();
+        assert_eq!(blocks, again);
+        assert_eq!(blocks[0].version(), again[0].version());
+        let names: Vec<_> = blocks[0].tables[0].columns().map(|(n, _)| n).collect();
+        assert_eq!(names, ["id", "createdAt", "z", "a"]);
+    }
+}
