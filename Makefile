@@ -1,0 +1,56 @@
+# How is this repository built, run and tested?
+#
+# `make dev` starts the product and `make test` passes the tests, both from a clean clone on
+# Debian or Ubuntu, as root or with sudo: each installs what is missing first. A second run
+# installs and rebuilds nothing.
+
+SHELL := /bin/sh
+CONFIG ?= examples/notes/edgebase.config.ts
+LISTEN ?= 127.0.0.1:8787
+
+# Settings that every recipe shares with the scripts.
+ENV = . scripts/environment; PG_CONFIG=$$(scripts/pg-config); export PG_CONFIG; \
+      EDGEBASE_PG_BIN=$$($$PG_CONFIG --bindir); export EDGEBASE_PG_BIN;
+# The extension is built apart, for one PostgreSQL version.
+EXTENSION = -p edgebase --no-default-features --features pg$$(pg_major "$$PG_CONFIG")
+REST = --workspace --exclude edgebase
+# A submission must not change the lock file; a developer's edit may.
+LOCKED = $(if $(CI),--locked)
+
+.PHONY: help setup build extension dev test lint ci deny
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
+
+setup: ## Install what is missing to build
+	@scripts/setup
+
+build: setup ## Build the edgebase command (target/release/edgebase)
+	@$(ENV) cargo build --release $(LOCKED) -p edgebase-proxy
+
+extension: setup ## Build the extension and install it into PostgreSQL
+	@scripts/extension
+
+dev: build extension ## Start everything: embedded cluster, example config, server
+	@$(ENV) exec target/release/edgebase dev --config $(CONFIG) --listen $(LISTEN)
+
+test: build extension ## Run every test
+	@scripts/setup test
+	@$(ENV) EDGEBASE_PYTHON="$$PWD/.venv/bin/python" \
+	    cargo test --release $(LOCKED) --no-fail-fast $(REST)
+
+lint: setup ## Formatting, clippy, documentation, licences
+	@$(ENV) cargo fmt --all --check
+	@$(ENV) cargo clippy --release $(LOCKED) $(REST) --all-targets -- -D warnings
+	@$(ENV) cargo clippy --release $(LOCKED) $(EXTENSION) -- -D warnings
+	@$(ENV) RUSTDOCFLAGS='-D warnings' cargo doc --release $(LOCKED) --no-deps $(REST) --lib
+	@$(MAKE) --no-print-directory deny
+
+deny: # only where cargo-deny is installed: it takes minutes to build
+	@$(ENV) if cargo deny --version >/dev/null 2>&1; then \
+	    cargo deny --offline check licenses bans sources; \
+	else echo 'cargo-deny is not installed: licences and sources were not checked'; fi
+
+ci: ## What every submission has to pass
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory test

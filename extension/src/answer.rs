@@ -1,0 +1,18 @@
+//! What does a SQL function give back?
+
+use serde_json::Value;
+
+/// The result of a SQL function of ours.
+#[derive(Debug)]
+pub enum Answer {
+    /// `void`
+    Nothing,
+    /// SQL null.
+    Null,
+    /// `text`
+    Text(String),
+    /// `jsonb`
+    Json(Value),
+    /// `integer`
+    Int(i32),
+}

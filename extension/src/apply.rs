@@ -1,0 +1,184 @@
+//! What does a new config change?
+//!
+//! `edgebase.apply_config(config, dry_run)` registers the blocks of a config and brings the
+//! instances of single-instance blocks up to date; those of dynamic blocks follow when they are
+//! next used. Every table is first built in a scratch schema that is rolled back, so a config
+//! whose `check` or reference PostgreSQL refuses is refused here and not at some tenant's first
+//! write. A block that the config no longer has is kept, with its instances.
+
+use crate::answer::Answer;
+use crate::audit;
+use crate::error::Error;
+use crate::fence::boundary::Args;
+use crate::fence::statements::trial;
+use crate::instance;
+use crate::lifecycle;
+use crate::migrate::{bring_up, refuse_losses};
+use crate::registry::{self, BlockRow};
+use crate::spi;
+use edgebase_blocks::block::BlockKind;
+use edgebase_blocks::diff::{Step, diff};
+use edgebase_blocks::quote::ident;
+use edgebase_blocks::StoredBlock;
+use serde_json::{Value, json};
+
+/// What applying a block means.
+struct Plan {
+    block: StoredBlock,
+    version: String,
+    old: Option<BlockRow>,
+    steps: Vec<Step>,
+    changed: bool,
+}
+
+/// The C function behind `edgebase.apply_config`: gives the rows as a `jsonb` array.
+pub fn apply_config(args: &Args) -> Result<Answer, Error> {
+    let config = args.json(0, "config")?;
+    let dry_run = args.flag(1);
+    let blocks = StoredBlock::all_from_json(&config)
+        .map_err(|mistake| Error::InvalidConfig(mistake.to_string()))?;
+    // One config at a time. Creating, entering and migrating go on: they only read blocks.
+    spi::run("LOCK TABLE edgebase.block IN SHARE ROW EXCLUSIVE MODE", &[])?;
+    let plans = blocks.into_iter().map(plan).collect::<Result<Vec<_>, _>>()?;
+    for plan in plans.iter().filter(|p| p.changed) {
+        if !dry_run {
+            refuse_losses(&plan.block.namespace, &plan.steps)?;
+        }
+        trial(|| try_out(&plan.block))?;
+    }
+    let mut rows = Vec::new();
+    for plan in &plans {
+        report(plan, &mut rows);
+        if !dry_run {
+            carry_out(plan)?;
+        }
+    }
+    let names: Vec<&str> = plans.iter().map(|p| p.block.namespace.as_str()).collect();
+    keep_others(&names, dry_run, &mut rows)?;
+    Ok(Answer::Json(Value::Array(rows)))
+}
+
+fn plan(block: StoredBlock) -> Result<Plan, Error> {
+    let version = block.version();
+    let old = registry::block(&block.namespace);
+    let changed = old.as_ref().is_none_or(|o| o.version != version);
+    let mut steps = Vec::new();
+    if let Some(old) = old.as_ref().filter(|_| changed) {
+        let before = registry::definition(&old.version)?;
+        if before.kind != block.kind && has_instances(&block.namespace)? {
+            return Err(Error::Destructive {
+                block: block.namespace.clone(),
+                steps: format!("turn it from {:?} into {:?} while it has instances", before.kind, block.kind)
+                    .to_lowercase(),
+            });
+        }
+        steps = diff(&before, &block);
+    }
+    Ok(Plan { block, version, old, steps, changed })
+}
+
+fn has_instances(namespace: &str) -> Result<bool, Error> {
+    let sql = "SELECT true FROM edgebase.instance WHERE namespace = $1 LIMIT 1";
+    Ok(spi::one::<bool>(sql, &[namespace.into()])?.is_some())
+}
+
+/// Builds the block's tables in a schema of their own; the caller rolls it back.
+fn try_out(block: &StoredBlock) -> Result<(), Error> {
+    let schema = "edgebase: trial";
+    spi::run(&format!("CREATE SCHEMA {} AUTHORIZATION edgebase_owner", ident(schema)), &[])?;
+    instance::as_owner(schema, || {
+        edgebase_blocks::ddl::create_block(schema, block).iter().try_for_each(|s| spi::ddl(s))
+    })
+}
+
+/// The rows that tell what the block's change is.
+fn report(plan: &Plan, rows: &mut Vec<Value>) {
+    let namespace = &plan.block.namespace;
+    let mut row = |table: Option<&str>, change: &str, destructive: bool, statement: Option<&str>| {
+        rows.push(json!({
+            "namespace": namespace, "table_name": table, "change": change,
+            "destructive": destructive, "statement": statement,
+        }));
+    };
+    let schema = match plan.block.kind {
+        BlockKind::Single => namespace.clone(),
+        BlockKind::Dynamic => format!("{namespace}:{{id}}"),
+    };
+    match (&plan.old, plan.changed) {
+        (_, false) => row(None, "unchanged", false, None),
+        (None, true) => {
+            row(None, "create_block", false, None);
+            for table in &plan.block.tables {
+                let sql = edgebase_blocks::ddl::create_table(&schema, table);
+                row(Some(&table.name), "create_table", false, Some(&sql));
+            }
+        }
+        (Some(_), true) => {
+            row(None, "update_block", false, None);
+            for step in &plan.steps {
+                for sql in step.statements(&schema) {
+                    row(Some(&step.table), step.change.as_str(), step.destructive, Some(&sql));
+                }
+            }
+        }
+    }
+}
+
+fn carry_out(plan: &Plan) -> Result<(), Error> {
+    let namespace = plan.block.namespace.as_str();
+    let kind = match plan.block.kind {
+        BlockKind::Single => "single",
+        BlockKind::Dynamic => "dynamic",
+    };
+    if plan.changed {
+        let definition = serde_json::to_string(&plan.block)
+            .map_err(|e| Error::Internal(e.to_string()))?;
+        spi::run(
+            "INSERT INTO edgebase.block_version (version, namespace, definition)
+             VALUES ($1, $2, $3::json) ON CONFLICT (version) DO NOTHING",
+            &[plan.version.as_str().into(), namespace.into(), definition.as_str().into()],
+        )?;
+        let details = json!({ "version": plan.version });
+        audit::record_block("configure", namespace, details)?;
+    }
+    spi::run(
+        "INSERT INTO edgebase.block (namespace, kind, version) VALUES ($1, $2, $3)
+         ON CONFLICT (namespace) DO UPDATE SET kind = excluded.kind, version = excluded.version,
+             configured = true, applied_at = now()
+         WHERE (block.kind, block.version, block.configured)
+             IS DISTINCT FROM (excluded.kind, excluded.version, true)",
+        &[namespace.into(), kind.into(), plan.version.as_str().into()],
+    )?;
+    if plan.block.kind == BlockKind::Single {
+        let (key, row) = registry::resolve(namespace, None)?;
+        let (instance, _) = lifecycle::create(&key, &row)?;
+        if instance.version != row.version {
+            bring_up(&key)?;
+        }
+    }
+    Ok(())
+}
+
+/// Blocks that the config does not have stay as they are and say so.
+fn keep_others(names: &[&str], dry_run: bool, rows: &mut Vec<Value>) -> Result<(), Error> {
+    let all = spi::json(
+        "SELECT coalesce(jsonb_agg(namespace ORDER BY namespace), '[]') FROM edgebase.block",
+        &[],
+    )?;
+    for namespace in all.as_array().into_iter().flatten().filter_map(Value::as_str) {
+        if names.contains(&namespace) {
+            continue;
+        }
+        rows.push(json!({
+            "namespace": namespace, "table_name": null, "change": "kept",
+            "destructive": false, "statement": null,
+        }));
+        if !dry_run {
+            spi::run(
+                "UPDATE edgebase.block SET configured = false WHERE namespace = $1 AND configured",
+                &[namespace.into()],
+            )?;
+        }
+    }
+    Ok(())
+}

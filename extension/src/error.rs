@@ -1,0 +1,137 @@
+//! What can go wrong, and what does the caller learn of it?
+//!
+//! One variant per cause, with total functions for SQLSTATE, message and hint. The codes of class
+//! `EB` come from the table that the proxy matches on. Errors of PostgreSQL itself are not wrapped
+//! here: they unwind to the function's boundary and leave it as they were raised.
+
+use edgebase_blocks::name::NameError;
+use edgebase_blocks::sqlstate::{self, Condition};
+
+/// An error of the extension's own.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The namespace is in no applied config.
+    #[error("no block \"{0}\" is configured")]
+    UnknownBlock(String),
+    /// The instance does not exist.
+    #[error("instance \"{0}\" does not exist")]
+    UnknownInstance(String),
+    /// The instance is older than its block.
+    #[error("instance \"{0}\" is behind the configuration of its block")]
+    Behind(String),
+    /// A namespace or id is no legal name.
+    #[error("{part} {cause}")]
+    InvalidName {
+        /// `namespace` or `id`.
+        part: &'static str,
+        /// What is wrong with it.
+        cause: NameError,
+    },
+    /// An id is missing, or given where none may be.
+    #[error("{0}")]
+    InvalidKey(String),
+    /// `enter` was called where it must not be.
+    #[error("edgebase.enter refused: {0}")]
+    EnterRefused(&'static str),
+    /// The config is malformed.
+    #[error("invalid config: {0}")]
+    InvalidConfig(String),
+    /// Steps would lose data and no migration covers them.
+    #[error("the config would lose data in block \"{block}\": {steps}")]
+    Destructive {
+        /// The block.
+        block: String,
+        /// Every uncovered step, named.
+        steps: String,
+    },
+    /// A statement or function that a sealed transaction may not run.
+    #[error("{0} is not allowed inside edgebase.enter")]
+    Sealed(String),
+    /// A configured single-instance block's instance was to be dropped.
+    #[error("block \"{0}\" is single-instance and configured: its instance cannot be dropped")]
+    Configured(String),
+    /// The instance role is missing, as after a restore.
+    #[error("the role of instance \"{0}\" does not exist in this database")]
+    RoleMissing(String),
+    /// The instance's schema is missing although the registry knows it.
+    #[error("the schema of instance \"{0}\" does not exist")]
+    SchemaMissing(String),
+    /// Both names that a schema could have are taken by others.
+    #[error("cannot name a schema for instance \"{0}\": both names are taken")]
+    SchemaTaken(String),
+    /// `edgebase_owner` has default privileges, so new tables would not be sealed.
+    #[error("default privileges are set for edgebase_owner: new tables would not be sealed")]
+    DefaultPrivileges,
+    /// What was to be one statement is none or several.
+    #[error("expected exactly one SQL statement: {0}")]
+    NotOneStatement(String),
+    /// An argument that must not be null is null.
+    #[error("argument \"{0}\" must not be null")]
+    NullArgument(&'static str),
+    /// An import whose rows do not fit the instance.
+    #[error("cannot import: {0}")]
+    Import(String),
+    /// A broken invariant: a defect of the extension or a registry changed by hand.
+    #[error("edgebase internal error: {0}")]
+    Internal(String),
+}
+
+impl Error {
+    /// The EB condition this is, if it is one.
+    fn condition(&self) -> Option<Condition> {
+        match self {
+            Self::UnknownBlock(_) => Some(sqlstate::UNKNOWN_BLOCK),
+            Self::UnknownInstance(_) => Some(sqlstate::UNKNOWN_INSTANCE),
+            Self::Behind(_) => Some(sqlstate::INSTANCE_BEHIND),
+            Self::InvalidName { .. } | Self::InvalidKey(_) => Some(sqlstate::INVALID_KEY),
+            Self::EnterRefused(_) => Some(sqlstate::ENTER_REFUSED),
+            Self::InvalidConfig(_) => Some(sqlstate::INVALID_CONFIG),
+            Self::Destructive { .. } => Some(sqlstate::DESTRUCTIVE_CHANGE),
+            Self::Sealed(_) => Some(sqlstate::SEALED),
+            _ => None,
+        }
+    }
+
+    /// Five characters.
+    pub fn sqlstate(&self) -> &'static str {
+        if let Some(condition) = self.condition() {
+            return condition.code;
+        }
+        match self {
+            Self::Configured(_) => "55006",
+            Self::RoleMissing(_) | Self::SchemaMissing(_) | Self::DefaultPrivileges => "55000",
+            Self::SchemaTaken(_) => "42P06",
+            Self::NotOneStatement(_) => "42601",
+            Self::NullArgument(_) => "22004",
+            Self::Import(_) => "22023",
+            _ => "XX000",
+        }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        if let Some(condition) = self.condition() {
+            return Some(condition.hint);
+        }
+        match self {
+            Self::Configured(_) => Some("Remove the block from the config and apply it first."),
+            Self::RoleMissing(_) => {
+                Some("After restoring a dump, run SELECT edgebase.repair() as a superuser or edgebase_admin.")
+            }
+            Self::SchemaMissing(_) => {
+                Some("Restore it from a backup, or remove what is left with edgebase.drop_instance.")
+            }
+            Self::SchemaTaken(_) => Some("Rename the schema that stands in the way."),
+            Self::DefaultPrivileges => {
+                Some("Find them in pg_default_acl and remove them with ALTER DEFAULT PRIVILEGES FOR ROLE edgebase_owner.")
+            }
+            _ => None,
+        }
+    }
+}
+
+impl From<pgrx::spi::SpiError> for Error {
+    fn from(error: pgrx::spi::SpiError) -> Self {
+        Self::Internal(error.to_string())
+    }
+}

@@ -1,0 +1,97 @@
+//! How does a call from SQL reach safe Rust and come back?
+//!
+//! [`call`] is the body of every function that SQL can call: it hands the arguments over as
+//! [`Args`], catches every panic, and either returns the answer or raises the error as the very
+//! last thing, when nothing is left to drop.
+
+use super::raise::{Capture, Failure, Plain, raise};
+use crate::answer::Answer;
+use crate::error::Error;
+use pgrx::datum::{IntoDatum, JsonB};
+use pgrx::fcinfo::{pg_getarg, pg_return_null};
+use pgrx::pg_sys;
+use serde_json::Value;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// The arguments of the call in progress.
+pub struct Args {
+    fcinfo: pg_sys::FunctionCallInfo,
+}
+
+impl Args {
+    /// A `text` argument that may not be null.
+    pub fn text(&self, n: usize, name: &'static str) -> Result<String, Error> {
+        self.text_or_null(n).ok_or(Error::NullArgument(name))
+    }
+
+    /// A `text` argument.
+    pub fn text_or_null(&self, n: usize) -> Option<String> {
+        // SAFETY: fcinfo is valid for the call, and bootstrap.sql declares argument n as text.
+        unsafe { pg_getarg::<String>(self.fcinfo, n) }
+    }
+
+    /// A `boolean` argument; null counts as false.
+    pub fn flag(&self, n: usize) -> bool {
+        // SAFETY: as above, declared as boolean.
+        unsafe { pg_getarg::<bool>(self.fcinfo, n) }.unwrap_or(false)
+    }
+
+    /// A `jsonb` argument that may not be null.
+    pub fn json(&self, n: usize, name: &'static str) -> Result<Value, Error> {
+        // SAFETY: as above, declared as jsonb.
+        let json = unsafe { pg_getarg::<JsonB>(self.fcinfo, n) };
+        json.map(|j| j.0).ok_or(Error::NullArgument(name))
+    }
+}
+
+enum Outcome {
+    Done(pg_sys::Datum),
+    Failed(Plain),
+}
+
+/// Runs `body` for a call from PostgreSQL.
+///
+/// # Safety
+/// `fcinfo` is the argument PostgreSQL passed to the exported function that calls this as its
+/// only statement.
+pub unsafe fn call(
+    fcinfo: pg_sys::FunctionCallInfo,
+    body: fn(&Args) -> Result<Answer, Error>,
+) -> pg_sys::Datum {
+    match run(fcinfo, body) {
+        Outcome::Done(datum) => datum,
+        // SAFETY: `run` has returned and dropped everything; `Plain` is Copy, and the caller is
+        // a function that PostgreSQL called.
+        Outcome::Failed(plain) => unsafe { raise(plain) },
+    }
+}
+
+#[inline(never)]
+fn run(
+    fcinfo: pg_sys::FunctionCallInfo,
+    body: fn(&Args) -> Result<Answer, Error>,
+) -> Outcome {
+    guarded(|| {
+        let _capture = Capture::start();
+        let answer = body(&Args { fcinfo })?;
+        Ok(match answer {
+            // SAFETY: fcinfo is valid for the call; this sets its null flag.
+            Answer::Nothing | Answer::Null => unsafe { pg_return_null(fcinfo) },
+            Answer::Text(text) => text.into_datum().unwrap_or(pg_sys::Datum::null()),
+            Answer::Json(json) => JsonB(json).into_datum().unwrap_or(pg_sys::Datum::null()),
+            Answer::Int(n) => pg_sys::Datum::from(n),
+        })
+    })
+    .map_or_else(Outcome::Failed, Outcome::Done)
+}
+
+/// Runs `work`; what it returns or panics with as an error comes back ready to be raised.
+pub fn guarded<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Plain> {
+    let failure = match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(Ok(value)) => return Ok(value),
+        Ok(Err(error)) => Failure::from(error),
+        Err(payload) => Failure::from_panic(payload),
+    };
+    // Copying the texts can itself fail when memory has run out.
+    Err(catch_unwind(AssertUnwindSafe(|| Plain::from(failure))).unwrap_or(Plain::OUT_OF_WORDS))
+}

@@ -1,0 +1,50 @@
+//! Which functions can SQL call, and which library calls PostgreSQL itself makes?
+//!
+//! The list below is the whole of it; `sql/bootstrap.sql` declares the same names with their
+//! argument types, and a name missing there or here fails `CREATE EXTENSION`.
+
+use super::boundary;
+use super::{hooks, seal};
+use crate::{apply, enter, guc, lifecycle, migrate};
+use pgrx::pg_sys;
+
+pgrx::pg_module_magic!(name, version);
+
+/// Called once when a backend loads the library.
+#[unsafe(no_mangle)]
+pub extern "C-unwind" fn _PG_init() {
+    guc::define();
+    seal::install();
+    hooks::install();
+}
+
+macro_rules! sql_functions {
+    ($($name:ident, $info:ident => $body:path;)*) => {$(
+        #[doc = concat!("`edgebase.", stringify!($name), "`")]
+        ///
+        /// # Safety
+        /// Called by PostgreSQL with the arguments that bootstrap.sql declares.
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C-unwind" fn $name(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+            // SAFETY: fcinfo comes from PostgreSQL and this is the only statement.
+            unsafe { boundary::call(fcinfo, $body) }
+        }
+
+        /// Tells PostgreSQL that the function uses the version 1 calling convention.
+        #[unsafe(no_mangle)]
+        pub extern "C" fn $info() -> &'static pg_sys::Pg_finfo_record {
+            const V1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
+            &V1
+        }
+    )*};
+}
+
+sql_functions! {
+    edgebase_enter, pg_finfo_edgebase_enter => enter::enter;
+    edgebase_locate, pg_finfo_edgebase_locate => lifecycle::locate;
+    edgebase_create_instance, pg_finfo_edgebase_create_instance => lifecycle::create_instance;
+    edgebase_drop_instance, pg_finfo_edgebase_drop_instance => lifecycle::drop_instance;
+    edgebase_migrate, pg_finfo_edgebase_migrate => migrate::migrate;
+    edgebase_apply_config, pg_finfo_edgebase_apply_config => apply::apply_config;
+    edgebase_utf16_length, pg_finfo_edgebase_utf16_length => crate::instance::utf16_length;
+}

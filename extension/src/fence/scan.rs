@@ -1,0 +1,86 @@
+//! How is one registry row read without the cost of a query?
+//!
+//! `enter` runs on every request, so it reads the registry by its primary key as PostgreSQL reads
+//! its own catalogs: no plan, no privileges to check, always the newest committed state. The
+//! columns are given by number; `sql/bootstrap.sql` says so beside the tables.
+
+use pgrx::datum::{FromDatum, IntoDatum};
+use pgrx::pg_sys::{self, Oid};
+use std::ffi::CStr;
+
+/// Longest primary key of a registry table.
+const MAX_KEYS: usize = 2;
+
+/// A row found; only valid inside the closure it is passed to.
+pub struct Row {
+    tuple: pg_sys::HeapTuple,
+    shape: pg_sys::TupleDesc,
+}
+
+impl Row {
+    /// The value of column `n`, counted from 1, whose type must be the one asked for.
+    fn get<T: FromDatum>(&self, n: i32) -> Option<T> {
+        let mut null = false;
+        // SAFETY: tuple and shape belong to the open scan; heap_getattr gives null for a column
+        // that the row has not got; the types asked for are those of bootstrap.sql.
+        unsafe {
+            let datum = pg_sys::heap_getattr(self.tuple, n, self.shape, &mut null);
+            T::from_datum(datum, null)
+        }
+    }
+
+    /// A `text` column.
+    pub fn text(&self, n: i32) -> Option<String> {
+        self.get(n)
+    }
+
+    /// A `bigint` column.
+    pub fn bigint(&self, n: i32) -> Option<i64> {
+        self.get(n)
+    }
+}
+
+/// The row of `edgebase.<table>` whose first columns, its primary key `index`, equal `keys`.
+pub fn by_key<T>(
+    table: &CStr,
+    index: &CStr,
+    keys: &[&str],
+    read: impl FnOnce(&Row) -> T,
+) -> Option<T> {
+    assert!(keys.len() <= MAX_KEYS);
+    // SAFETY: relation ids come from the catalog caches; keys are text in collation "C", which
+    // ScanKeyInit assumes and the tables declare; scan and relation are closed on every ordinary
+    // way out and by the transaction's abort on the way out of an ERROR.
+    unsafe {
+        let schema = pg_sys::get_namespace_oid(c"edgebase".as_ptr(), true);
+        let table = pg_sys::get_relname_relid(table.as_ptr(), schema);
+        let index = pg_sys::get_relname_relid(index.as_ptr(), schema);
+        if schema == Oid::INVALID || table == Oid::INVALID || index == Oid::INVALID {
+            return None;
+        }
+        let relation = pg_sys::table_open(table, pg_sys::AccessShareLock as i32);
+        let mut scan_keys: [pg_sys::ScanKeyData; MAX_KEYS] = std::mem::zeroed();
+        for (i, key) in keys.iter().enumerate() {
+            pg_sys::ScanKeyInit(
+                &mut scan_keys[i],
+                i as i16 + 1,
+                pg_sys::BTEqualStrategyNumber as u16,
+                pg_sys::F_TEXTEQ.into(),
+                key.into_datum().unwrap_or(pg_sys::Datum::null()),
+            );
+        }
+        let scan = pg_sys::systable_beginscan(
+            relation,
+            index,
+            true,
+            std::ptr::null_mut(),
+            keys.len() as i32,
+            scan_keys.as_mut_ptr(),
+        );
+        let tuple = pg_sys::systable_getnext(scan);
+        let found = (!tuple.is_null()).then(|| read(&Row { tuple, shape: (*relation).rd_att }));
+        pg_sys::systable_endscan(scan);
+        pg_sys::table_close(relation, pg_sys::AccessShareLock as i32);
+        found
+    }
+}

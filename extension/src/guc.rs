@@ -1,0 +1,62 @@
+//! Which settings are there, and who may change them?
+//!
+//! All bound what a tenant may consume, so none may be changed by a tenant or by a proxy: they are
+//! `SUSET` (superusers and roles given `GRANT SET ON PARAMETER`), and none can be changed inside a
+//! security-restricted operation. Set them in `postgresql.conf`, or with `ALTER DATABASE ... SET`
+//! or `ALTER ROLE <proxy login> SET`.
+
+use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
+
+/// Ceiling of `statement_timeout` in a sealed transaction. A tenant's query must end.
+pub static STATEMENT_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(30_000);
+/// Ceiling of `lock_timeout` in a sealed transaction. A request must not queue behind DDL forever.
+pub static LOCK_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(10_000);
+/// Ceiling of `work_mem` in a sealed transaction. Many tenants share the memory of one server.
+pub static WORK_MEM: GucSetting<i32> = GucSetting::<i32>::new(0);
+/// How long migrating or dropping an instance waits for its running transactions.
+pub static DDL_LOCK_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(10_000);
+
+/// Registers the settings; once per backend.
+pub fn define() {
+    let flags = GucFlags::NOT_WHILE_SEC_REST | GucFlags::UNIT_MS;
+    GucRegistry::define_int_guc(
+        c"edgebase.statement_timeout",
+        c"Longest statement_timeout inside edgebase.enter; 0 for no limit.",
+        c"A stricter statement_timeout of the session stands.",
+        &STATEMENT_TIMEOUT,
+        0,
+        i32::MAX,
+        GucContext::Suset,
+        flags,
+    );
+    GucRegistry::define_int_guc(
+        c"edgebase.lock_timeout",
+        c"Longest lock_timeout inside edgebase.enter; 0 for no limit.",
+        c"A stricter lock_timeout of the session stands.",
+        &LOCK_TIMEOUT,
+        0,
+        i32::MAX,
+        GucContext::Suset,
+        flags,
+    );
+    GucRegistry::define_int_guc(
+        c"edgebase.work_mem",
+        c"Largest work_mem inside edgebase.enter; 0 leaves it as it is.",
+        c"A smaller work_mem of the session stands.",
+        &WORK_MEM,
+        0,
+        i32::MAX / 1024,
+        GucContext::Suset,
+        GucFlags::NOT_WHILE_SEC_REST | GucFlags::UNIT_KB,
+    );
+    GucRegistry::define_int_guc(
+        c"edgebase.ddl_lock_timeout",
+        c"How long migrating or dropping an instance waits for running transactions; 0 for ever.",
+        c"When it passes, the call fails with SQLSTATE 55P03 and nothing has changed.",
+        &DDL_LOCK_TIMEOUT,
+        0,
+        i32::MAX,
+        GucContext::Suset,
+        flags,
+    );
+}

@@ -1,0 +1,96 @@
+//! What is an instance made of?
+//!
+//! A schema owned by `edgebase_owner`, its tables, and a role that nobody is granted and nobody can
+//! log in as, with USAGE on that schema and SELECT, INSERT, UPDATE, DELETE on its tables. All DDL
+//! of instances is here and in `migrate`, one statement at a time.
+//!
+//! Tables are made as `edgebase_owner` inside a security-restricted operation: the expressions of a
+//! config (`check`, defaults, migrations) never run as a superuser and leave nothing behind in the
+//! session.
+
+use crate::answer::Answer;
+use crate::error::Error;
+use crate::fence::boundary::Args;
+use crate::fence::identity::RunAs;
+use crate::fence::{lock, settings};
+use crate::registry::role_name;
+use crate::spi;
+use edgebase_blocks::block::BlockKind;
+use edgebase_blocks::quote::{ident, qualified};
+use edgebase_blocks::{InstanceKey, StoredBlock, ddl, name};
+
+/// Who, beside the instance role, reads the tables of a single-instance block.
+const ANALYST: &str = "edgebase_analyst";
+
+/// Runs `work` as the owner of instances, unqualified names meaning the given schema.
+pub fn as_owner<T>(schema: &str, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    let _owner = RunAs::owner()?;
+    let _scope = settings::Scope::open();
+    settings::set_local("search_path", &format!("{}, pg_temp", ident(schema)))?;
+    work()
+}
+
+/// The first name for the key's schema that is neither reserved nor taken.
+pub fn free_schema(key: &InstanceKey) -> Result<String, Error> {
+    let (first, second) = key.schema_names();
+    let free = |n: &String| !name::is_reserved_schema(n) && lock::schema_oid(n).is_none();
+    [first, second].into_iter().find(free).ok_or_else(|| Error::SchemaTaken(key.to_string()))
+}
+
+/// Creates role, schema and tables.
+pub fn build(schema: &str, number: i64, block: &StoredBlock) -> Result<(), Error> {
+    create_role(number)?;
+    spi::run(&format!("CREATE SCHEMA {} AUTHORIZATION edgebase_owner", ident(schema)), &[])?;
+    as_owner(schema, || {
+        for statement in ddl::create_block(schema, block) {
+            spi::ddl(&statement)?;
+        }
+        grant(schema, number, block)
+    })
+}
+
+/// Creates the instance role, as the definer: `edgebase_owner` cannot create roles.
+pub fn create_role(number: i64) -> Result<(), Error> {
+    let role = ident(&role_name(number));
+    let attributes = "NOLOGIN NOINHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION \
+                      NOBYPASSRLS CONNECTION LIMIT 0";
+    spi::run(&format!("CREATE ROLE {role} {attributes}"), &[])
+}
+
+/// Grants the instance role what it may do, table by table. Repeating it changes nothing.
+pub fn grant(schema: &str, number: i64, block: &StoredBlock) -> Result<(), Error> {
+    let role = ident(&role_name(number));
+    let tables: Vec<String> = block.tables.iter().map(|t| qualified(schema, &t.name)).collect();
+    let tables = tables.join(", ");
+    let mut readers = vec![role.as_str()];
+    if block.kind == BlockKind::Single {
+        readers.push(ANALYST);
+    }
+    let readers = readers.join(", ");
+    spi::run(&format!("GRANT USAGE ON SCHEMA {} TO {readers}", ident(schema)), &[])?;
+    if tables.is_empty() {
+        return Ok(());
+    }
+    spi::run(&format!("GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE {tables} TO {role}"), &[])?;
+    if block.kind == BlockKind::Single {
+        spi::run(&format!("GRANT SELECT ON TABLE {tables} TO {ANALYST}"), &[])?;
+    }
+    Ok(())
+}
+
+/// Refuses when tables made as `edgebase_owner` would be granted to somebody by default.
+pub fn refuse_default_privileges() -> Result<(), Error> {
+    let found = spi::one::<bool>(
+        "SELECT true FROM pg_catalog.pg_default_acl
+         WHERE defaclrole = (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = 'edgebase_owner')
+         LIMIT 1",
+        &[],
+    )?;
+    if found.is_some() { Err(Error::DefaultPrivileges) } else { Ok(()) }
+}
+
+/// `edgebase.utf16_length(text)`: the length that JavaScript sees.
+pub fn utf16_length(args: &Args) -> Result<Answer, Error> {
+    let length = args.text(0, "text")?.encode_utf16().count();
+    i32::try_from(length).map(Answer::Int).map_err(|e| Error::Internal(e.to_string()))
+}

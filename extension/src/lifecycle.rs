@@ -1,0 +1,169 @@
+//! How does an instance come, where is it, and how does it go?
+//!
+//! Each of these is one transaction, so a crash at any point leaves either all of it or nothing.
+//! The registry row is the lock of creation: of several creators of one key all but one wait on
+//! its primary key and then find the instance made.
+
+use crate::answer::Answer;
+use crate::audit;
+use crate::error::Error;
+use crate::fence::boundary::Args;
+use crate::fence::{lock, settings};
+use crate::guc;
+use crate::instance;
+use crate::registry::{self, BlockRow, InstanceRow};
+use crate::spi;
+use edgebase_blocks::InstanceKey;
+use edgebase_blocks::block::BlockKind;
+use edgebase_blocks::quote::ident;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+fn key_of(args: &Args) -> Result<(InstanceKey, BlockRow), Error> {
+    let (namespace, id) = (args.text(0, "namespace")?, args.text_or_null(1));
+    registry::resolve(&namespace, id.as_deref())
+}
+
+/// `edgebase.locate(namespace text, id text)`: the schema, or null where there is none.
+pub fn locate(args: &Args) -> Result<Answer, Error> {
+    let (key, _) = key_of(args)?;
+    Ok(registry::instance(&key).map_or(Answer::Null, |i| Answer::Text(i.schema)))
+}
+
+/// `edgebase.create_instance(namespace text, id text)`
+pub fn create_instance(args: &Args) -> Result<Answer, Error> {
+    let (key, block) = key_of(args)?;
+    let (row, created) = create(&key, &block)?;
+    Ok(Answer::Json(json!({
+        "namespace": key.namespace(),
+        "id": key.id(),
+        "schema": row.schema,
+        "version": row.version,
+        "created": created,
+    })))
+}
+
+/// Creates the instance unless it is there.
+pub fn create(key: &InstanceKey, block: &BlockRow) -> Result<(InstanceRow, bool), Error> {
+    if let Some(row) = registry::instance(key) {
+        return Ok((row, false));
+    }
+    instance::refuse_default_privileges()?;
+    let schema = instance::free_schema(key)?;
+    let number = spi::one::<i64>(
+        "INSERT INTO edgebase.instance (namespace, id, schema_name, version)
+         VALUES ($1, $2, $3, $4) ON CONFLICT (namespace, id) DO NOTHING RETURNING number",
+        &[
+            key.namespace().into(),
+            key.id().unwrap_or_default().into(),
+            schema.as_str().into(),
+            block.version.as_str().into(),
+        ],
+    )?;
+    let Some(number) = number else {
+        let row = registry::instance(key).ok_or_else(|| Error::UnknownInstance(key.to_string()))?;
+        return Ok((row, false));
+    };
+    instance::build(&schema, number, &registry::definition(&block.version)?)?;
+    audit::record("create", key, json!({ "schema": schema, "version": block.version }))?;
+    Ok((InstanceRow { number, schema, version: block.version.clone() }, true))
+}
+
+/// Locks an instance against entering or other migrations, waiting a bounded time, and gives its
+/// row as it is once the lock is held.
+pub fn lock_instance(key: &InstanceKey, mode: lock::Mode) -> Result<InstanceRow, Error> {
+    let unknown = || Error::UnknownInstance(key.to_string());
+    let row = registry::instance(key).ok_or_else(unknown)?;
+    let Some(schema) = lock::schema_oid(&row.schema) else { return Ok(row) };
+    lock::schema(schema, mode);
+    registry::instance(key).filter(|again| again.number == row.number).ok_or_else(unknown)
+}
+
+/// While it lives, lock waits are bounded as DDL's are.
+pub fn bounded_waits() -> Result<settings::Scope, Error> {
+    let scope = settings::Scope::open();
+    settings::set_local("lock_timeout", &guc::DDL_LOCK_TIMEOUT.get().to_string())?;
+    Ok(scope)
+}
+
+/// `edgebase.drop_instance(namespace text, id text)`
+pub fn drop_instance(args: &Args) -> Result<Answer, Error> {
+    let (key, block) = key_of(args)?;
+    if block.kind == BlockKind::Single && is_configured(key.namespace())? {
+        return Err(Error::Configured(key.namespace().to_owned()));
+    }
+    let _bounded = bounded_waits()?;
+    let row = lock_instance(&key, lock::Mode::Drop)?;
+    let receipt = receipt(&key, &row)?;
+    if lock::schema_oid(&row.schema).is_some() {
+        instance::as_owner(&row.schema, || {
+            spi::run(&format!("DROP SCHEMA {} CASCADE", ident(&row.schema)), &[])
+        })?;
+    }
+    spi::run(&format!("DROP ROLE IF EXISTS {}", ident(&row.role())), &[])?;
+    spi::run("DELETE FROM edgebase.instance WHERE number = $1", &[row.number.into()])?;
+    audit::record("drop", &key, receipt.clone())?;
+    Ok(Answer::Json(receipt))
+}
+
+fn is_configured(namespace: &str) -> Result<bool, Error> {
+    let sql = "SELECT configured FROM edgebase.block WHERE namespace = $1";
+    Ok(spi::one::<bool>(sql, &[namespace.into()])?.unwrap_or(false))
+}
+
+/// What is about to be deleted: tables, rows, bytes, when, by whom, and a SHA-256 over all of it.
+fn receipt(key: &InstanceKey, row: &InstanceRow) -> Result<Value, Error> {
+    let names = spi::json(
+        "SELECT coalesce(jsonb_agg(c.relname::text ORDER BY c.relname), '[]')
+         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+         WHERE n.nspname = $1 AND c.relkind IN ('r', 'p')",
+        &[row.schema.as_str().into()],
+    )?;
+    let mut tables = Vec::new();
+    let (mut all_rows, mut all_bytes) = (0, 0);
+    for name in names.as_array().into_iter().flatten().filter_map(Value::as_str) {
+        let table = edgebase_blocks::quote::qualified(&row.schema, name);
+        let rows = instance::as_owner(&row.schema, || {
+            spi::one::<i64>(&format!("SELECT count(*) FROM {table}"), &[])
+        })?;
+        let bytes = spi::one::<i64>(
+            "SELECT pg_catalog.pg_total_relation_size($1::regclass)",
+            &[table.as_str().into()],
+        )?;
+        let (rows, bytes) = (rows.unwrap_or(0), bytes.unwrap_or(0));
+        all_rows += rows;
+        all_bytes += bytes;
+        tables.push(json!({ "name": name, "rows": rows, "bytes": bytes }));
+    }
+    let about = spi::json(
+        "SELECT jsonb_build_object(
+             'at', to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'),
+             'by', session_user)",
+        &[],
+    )?;
+    let mut receipt = json!({
+        "namespace": key.namespace(),
+        "id": key.id(),
+        "schema": row.schema,
+        "tables": tables,
+        "rows": all_rows,
+        "bytes": all_bytes,
+        "dropped_at": about["at"],
+        "dropped_by": about["by"],
+    });
+    receipt["digest"] = json!(digest(&receipt));
+    Ok(receipt)
+}
+
+/// SHA-256 over the receipt's other members in the order in which they are listed in the docs.
+fn digest(receipt: &Value) -> String {
+    let members = [
+        "namespace", "id", "schema", "tables", "rows", "bytes", "dropped_at", "dropped_by",
+    ];
+    let mut hash = Sha256::new();
+    for member in members {
+        hash.update(receipt[member].to_string().as_bytes());
+        hash.update(b"\n");
+    }
+    hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
+}

@@ -1,0 +1,2 @@
+BEGIN;
+SELECT edgebase.enter('tenant', 'mallory') \g /dev/null

@@ -1,0 +1,201 @@
+//! The request path.
+//!
+//! [`table`] is the way of every table request, stage by stage in the order whose refusals a
+//! client can tell apart (contract section 3): who calls, may they know of the place, may they
+//! use the instance, may they try the operation, does the place exist, is the request well
+//! formed, and only then a connection. No stage looks back, and none but the last touches
+//! tenant data.
+
+use crate::access::Access;
+use crate::auth::{Principal, Scope};
+use crate::db::Database;
+use crate::error::{Error, Result};
+use crate::ops::{self, Target};
+use crate::reads::{Lane, RuleReads};
+use crate::route::{self, Action, Route, TablePath};
+use crate::snapshot::Snapshot;
+use crate::{body, endpoints, instances};
+use arc_swap::ArcSwap;
+use axum::extract::Request;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use edgebase_blocks::block::{Block, TableConfig};
+use edgebase_blocks::{BlockKind, InstanceKey};
+use serde_json::{Value, json};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What the `enrich` hook may take (contract 4.2).
+const ENRICH_BUDGET: Duration = Duration::from_millis(50);
+
+/// The server's state.
+pub struct App {
+    /// Connections.
+    pub db: Database,
+    /// Connections for reads of hooks, whose requests hold one of the others.
+    pub hook_db: Database,
+    /// The config in force.
+    pub current: ArcSwap<Snapshot>,
+}
+
+/// What stages read of a request's head.
+pub struct Head {
+    /// GET, POST, …
+    pub method: String,
+    /// As sent, not decoded.
+    pub path: String,
+    /// Decoded pairs of the query string.
+    pub query: Vec<(String, String)>,
+    /// As sent.
+    pub headers: HeaderMap,
+    /// The connection's other end.
+    pub peer: IpAddr,
+}
+
+impl Head {
+    /// The last value of a query parameter.
+    #[must_use]
+    pub fn param(&self, name: &str) -> Option<&str> {
+        self.query.iter().rev().find(|(k, _)| k == name).map(|(_, v)| v.as_str())
+    }
+}
+
+/// Answers a request.
+///
+/// # Errors
+/// In the words of the contract.
+pub async fn handle(app: &Arc<App>, request: Request, peer: IpAddr) -> Result<Response> {
+    let (parts, body) = request.into_parts();
+    let head = Head {
+        method: parts.method.to_string(),
+        path: parts.uri.path().to_owned(),
+        query: form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned().collect(),
+        headers: parts.headers,
+        peer,
+    };
+    let snapshot = app.current.load_full();
+    if !snapshot.auth.is_unlimited(&head.headers, peer) {
+        let is_db = head.path.starts_with("/api/db/");
+        snapshot.limits.check(snapshot.auth.client_ip(&head.headers, peer), is_db)?;
+    }
+    // Token errors come before routing: in release mode they answer for every /api path.
+    let user = if head.path.starts_with("/api/") { snapshot.auth.user(&head.headers)? } else { Principal::Anonymous };
+    match route::parse(&parts.method, &head.path)? {
+        Route::Table(path, action) => table(app, &snapshot, &head, user, path, action, body).await,
+        Route::DropInstance { namespace, instance } => {
+            instances::drop(app, &snapshot, &head, user, &namespace, &instance).await
+        }
+        Route::Health => Ok(endpoints::health()),
+        Route::Schema => endpoints::schema(&snapshot, &head, &user),
+        Route::Config => Ok(endpoints::config(&snapshot)),
+        Route::Root => Ok(endpoints::root()),
+        Route::Internal => Err(Error::Denied("Access denied. Internal endpoints are not publicly accessible.".into())),
+    }
+}
+
+/// The way of a table request.
+async fn table(app: &Arc<App>, snapshot: &Arc<Snapshot>, head: &Head, user: Principal, path: TablePath, action: Action, body: axum::body::Body) -> Result<Response> {
+    let principal = identify(snapshot, head, user, &path, &action).await?;
+    let access = Access { snapshot, principal: &principal };
+    access.release_gate(&path.namespace, &path.table)?;
+    if let (Some(block), Some(id)) = (snapshot.config.databases.get(&path.namespace), &path.instance) {
+        access.instance(block, id, reads(app, snapshot, &path)).await?;
+        knock(&access, block, &path, &action, head).await?;
+    } else if let Some(block) = snapshot.config.databases.get(&path.namespace) {
+        knock(&access, block, &path, &action, head).await?;
+    }
+    let (block, key) = resolve(snapshot, &path)?;
+    let target = Target { app, snapshot, principal: &principal, block, key, path: &path };
+    let request = match target.read(head, action, body).await {
+        Ok(request) => request,
+        // A malformed request to an instance that may not be made is refused for that first.
+        Err(error) => return Err(target.refuse_creation().await?.unwrap_or(error)),
+    };
+    ops::run(&target, request).await
+}
+
+/// The caller: service key, user with the `enrich` hook's additions, or nobody.
+async fn identify(snapshot: &Snapshot, head: &Head, user: Principal, path: &TablePath, action: &Action) -> Result<Principal> {
+    let verb = if action.is_read() { "read" } else { "write" };
+    let text = format!("db:table:{}:{verb}", path.table);
+    let scope = Scope { purpose: format!("scope '{text}'"), text, tenant: path.instance.as_deref(), bearer: true };
+    if snapshot.auth.service(&head.headers, head.peer, &scope)? {
+        return Ok(Principal::Service);
+    }
+    let (Principal::User(auth), Some(hook)) = (&user, snapshot.config.enrich) else {
+        return Ok(user);
+    };
+    let request = json!({"method": head.method, "path": head.path});
+    let args = vec![edgebase_rules::Arg::Json(Arc::clone(auth)), edgebase_rules::Arg::Json(Arc::new(request))];
+    Ok(match snapshot.engine.value(hook.id(), args, ENRICH_BUDGET).await {
+        Ok(Some(meta @ Value::Object(_))) => {
+            let mut auth = (**auth).clone();
+            auth["meta"] = meta;
+            Principal::User(Arc::new(auth))
+        }
+        Ok(_) => user,
+        Err(cause) => {
+            tracing::warn!(%cause, "the enrich hook failed");
+            user
+        }
+    })
+}
+
+/// The table's own word before its rows are touched (contract 8.3, middleware part).
+async fn knock(access: &Access<'_>, block: &Block, path: &TablePath, action: &Action, head: &Head) -> Result<()> {
+    let Some(table) = block.tables.get(&path.table) else { return Ok(()) };
+    match action {
+        Action::Insert if head.param("upsert") == Some("true") => access.upsert(table).await,
+        Action::Insert => access.insert(table, "insert").await,
+        _ => Ok(()),
+    }
+}
+
+/// What the path's names mean (contract 1.3).
+fn resolve<'a>(snapshot: &'a Snapshot, path: &TablePath) -> Result<(&'a Block, InstanceKey)> {
+    let namespace = &path.namespace;
+    let Some(block) = snapshot.config.databases.get(namespace) else {
+        return Err(Error::NotFound(format!("Database '{namespace}' not found in config")));
+    };
+    let key = instances::key(block, path.instance.as_deref())?;
+    Ok((block, key))
+}
+
+fn reads(app: &Arc<App>, snapshot: &Arc<Snapshot>, path: &TablePath) -> RuleReads {
+    RuleReads {
+        app: Arc::clone(app),
+        snapshot: Arc::clone(snapshot),
+        namespace: path.namespace.clone(),
+        key: InstanceKey::new(&path.namespace, path.instance.as_deref()).ok(),
+        lane: Lane::Requests,
+    }
+}
+
+impl<'a> Target<'a> {
+    /// The table, or 404.
+    ///
+    /// # Errors
+    /// 404 when the block has no such table.
+    pub fn table(&self) -> Result<&'a TableConfig> {
+        self.block.tables.get(&self.path.table).ok_or_else(|| {
+            Error::NotFound(format!("Table '{}' not found in database '{}'.", self.path.table, self.path.namespace))
+        })
+    }
+
+    /// Table, query and body, all checked.
+    async fn read(&self, head: &Head, action: Action, body: axum::body::Body) -> Result<ops::Request> {
+        let table = self.table()?;
+        let body = if action.has_body() { Some(body::read(head, body, &table.table).await?) } else { None };
+        ops::Request::parse(&table.table, action, head, body)
+    }
+
+    /// 403 when the instance does not exist and the caller may not create it.
+    async fn refuse_creation(&self) -> Result<Option<Error>> {
+        let Some(id) = self.key.id().filter(|_| self.block.kind == BlockKind::Dynamic) else {
+            return Ok(None);
+        };
+        let refused = !self.access().can_create(self.block, id).await && !self.app.db.exists(&self.key).await?;
+        Ok(refused.then_some(Error::CannotCreate))
+    }
+}

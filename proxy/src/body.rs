@@ -1,0 +1,54 @@
+//! Is the body a JSON object?
+//!
+//! Reads at most [`MAX_BYTES`] and refuses what is no record, in the contract's words (section 2).
+
+use crate::app::Head;
+use crate::error::{Error, Result};
+use axum::body::Body;
+use axum::http::header::CONTENT_TYPE;
+use edgebase_blocks::Table;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use serde_json::{Map, Value};
+
+/// The largest body taken: 500 records of 20 kB.
+pub const MAX_BYTES: usize = 10 << 20;
+
+/// The body of a request that must have one.
+///
+/// # Errors
+/// 400, 413 or 415.
+pub async fn read(head: &Head, body: Body, table: &Table) -> Result<Map<String, Value>> {
+    let bytes = match Limited::new(body, MAX_BYTES).collect().await {
+        Ok(collected) => collected.to_bytes(),
+        Err(e) if e.is::<LengthLimitError>() => return Err(Error::BodyTooLarge(MAX_BYTES)),
+        Err(_) => return Err(Error::BadRequest("The request body ended early.".into())),
+    };
+    let content_type = head.headers.get(CONTENT_TYPE).map(|v| v.to_str().unwrap_or_default());
+    match content_type {
+        None if bytes.is_empty() => {
+            return Err(Error::BadRequest(format!(
+                "Invalid JSON body for {} table '{}'. Send application/json with the expected fields.",
+                if head.method == "PATCH" { "updating" } else { "inserting into" },
+                table.name
+            )));
+        }
+        Some(t) if is_json(t) => {}
+        _ => return Err(Error::UnsupportedMediaType),
+    }
+    match serde_json::from_slice(&bytes) {
+        Ok(Value::Object(map)) => Ok(map),
+        Ok(other) => Err(Error::NotARecord(match other {
+            Value::Null => "null",
+            Value::Bool(_) => "boolean",
+            Value::Number(_) => "number",
+            Value::String(_) => "string",
+            Value::Array(_) | Value::Object(_) => "array",
+        })),
+        Err(_) => Err(Error::MalformedJson),
+    }
+}
+
+fn is_json(content_type: &str) -> bool {
+    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+}

@@ -1,0 +1,164 @@
+//! What can be asked of the `edgebase` command?
+//!
+//! One subcommand is one file: its arguments with their help, and a `run`. This file holds what
+//! several of them take.
+
+mod apply;
+mod check;
+mod dev;
+mod instances;
+pub mod log;
+mod serve;
+mod signals;
+mod token;
+mod watch;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Parser, Subcommand};
+use edgebase_proxy::cluster::Attachment;
+use std::collections::HashMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Every tenant its own database, on PostgreSQL.
+///
+/// EdgeBase keeps each instance of a database block (one per user, workspace, device, ...) in a
+/// schema of its own that nothing else can reach, and serves it over HTTP under the rules of
+/// your edgebase.config.ts.
+#[derive(Parser)]
+#[command(name = "edgebase", version, after_help = EXAMPLES, propagate_version = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// What to log: error, warn, info, debug, trace, or a filter like `info,edgebase_proxy=debug`.
+    #[arg(long, global = true, env = "EDGEBASE_LOG", value_name = "FILTER", help_heading = "Global options")]
+    pub log: Option<String>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  edgebase dev                                  start everything for development
+  edgebase token --sub alice                    mint a token for the user alice
+  edgebase check --config edgebase.config.ts    look for mistakes in a config
+  edgebase instances list                       which instances exist
+
+Run `edgebase <COMMAND> --help` for more about one of them.";
+
+#[derive(Subcommand)]
+pub enum Command {
+    Dev(dev::Arguments),
+    Serve(serve::Arguments),
+    Check(check::Arguments),
+    Token(token::Arguments),
+    Apply(apply::Arguments),
+    Instances(instances::Arguments),
+}
+
+/// Does what the command line asks for.
+pub fn run(command: Command) -> Result<()> {
+    let runtime = tokio::runtime::Runtime::new().context("starting the async runtime")?;
+    let outcome = runtime.block_on(async {
+        match command {
+            Command::Dev(arguments) => Box::pin(dev::run(arguments)).await,
+            Command::Serve(arguments) => Box::pin(serve::run(arguments)).await,
+            Command::Check(arguments) => check::run(&arguments),
+            Command::Token(arguments) => token::run(&arguments),
+            Command::Apply(arguments) => Box::pin(apply::run(arguments)).await,
+            Command::Instances(arguments) => Box::pin(instances::run(arguments)).await,
+        }
+    });
+    // A rule's thread that is stuck must not hold up the exit.
+    runtime.shutdown_background();
+    outcome
+}
+
+/// Which config file.
+#[derive(Args)]
+pub struct ConfigArgument {
+    /// Config file (TypeScript, JavaScript or JSON). Without it: ./edgebase.config.ts, .js, .mjs
+    /// or .json.
+    #[arg(long, short, value_name = "PATH")]
+    config: Option<PathBuf>,
+}
+
+impl ConfigArgument {
+    /// The file meant.
+    pub fn resolve(&self) -> Result<PathBuf> {
+        if let Some(path) = &self.config {
+            if !path.is_file() {
+                bail!("There is no config file {}.", path.display());
+            }
+            return Ok(path.clone());
+        }
+        ["ts", "js", "mjs", "json"]
+            .iter()
+            .map(|ending| Path::new("edgebase.config").with_extension(format!("config.{ending}")))
+            .find(|path| path.is_file())
+            .context(
+                "There is no edgebase.config.ts (.js, .mjs, .json) in this directory. Name one \
+                 with --config PATH.",
+            )
+    }
+}
+
+/// Which development directory.
+#[derive(Args)]
+pub struct DataDirArgument {
+    /// Directory of the development cluster and its secrets.
+    #[arg(long, value_name = "DIR", default_value = ".edgebase")]
+    pub data_dir: PathBuf,
+}
+
+/// Which database, as administrator.
+#[derive(Args)]
+pub struct DatabaseArgument {
+    /// Address of the database, for a role that is a member of edgebase_admin. Without it: the
+    /// running `edgebase dev`.
+    #[arg(long, value_name = "URL", env = "EDGEBASE_ADMIN_URL", hide_env_values = true)]
+    database_url: Option<String>,
+
+    #[command(flatten)]
+    dir: DataDirArgument,
+}
+
+impl DatabaseArgument {
+    /// A connection to it.
+    pub async fn connect(&self) -> Result<tokio_postgres::Client> {
+        if let Some(url) = &self.database_url {
+            return edgebase_proxy::admin::connect(url).await;
+        }
+        let dir = &self.dir.data_dir;
+        let Some(cluster) = Attachment::find(dir)? else {
+            bail!(
+                "Which database? Give --database-url or EDGEBASE_ADMIN_URL, or start \
+                 `edgebase dev` (there is no development cluster in {}).",
+                dir.display()
+            );
+        };
+        edgebase_proxy::admin::connect(&cluster.admin_url).await.with_context(|| {
+            format!(
+                "The development cluster in {} does not answer. Start it with `edgebase dev`, or \
+                 name another database with --database-url",
+                dir.display()
+            )
+        })
+    }
+}
+
+/// The process's environment, as the config and the server see it.
+pub fn environment() -> HashMap<String, String> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}
+
+/// Writes a line of what was asked for to standard output.
+pub fn print(text: impl std::fmt::Display) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        // The reader has seen enough, e.g. `head`.
+        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("writing to standard output"),
+    }
+}

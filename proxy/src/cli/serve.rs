@@ -1,0 +1,77 @@
+//! How does EdgeBase run in production?
+//!
+//! One process in front of a database that somebody else runs. It changes nothing there:
+//! `edgebase apply` registers the config's blocks, with another role, before this starts.
+
+use super::signals::{Request, Signals};
+use super::{ConfigArgument, environment};
+use anyhow::{Context, Result};
+use edgebase_proxy::config::AppConfig;
+use edgebase_proxy::server::{Server, Settings};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// Serve a config in front of an existing database.
+///
+/// Reads EDGEBASE_DATABASE_URL (a login role that is a member of edgebase_proxy),
+/// JWT_USER_SECRET (signs user tokens) and the service-key variables that the config names
+/// (SERVICE_KEY by default). SIGTERM finishes the requests under way and stops; SIGHUP reads the
+/// config again.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Example:
+  EDGEBASE_DATABASE_URL=postgres://proxy:secret@db/app JWT_USER_SECRET=... SERVICE_KEY=... \\
+    edgebase serve --config edgebase.config.ts --listen 0.0.0.0:8787")]
+pub struct Arguments {
+    #[command(flatten)]
+    config: ConfigArgument,
+
+    /// Address and port to listen on.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8787")]
+    listen: SocketAddr,
+
+    /// How long a stop waits for requests under way.
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
+    grace: Duration,
+}
+
+pub async fn run(arguments: Arguments) -> Result<()> {
+    let mut signals = Signals::listen()?;
+    let path = arguments.config.resolve()?;
+    let environment = environment();
+    let database_url = environment
+        .get("EDGEBASE_DATABASE_URL")
+        .filter(|url| !url.is_empty())
+        .cloned()
+        .context(
+            "EDGEBASE_DATABASE_URL is not set. It is the address of the database for the proxy's \
+             login role, e.g. postgres://proxy:password@db.example.com/app",
+        )?;
+    if !environment.contains_key("JWT_USER_SECRET") {
+        tracing::warn!("JWT_USER_SECRET is not set: requests with a user token will be refused");
+    }
+    let app = AppConfig::load(&path, &environment)?;
+    let settings = Settings {
+        listen: arguments.listen,
+        database_url,
+        environment: environment.clone(),
+        development_key: None,
+    };
+    let server = Server::start(settings, app).await?;
+    tracing::info!("serving {} on http://{}", path.display(), server.local_addr());
+    while signals.next().await == Request::Reload {
+        let reloaded = match AppConfig::load(&path, &environment) {
+            Ok(app) => server.swap(app).await,
+            Err(e) => Err(e),
+        };
+        match reloaded {
+            Ok(()) => tracing::info!("config reloaded"),
+            Err(e) => {
+                tracing::error!("the config was not reloaded, the old one stays in use: {e:#}");
+            }
+        }
+    }
+    tracing::info!("stopping; requests under way have {:?}", arguments.grace);
+    server.shutdown(arguments.grace).await;
+    Ok(())
+}

@@ -1,0 +1,54 @@
+//! Which config does the server run on?
+//!
+//! Joins what the loader read from the file with the validated model, so that an
+//! [`AppConfig`] that exists is one that can be served. A mistake is reported with the file and
+//! line where it stands.
+
+use anyhow::{Result, anyhow};
+use edgebase_blocks::Config;
+use std::collections::HashMap;
+use std::path::Path;
+
+/// A loaded and validated config.
+#[derive(Clone)]
+pub struct AppConfig {
+    /// The model.
+    pub config: Config,
+    /// Its functions and files.
+    pub loaded: edgebase_rules::Loaded,
+}
+
+impl AppConfig {
+    /// Reads `path` and everything it imports.
+    ///
+    /// # Errors
+    /// A message with file and line of the first mistake.
+    pub fn load(path: &Path, environment: &HashMap<String, String>) -> Result<Self> {
+        let loaded = edgebase_rules::load(path, environment).map_err(|e| anyhow!("{e}"))?;
+        let config = Config::from_json(loaded.json()).map_err(|e| {
+            let place = loaded.locate(&e.path).map_or_else(
+                || path.display().to_string(),
+                |l| format!("{}:{}:{}", l.file.display(), l.line, l.column),
+            );
+            anyhow!("{place}: {e}")
+        })?;
+        for (ns, block) in &config.databases {
+            for (name, table) in &block.tables {
+                for field in table.table.fields.iter().flatten() {
+                    if let Some(pattern) = &field.pattern
+                        && let Err(e) = regress::Regex::with_flags(pattern, "u")
+                            .or_else(|_| regress::Regex::new(pattern))
+                    {
+                        let path = ["databases", ns, "tables", name, "schema", &field.name]
+                            .map(str::to_owned);
+                        let place = loaded.locate(&path).map_or_else(String::new, |l| {
+                            format!("{}:{}:{}: ", l.file.display(), l.line, l.column)
+                        });
+                        return Err(anyhow!("{place}{}: pattern is no regular expression: {e}", path.join(".")));
+                    }
+                }
+            }
+        }
+        Ok(Self { config, loaded })
+    }
+}

@@ -1,0 +1,86 @@
+//! Which web pages may read the answers?
+//!
+//! Contract 18. The rules come from the config in force, so a reload changes them at once,
+//! which is why this is not a fixed layer. An origin that is not allowed gets no CORS headers;
+//! the browser then withholds the answer. `*` is never combined with credentials.
+
+use crate::snapshot::Snapshot;
+use axum::http::{HeaderMap, HeaderValue, header};
+use edgebase_blocks::config::{Cors, OneOrMany};
+
+const METHODS: &str = "GET, POST, PATCH, DELETE, OPTIONS";
+const HEADERS: &str = "Content-Type, Authorization, X-EdgeBase-Service-Key";
+const MAX_AGE: u64 = 86_400;
+
+/// Adds the headers that the request's origin is entitled to.
+pub fn decorate(snapshot: &Snapshot, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
+    headers.append(header::VARY, HeaderValue::from_static("Origin"));
+    let Some((origin, text)) = origin.and_then(|o| Some((o, o.to_str().ok()?))) else { return };
+    let cors = snapshot.config.cors.as_ref();
+    let Some(any) = allows(cors, text) else { return };
+    let credentials = !any && cors.and_then(|c| c.credentials).unwrap_or(true);
+    let methods = cors
+        .and_then(|c| c.methods.as_ref())
+        .map_or_else(|| METHODS.to_owned(), |list| list.join(", "));
+    let max_age = cors.and_then(|c| c.max_age).unwrap_or(MAX_AGE);
+    let allow_origin = if any { HeaderValue::from_static("*") } else { origin.clone() };
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, allow_origin);
+    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(HEADERS));
+    headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from(max_age));
+    if let Ok(methods) = HeaderValue::from_str(&methods) {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
+    }
+    if credentials {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+    }
+}
+
+/// `Some(true)`: by `*`; `Some(false)`: by name; `None`: not allowed.
+fn allows(cors: Option<&Cors>, origin: &str) -> Option<bool> {
+    let patterns: &[String] = match cors.and_then(|c| c.origin.as_ref()) {
+        None => return is_local(origin).then_some(false),
+        Some(OneOrMany::One(pattern)) => std::slice::from_ref(pattern),
+        Some(OneOrMany::Many(patterns)) => patterns,
+    };
+    if patterns.iter().any(|p| p == "*") {
+        return Some(true);
+    }
+    patterns.iter().any(|p| matches(p, origin)).then_some(false)
+}
+
+/// `http://localhost[:port]` and `http://127.0.0.1[:port]`, the default.
+fn is_local(origin: &str) -> bool {
+    ["http://localhost", "http://127.0.0.1"].iter().any(|base| {
+        origin.strip_prefix(base).is_some_and(|rest| {
+            rest.is_empty() || rest.strip_prefix(':').is_some_and(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_digit()))
+        })
+    })
+}
+
+/// An origin, or one with a `*.` label: `*.example.com`, `https://*.example.com`.
+fn matches(pattern: &str, origin: &str) -> bool {
+    let Some((scheme, suffix)) = pattern.split_once("*.") else {
+        return pattern == origin;
+    };
+    let Some((origin_scheme, host)) = origin.split_once("://") else { return false };
+    let same_scheme = scheme.is_empty() || scheme.strip_suffix("://") == Some(origin_scheme);
+    let label = host.strip_suffix(suffix).and_then(|h| h.strip_suffix('.'));
+    same_scheme && label.is_some_and(|l| !l.is_empty() && !l.contains(['/', '@']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn origins_match_exactly_or_by_a_whole_label() {
+        assert!(is_local("http://localhost:5173") && is_local("http://127.0.0.1"));
+        assert!(!is_local("http://localhost.evil.com") && !is_local("https://localhost") && !is_local("http://localhost:"));
+        assert!(matches("*.example.com", "https://app.example.com"));
+        assert!(matches("https://*.example.com", "https://a.b.example.com"));
+        for bad in ["https://example.com", "https://evilexample.com", "http://app.example.com.evil.com"] {
+            assert!(!matches("*.example.com", bad), "{bad}");
+        }
+        assert!(!matches("https://*.example.com", "http://app.example.com"));
+    }
+}

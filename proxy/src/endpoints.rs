@@ -1,0 +1,77 @@
+//! What does the server say about itself?
+//!
+//! The small read-only endpoints of contract 17. They reveal which tables exist only where the
+//! config says so, and never touch the database.
+
+use crate::app::Head;
+use crate::auth::{Principal, Scope};
+use crate::error::{Error, Result};
+use crate::respond;
+use crate::snapshot::Snapshot;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+use edgebase_blocks::config::SchemaEndpoint;
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+/// The version that the API reports.
+pub const API_VERSION: &str = "0.1.0";
+
+/// `GET /api/health`
+#[must_use]
+pub fn health() -> Response {
+    let now = crate::query::value::iso(Timestamp::now());
+    respond::json(StatusCode::OK, json!({"status": "ok", "version": API_VERSION, "timestamp": now}).to_string())
+}
+
+/// `GET /api/config`
+#[must_use]
+pub fn config(snapshot: &Snapshot) -> Response {
+    let captcha = snapshot.config.captcha_site_key.as_ref().map(|key| json!({"siteKey": key}));
+    let mut response = respond::json(StatusCode::OK, json!({"captcha": captcha}).to_string());
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=60, s-maxage=60"));
+    response
+}
+
+/// `GET /`
+#[must_use]
+pub fn root() -> Response {
+    respond::json(StatusCode::OK, json!({"name": "EdgeBase API", "docs": "/openapi.json", "admin": null}).to_string())
+}
+
+/// `GET /api/schema`
+///
+/// # Errors
+/// 404 when switched off, 401 for strangers when it wants a caller it knows.
+pub fn schema(snapshot: &Snapshot, head: &Head, user: &Principal) -> Result<Response> {
+    match snapshot.config.schema_endpoint {
+        SchemaEndpoint::Off => return Err(Error::NotFound("Schema endpoint is disabled.".into())),
+        SchemaEndpoint::Public => {}
+        SchemaEndpoint::Authenticated => {
+            let scope = Scope {
+                text: "schema:endpoint:*:read".into(),
+                tenant: None,
+                bearer: false,
+                purpose: "schema reads".into(),
+            };
+            let service = snapshot.auth.service(&head.headers, head.peer, &scope)?;
+            if !service && !matches!(user, Principal::User(_)) {
+                return Err(Error::SchemaAuthRequired);
+            }
+        }
+    }
+    let tables: Map<String, Value> = snapshot
+        .config
+        .databases
+        .values()
+        .flat_map(|block| {
+            block.tables.iter().map(|(name, table)| {
+                let entry = json!({"namespace": block.namespace, "fts": !table.table.fts.is_empty()});
+                (name.clone(), entry)
+            })
+        })
+        .collect();
+    Ok(respond::json(StatusCode::OK, json!({"tables": tables}).to_string()))
+}

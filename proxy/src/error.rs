@@ -1,0 +1,283 @@
+//! Which errors can a client see, and in which words?
+//!
+//! One variant per cause; total functions give status, slug and body, so no error lacks any of
+//! them (contract 2 and 4.3). What went wrong inside travels in `detail`, is logged with the
+//! request id and never reaches the client.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value, json};
+
+/// Everything a request can fail with.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The body is no JSON.
+    #[error("Malformed JSON in request body")]
+    MalformedJson,
+    /// The body is JSON, but no object.
+    #[error("Invalid input: expected record, received {0}")]
+    NotARecord(&'static str),
+    /// A content type other than JSON.
+    #[error("Unsupported Media Type")]
+    UnsupportedMediaType,
+    /// The body is larger than the server takes.
+    #[error("Request body is too large: the limit is {0} bytes.")]
+    BodyTooLarge(usize),
+    /// A malformed request, in words of its own.
+    #[error("{0}")]
+    BadRequest(String),
+    /// Fields that failed validation.
+    #[error("{headline}")]
+    Validation {
+        /// The message as a whole.
+        headline: String,
+        /// Field and reason, in field order.
+        fields: Vec<(String, String)>,
+    },
+    /// A foreign key points nowhere, or is still pointed at.
+    #[error("Referenced record does not exist (column: '{0}').")]
+    ForeignKey(String),
+    /// NOT NULL or CHECK.
+    #[error("Database constraint violated (column: '{0}'). Ensure all required fields are provided.")]
+    Constraint(String),
+    /// A value the database could not take, e.g. out of range.
+    #[error("{0}")]
+    BadValue(String),
+    /// The token's time is over.
+    #[error("Token expired.")]
+    TokenExpired,
+    /// The token is no token of ours.
+    #[error("Invalid token.")]
+    TokenInvalid,
+    /// The token could not be verified for another reason.
+    #[error("Authentication failed.")]
+    AuthFailed,
+    /// A token came, but the server has no secret.
+    #[error("Authentication service not configured.")]
+    AuthNotConfigured,
+    /// A service key came and is not valid for this; the text names the scope.
+    #[error("Invalid X-EdgeBase-Service-Key for {0}.")]
+    ServiceKeyInvalid(String),
+    /// A route for service keys only, called without one.
+    #[error("X-EdgeBase-Service-Key is required to {0}.")]
+    ServiceKeyRequired(String),
+    /// The schema endpoint wants a caller it knows.
+    #[error("Authentication required to read the schema endpoint.")]
+    SchemaAuthRequired,
+    /// Refused before any row was looked at.
+    #[error("{0}")]
+    Denied(String),
+    /// Refused because of a row.
+    #[error("{0}")]
+    RowDenied(String),
+    /// `canCreate` said no, or is absent.
+    #[error("DB creation not allowed.")]
+    CannotCreate,
+    /// A before-hook said no.
+    #[error("{message}")]
+    Hook {
+        /// As the hook's error says or suggests.
+        status: StatusCode,
+        /// Its words.
+        message: String,
+        /// `hook-rejected`, or what a typed error carries.
+        slug: Option<String>,
+    },
+    /// No such record.
+    #[error("Record '{id}' not found in '{table}'.")]
+    RecordNotFound {
+        /// The id asked for.
+        id: String,
+        /// The table it is not in.
+        table: String,
+    },
+    /// No such block, table or instance.
+    #[error("{0}")]
+    NotFound(String),
+    /// No such route.
+    #[error("Path '{0}' was not found on this EdgeBase server.")]
+    NoRoute(String),
+    /// A method the route never has.
+    #[error("")]
+    HeadNotAllowed,
+    /// A unique constraint.
+    #[error("{}", duplicate(.0.as_deref()))]
+    Duplicate(Option<String>),
+    /// Lost against a concurrent transaction; trying again may succeed.
+    #[error("The request conflicted with another one. Try again.")]
+    Conflict,
+    /// Too many requests.
+    #[error("Too many requests. Please try again later.")]
+    RateLimited {
+        /// The group whose limit was reached.
+        group: &'static str,
+        /// Seconds until it may succeed.
+        retry_after: u64,
+    },
+    /// The database or one instance cannot serve now.
+    #[error("{message}")]
+    Unavailable {
+        /// What the client is told.
+        message: String,
+        /// What the log is told.
+        detail: String,
+    },
+    /// A statement ran longer than allowed.
+    #[error("The request took too long and was stopped.")]
+    TimedOut,
+    /// A defect. The log has the detail.
+    #[error("Internal server error while handling '{path}'. Check the worker logs for the original exception.")]
+    Internal {
+        /// The path of the request.
+        path: String,
+        /// What the log is told.
+        detail: String,
+    },
+}
+
+/// The way of every function of the server that can fail.
+pub type Result<T> = std::result::Result<T, Error>;
+
+fn duplicate(column: Option<&str>) -> String {
+    column.map_or_else(
+        || "Record already exists. A unique constraint was violated.".to_owned(),
+        |c| format!("Record already exists (duplicate value in column: '{c}')."),
+    )
+}
+
+impl Error {
+    /// A defect; the path is filled in where the request is known.
+    pub fn internal(detail: impl std::fmt::Display) -> Self {
+        Self::Internal { path: String::new(), detail: detail.to_string() }
+    }
+
+    /// The service cannot answer now.
+    pub fn unavailable(message: &str, detail: impl std::fmt::Display) -> Self {
+        Self::Unavailable { message: message.to_owned(), detail: detail.to_string() }
+    }
+
+    /// The HTTP status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::MalformedJson
+            | Self::NotARecord(_)
+            | Self::BadRequest(_)
+            | Self::Validation { .. }
+            | Self::ForeignKey(_)
+            | Self::Constraint(_)
+            | Self::BadValue(_) => StatusCode::BAD_REQUEST,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TokenExpired
+            | Self::TokenInvalid
+            | Self::AuthFailed
+            | Self::AuthNotConfigured
+            | Self::ServiceKeyInvalid(_)
+            | Self::SchemaAuthRequired => StatusCode::UNAUTHORIZED,
+            Self::ServiceKeyRequired(_)
+            | Self::Denied(_)
+            | Self::RowDenied(_)
+            | Self::CannotCreate => StatusCode::FORBIDDEN,
+            Self::RecordNotFound { .. } | Self::NotFound(_) | Self::NoRoute(_) => {
+                StatusCode::NOT_FOUND
+            }
+            Self::Hook { status, .. } => *status,
+            Self::HeadNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Duplicate(_) | Self::Conflict => StatusCode::CONFLICT,
+            Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TimedOut => StatusCode::GATEWAY_TIMEOUT,
+            Self::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The stable kebab-case name, where the contract gives one.
+    #[must_use]
+    pub fn slug(&self) -> Option<&str> {
+        match self {
+            Self::Hook { slug, .. } => slug.as_deref(),
+            Self::Validation { .. } => Some("validation-failed"),
+            Self::ForeignKey(_) => Some("foreign-key-failed"),
+            Self::Constraint(_) => Some("constraint-failed"),
+            Self::RowDenied(_) => Some("forbidden"),
+            Self::RecordNotFound { .. } | Self::NotFound(_) => Some("not-found"),
+            Self::Duplicate(_) => Some("record-already-exists"),
+            _ => None,
+        }
+    }
+
+    /// The upper-case `error` word, where the contract gives one.
+    #[must_use]
+    pub fn word(&self) -> Option<&'static str> {
+        match self {
+            Self::TokenExpired => Some("TOKEN_EXPIRED"),
+            Self::TokenInvalid => Some("TOKEN_INVALID"),
+            Self::AuthFailed => Some("AUTH_FAILED"),
+            Self::AuthNotConfigured => Some("AUTH_NOT_CONFIGURED"),
+            Self::CannotCreate => Some("CANNOT_CREATE_DB"),
+            _ => None,
+        }
+    }
+
+    /// What only the log may hold.
+    #[must_use]
+    pub fn detail(&self) -> Option<&str> {
+        match self {
+            Self::Internal { detail, .. } | Self::Unavailable { detail, .. } => Some(detail),
+            _ => None,
+        }
+    }
+
+    /// The same error, knowing which path it happened on.
+    #[must_use]
+    pub fn on(self, at: &str) -> Self {
+        match self {
+            Self::Internal { detail, .. } => Self::Internal { path: at.to_owned(), detail },
+            other => other,
+        }
+    }
+
+    fn body(&self) -> Value {
+        let mut body = Map::new();
+        body.insert("code".into(), json!(self.status().as_u16()));
+        body.insert("message".into(), json!(self.to_string()));
+        if let Some(slug) = self.slug() {
+            body.insert("slug".into(), json!(slug));
+        }
+        if let Some(word) = self.word() {
+            body.insert("error".into(), json!(word));
+        }
+        if let Self::Validation { fields, .. } = self {
+            let data: Map<String, Value> = fields
+                .iter()
+                .map(|(field, reason)| {
+                    (field.clone(), json!({"code": "invalid", "message": reason}))
+                })
+                .collect();
+            body.insert("data".into(), Value::Object(data));
+        }
+        if let Self::RateLimited { group, .. } = self {
+            body.insert("group".into(), json!(group));
+        }
+        Value::Object(body)
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        if matches!(self, Self::HeadNotAllowed) {
+            return self.status().into_response();
+        }
+        let mut response = (self.status(), axum::Json(self.body())).into_response();
+        let retry = match self {
+            Self::RateLimited { retry_after, .. } => Some(retry_after),
+            Self::Unavailable { .. } => Some(1),
+            _ => None,
+        };
+        if let Some(seconds) = retry {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}

@@ -1,0 +1,29 @@
+//! EdgeBase's HTTP API over PostgreSQL.
+//!
+//! A request is authenticated, judged by the config's rules, and run in its instance over a
+//! role-switched connection; [`app`] holds that path in one function. The library exists so
+//! that the `edgebase` command and the tests start the very same server.
+
+#![forbid(unsafe_code)]
+
+pub mod access;
+pub mod admin;
+pub mod app;
+pub mod auth;
+pub mod body;
+pub mod cluster;
+pub mod config;
+pub mod cors;
+pub mod db;
+pub mod endpoints;
+pub mod error;
+pub mod hooks;
+pub mod instances;
+pub mod limit;
+pub mod ops;
+pub mod query;
+pub mod reads;
+pub mod respond;
+pub mod route;
+pub mod server;
+pub mod snapshot;

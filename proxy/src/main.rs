@@ -1,0 +1,26 @@
+//! The `edgebase` command.
+//!
+//! Reads the command line, sets up logging and hands over to the subcommand. Standard output
+//! carries only what was asked for, logs and mistakes go to standard error. Exit code 0 means
+//! done, 1 that it could not be done, 2 that the command line was not understood.
+
+#![forbid(unsafe_code)]
+
+mod cli;
+
+use clap::Parser;
+use std::io::Write;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    cli::log::start(cli.log.as_deref());
+    match cli::run(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            // Nothing can be done when standard error itself is gone.
+            let _ = writeln!(std::io::stderr(), "error: {}", cli::log::sentence(&e));
+            ExitCode::FAILURE
+        }
+    }
+}

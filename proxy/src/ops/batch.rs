@@ -1,0 +1,304 @@
+//! Many records by id in one transaction.
+//!
+//! Up to 500 inserts, updates and deletes; all happen or none. Each operation answers to its
+//! own rule, updates and deletes on each row they touch (contract 13.1 with the design's
+//! choices). Only the keys that were sent come back.
+
+use super::record::{RowChange, change_row, finish, hooked_row};
+use super::upsert::{Happened, Upsert, conflict_target, upsert_row};
+use super::{Need, Target};
+use crate::access::{Standing, refused_record};
+use crate::app::Head;
+use crate::db::Transaction;
+use crate::error::{Error, Result};
+use crate::hooks::Event;
+use crate::query::record::{self, NewRow, Object, Place};
+use crate::query::{read, write};
+use crate::respond::{self, Record};
+use axum::http::StatusCode;
+use axum::response::Response;
+use edgebase_blocks::block::TableConfig;
+use edgebase_blocks::Table;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// Operations of one batch (contract 13.1).
+pub const MAX_OPERATIONS: usize = 500;
+
+#[derive(Debug)]
+enum Inserts {
+    Plain(Vec<(NewRow, Object)>),
+    Upserts(Vec<Upsert>),
+}
+
+#[derive(Debug)]
+struct Update {
+    id: String,
+    data: Object,
+    change: RowChange,
+}
+
+/// A checked batch.
+#[derive(Debug)]
+pub struct BatchRequest {
+    inserts: Option<Inserts>,
+    updates: Option<Vec<Update>>,
+    deletes: Option<Vec<String>>,
+}
+
+impl BatchRequest {
+    pub(super) fn parse(table: &Table, head: &Head, body: &Object) -> Result<Self> {
+        let (inserts, updates, deletes) = (list(body, "inserts")?, list(body, "updates")?, list(body, "deletes")?);
+        let operations = [inserts, updates, deletes].iter().flatten().map(|l| l.len()).sum::<usize>();
+        if operations > MAX_OPERATIONS {
+            return Err(Error::BadRequest(format!(
+                "Batch limit exceeded: {operations} operations (max {MAX_OPERATIONS})."
+            )));
+        }
+        Ok(Self {
+            inserts: inserts.map(|l| parse_inserts(table, head, l)).transpose()?,
+            updates: updates.map(|l| l.iter().map(|u| Update::parse(table, u)).collect()).transpose()?,
+            deletes: deletes
+                .map(|l| {
+                    l.iter()
+                        .map(|id| {
+                            id.as_str()
+                                .map(str::to_owned)
+                                .ok_or_else(|| Error::BadRequest("Each batch delete entry must be an id.".into()))
+                        })
+                        .collect()
+                })
+                .transpose()?,
+        })
+    }
+}
+
+fn list<'a>(body: &'a Object, name: &str) -> Result<Option<&'a Vec<Value>>> {
+    match body.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Array(items)) => Ok(Some(items)),
+        Some(_) => Err(Error::BadRequest(format!("{name} must be an array."))),
+    }
+}
+
+fn parse_inserts(table: &Table, head: &Head, items: &[Value]) -> Result<Inserts> {
+    let object = |item: &Value| {
+        item.as_object().cloned().ok_or_else(|| Error::BadRequest("Each batch insert entry must be a record.".into()))
+    };
+    if head.param("upsert") == Some("true") {
+        let target = conflict_target(table, head)?;
+        return items
+            .iter()
+            .map(|item| Upsert::new(table, object(item)?, &target, Place::BatchInsert))
+            .collect::<Result<_>>()
+            .map(Inserts::Upserts);
+    }
+    items
+        .iter()
+        .map(|item| {
+            let body = object(item)?;
+            Ok((record::new_row(table, &body, Place::BatchInsert)?, body))
+        })
+        .collect::<Result<_>>()
+        .map(Inserts::Plain)
+}
+
+impl Update {
+    fn parse(table: &Table, item: &Value) -> Result<Self> {
+        let id = item
+            .get("id")
+            .and_then(Value::as_str)
+            .filter(|id| !id.is_empty() && !id.contains('\0'))
+            .ok_or_else(|| Error::BadRequest("Each batch update entry must include an id.".into()))?;
+        let data = item
+            .get("data")
+            .and_then(Value::as_object)
+            .ok_or_else(|| Error::BadRequest("Each batch update entry must include a data object.".into()))?;
+        let changes = record::changes(table, data, Place::BatchUpdate)?;
+        let change = RowChange::Update { body: data.clone(), changes };
+        Ok(Self { id: id.to_owned(), data: data.clone(), change })
+    }
+}
+
+pub(super) async fn batch(target: &Target<'_>, request: BatchRequest) -> Result<Response> {
+    let config = target.table()?;
+    let table = &config.table;
+    let creates = match &request.inserts {
+        Some(Inserts::Plain(rows)) => {
+            target.access().insert(config, "batch insert").await?;
+            !rows.is_empty()
+        }
+        Some(Inserts::Upserts(rows)) => {
+            target.access().upsert(config).await?;
+            !rows.is_empty()
+        }
+        None => false,
+    };
+    let need = if creates { Need::Creates } else { Need::Existing };
+    let answer = match target.begin(table, need, &|_| Vec::new()).await? {
+        None => absent(&request),
+        Some((transaction, _)) => {
+            let work = Work { transaction: &transaction, target, config }.perform(&request).await;
+            let (answer, events) = finish(transaction, table, work).await?;
+            for event in events {
+                target.announce(config, event);
+            }
+            answer
+        }
+    };
+    Ok(respond::json(StatusCode::OK, answer.to_string()))
+}
+
+/// The answer of an instance that does not exist: nothing is found.
+fn absent(request: &BatchRequest) -> Value {
+    let mut answer = Object::new();
+    if request.inserts.is_some() {
+        answer.insert("inserted".into(), json!([]));
+    }
+    if let Some(updates) = &request.updates {
+        answer.insert("updated".into(), updates.iter().map(Update::echo).collect());
+    }
+    if let Some(deletes) = &request.deletes {
+        answer.insert("deleted".into(), json!(deletes.len()));
+    }
+    Value::Object(answer)
+}
+
+impl Update {
+    /// What an update of a missing record answers (contract 13.1).
+    fn echo(&self) -> Value {
+        let mut echo = Object::new();
+        echo.insert("id".into(), json!(self.id));
+        echo.extend(self.data.iter().filter(|(k, _)| *k != "id").map(|(k, v)| (k.clone(), v.clone())));
+        Value::Object(echo)
+    }
+}
+
+/// A batch on its way, inside its transaction.
+struct Work<'a> {
+    transaction: &'a Transaction,
+    target: &'a Target<'a>,
+    config: &'a TableConfig,
+}
+
+impl Work<'_> {
+    /// Does everything; the answer, and what after-hooks are to be told.
+    async fn perform(&self, request: &BatchRequest) -> Result<(Value, Vec<Event>)> {
+        let mut answer = Object::new();
+        let mut events = Vec::new();
+        if let Some(inserts) = &request.inserts {
+            answer.insert("inserted".into(), self.insert(inserts, &mut events).await?);
+        }
+        if let Some(updates) = &request.updates {
+            answer.insert("updated".into(), self.update(updates, &mut events).await?);
+        }
+        if let Some(deletes) = &request.deletes {
+            self.delete(deletes, &mut events).await?;
+            answer.insert("deleted".into(), json!(deletes.len()));
+        }
+        Ok((Value::Object(answer), events))
+    }
+
+    async fn insert(&self, inserts: &Inserts, events: &mut Vec<Event>) -> Result<Value> {
+        let table = &self.config.table;
+        let mut inserted = Vec::new();
+        match inserts {
+            Inserts::Plain(rows) => {
+                let mut hooked = Vec::with_capacity(rows.len());
+                for (row, body) in rows {
+                    hooked.push(hooked_row(self.target, self.config, row.clone(), body, Place::BatchInsert).await?);
+                }
+                // A statement takes 65,535 parameters at most.
+                let columns = hooked.first().map_or(1, |r| r.values.len() + 1);
+                for chunk in hooked.chunks((60_000 / columns).max(1)) {
+                    let statement = write::insert(self.transaction.schema(), table, chunk, false);
+                    for row in self.transaction.query(&statement, table).await? {
+                        inserted.push(respond::decode_row(table, &row)?);
+                    }
+                }
+                if self.config.hooks.after_insert.is_some() {
+                    events.extend(inserted.iter().cloned().map(Event::Inserted));
+                }
+            }
+            Inserts::Upserts(rows) => {
+                for row in rows {
+                    let (record, happened): (_, Happened) =
+                        upsert_row(self.transaction, self.target, self.config, row).await?;
+                    let record = respond::decode(&record)?;
+                    events.push(happened.event(record.clone()));
+                    inserted.push(record);
+                }
+            }
+        }
+        Ok(Value::Array(inserted))
+    }
+
+    async fn update(&self, updates: &[Update], events: &mut Vec<Event>) -> Result<Value> {
+        let table = &self.config.table;
+        let ids: Vec<String> = updates.iter().map(|u| u.id.clone()).collect();
+        let locked = self.locked(updates.first().map(|u| &u.change), &ids).await?;
+        if self.config.hooks.before_update.is_none() && self.config.hooks.after_update.is_none() {
+            let statements: Vec<_> = updates
+                .iter()
+                .map(|u| u.change.statement(self.transaction.schema(), table, std::slice::from_ref(&u.id)))
+                .collect();
+            let results = self.transaction.query_all(&statements, table).await?;
+            return updates
+                .iter()
+                .zip(&results)
+                .map(|(u, rows)| rows.first().map_or_else(|| Ok(u.echo()), |row| respond::decode_row(table, row)))
+                .collect::<Result<Vec<_>>>()
+                .map(Value::Array);
+        }
+        let mut updated = Vec::with_capacity(updates.len());
+        for update in updates {
+            match locked.iter().find(|r| r.id == update.id) {
+                None => updated.push(update.echo()),
+                Some(row) => {
+                    let (rows, before) =
+                        change_row(self.transaction, self.target, self.config, &update.change, row).await?;
+                    updated.push(rows.first().map_or_else(|| Ok(update.echo()), |r| respond::decode_row(table, r))?);
+                    events.push(update.change.event(table, before, &rows)?);
+                }
+            }
+        }
+        Ok(Value::Array(updated))
+    }
+
+    async fn delete(&self, deletes: &[String], events: &mut Vec<Event>) -> Result<()> {
+        let table = &self.config.table;
+        let change = RowChange::Delete;
+        let ids: Vec<String> = deletes.iter().filter(|id| !id.contains('\0')).cloned().collect();
+        let locked = self.locked(Some(&change), &ids).await?;
+        if !change.is_hooked(self.config) {
+            if !ids.is_empty() {
+                self.transaction.query(&write::delete(self.transaction.schema(), table, &ids), table).await?;
+            }
+            return Ok(());
+        }
+        for row in &locked {
+            let (rows, before) = change_row(self.transaction, self.target, self.config, &change, row).await?;
+            events.push(change.event(table, before, &rows)?);
+        }
+        Ok(())
+    }
+
+    /// The rows about to be written to, locked and passed by their rule; none when neither a
+    /// rule nor a hook has to see them.
+    async fn locked(&self, change: Option<&RowChange>, ids: &[String]) -> Result<Vec<Record>> {
+        let table = &self.config.table;
+        let access = self.target.access();
+        let Some(change) = change else { return Ok(Vec::new()) };
+        let rule = change.rule(self.config);
+        if ids.is_empty() || (access.standing(rule) == Standing::Open && !change.is_hooked(self.config)) {
+            return Ok(Vec::new());
+        }
+        let rows = self.transaction.query(&read::lock(self.transaction.schema(), table, ids), table).await?;
+        let records = respond::records(table, &rows)?;
+        let values = Arc::new(records.iter().map(respond::decode).collect::<Result<Vec<_>>>()?);
+        match access.first_refused(rule, &values).await {
+            None => Ok(records),
+            Some(i) => Err(refused_record(table, change.operation(), records.get(i).map_or("", |r| &r.id))),
+        }
+    }
+}

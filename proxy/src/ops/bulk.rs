@@ -1,0 +1,127 @@
+//! All rows that match: update or delete by filter.
+//!
+//! At most 500 rows a call, in one transaction. The row rule is asked about each; rows it
+//! refuses are left alone, and when it refuses all of them the request is a 403 (contract 8.3,
+//! 13.2). The filter must not be empty: "everything" has to be said in so many words.
+
+use super::record::{RowChange, change_row, finish};
+use super::{Need, Target};
+use crate::access::{Standing, refused_request};
+use crate::db::Transaction;
+use crate::error::{Error, Result};
+use crate::hooks::Event;
+use crate::query::filter::Filter;
+use crate::query::read;
+use crate::query::record::{self, Object, Place};
+use crate::respond::{self, Record};
+use axum::http::StatusCode;
+use axum::response::Response;
+use edgebase_blocks::Table;
+use edgebase_blocks::block::TableConfig;
+use serde_json::{Value, json};
+
+/// Rows of one call.
+const MAX_ROWS: i64 = 500;
+
+/// A checked request.
+#[derive(Debug)]
+pub struct BulkRequest {
+    change: RowChange,
+    filter: Filter,
+    limit: i64,
+}
+
+impl BulkRequest {
+    pub(super) fn parse(table: &Table, body: Object) -> Result<Self> {
+        let bad = |message: &str| Error::BadRequest(message.to_owned());
+        let action = body.get("action").and_then(Value::as_str);
+        if !matches!(action, Some("update" | "delete")) {
+            return Err(bad("batch-by-filter requires 'action' to be 'delete' or 'update'."));
+        }
+        if body.get("filter").and_then(Value::as_array).is_none_or(Vec::is_empty) {
+            return Err(bad("batch-by-filter requires 'filter' to be a non-empty array."));
+        }
+        let change = if action == Some("delete") {
+            RowChange::Delete
+        } else {
+            let update = body
+                .get("update")
+                .and_then(Value::as_object)
+                .filter(|u| !u.is_empty())
+                .ok_or_else(|| bad("batch-by-filter with action 'update' requires 'update' data."))?;
+            let changes = record::changes(table, update, Place::Update)?;
+            RowChange::Update { body: update.clone(), changes }
+        };
+        let limit = match body.get("limit") {
+            None | Some(Value::Null) => MAX_ROWS,
+            Some(limit) => {
+                limit.as_i64().filter(|l| *l >= 0).ok_or_else(|| bad("limit must be a non-negative integer."))?
+            }
+        };
+        let filter = Filter::parse(table, body.get("filter"), body.get("orFilter"))?;
+        Ok(Self { change, filter, limit: limit.min(MAX_ROWS) })
+    }
+}
+
+pub(super) async fn bulk(target: &Target<'_>, request: BulkRequest) -> Result<Response> {
+    let config = target.table()?;
+    let table = &config.table;
+    let change = &request.change;
+    let operation = change.operation();
+    let rule = change.rule(config);
+    if target.access().standing(rule) == Standing::Closed {
+        return Err(match rule {
+            None => Error::Denied(format!("Access denied. No '{operation}' rule defined for '{}'.", table.name)),
+            Some(_) => refused_request(table, operation),
+        });
+    }
+    let open = target
+        .begin(table, Need::Existing, &|s| vec![read::lock_matching(s, table, &request.filter, request.limit)])
+        .await?;
+    let done = match open {
+        None => 0,
+        Some((transaction, locked)) => {
+            let work = async {
+                let rows = locked.into_iter().next().unwrap_or_default();
+                perform(&transaction, target, config, change, &respond::records(table, &rows)?).await
+            }
+            .await;
+            let (done, events) = finish(transaction, table, work).await?;
+            for event in events {
+                target.announce(config, event);
+            }
+            done
+        }
+    };
+    Ok(respond::json(StatusCode::OK, json!({"processed": done, "succeeded": done}).to_string()))
+}
+
+async fn perform(transaction: &Transaction, target: &Target<'_>, config: &TableConfig, change: &RowChange, records: &[Record]) -> Result<(usize, Vec<Event>)> {
+    let table = &config.table;
+    let access = target.access();
+    let rule = change.rule(config);
+    let mut allowed = Vec::with_capacity(records.len());
+    for record in records {
+        if access.standing(rule) == Standing::Open || access.row(rule, respond::decode(record)?).await {
+            allowed.push(record);
+        }
+    }
+    if allowed.is_empty() && !records.is_empty() {
+        return Err(Error::RowDenied(format!(
+            "Access denied: '{}' rule blocked all matched rows in table \"{}\".",
+            change.operation(),
+            table.name
+        )));
+    }
+    let mut events = Vec::new();
+    if change.is_hooked(config) {
+        for record in &allowed {
+            let (rows, before) = change_row(transaction, target, config, change, record).await?;
+            events.push(change.event(table, before, &rows)?);
+        }
+    } else if !allowed.is_empty() {
+        let ids: Vec<String> = allowed.iter().map(|r| r.id.clone()).collect();
+        transaction.query(&change.statement(transaction.schema(), table, &ids), table).await?;
+    }
+    Ok((allowed.len(), events))
+}

@@ -1,0 +1,212 @@
+//! List, search and count.
+//!
+//! A read is all or nothing: one row of the page that the `read` rule refuses makes the whole
+//! answer a 403 naming it. A count under a rule that looks at rows asks the rule about every
+//! matched row, up to [`COUNT_BOUND`]; beyond that it is refused, because neither the number of
+//! unreadable rows nor an unbounded evaluation may slip through.
+
+use super::{Need, Target};
+use crate::access::{Standing, refused_request, unreadable_row};
+use crate::app::Head;
+use crate::error::{Error, Result};
+use crate::query::filter::Filter;
+use crate::query::page::Page;
+use crate::query::read;
+use crate::respond::{self, List, Record};
+use axum::http::StatusCode;
+use axum::response::Response;
+use edgebase_blocks::block::TableConfig;
+use edgebase_blocks::{Rule, Table};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use tokio_postgres::Row;
+
+/// Rows that a row rule is asked about for one count.
+pub const COUNT_BOUND: i64 = 10_000;
+
+/// A checked list or search.
+#[derive(Debug)]
+pub struct ListRequest {
+    filter: Filter,
+    page: Page,
+    fields: Option<Vec<String>>,
+    search: Option<String>,
+    is_search: bool,
+}
+
+/// A checked count.
+#[derive(Debug)]
+pub struct CountRequest {
+    filter: Filter,
+}
+
+impl ListRequest {
+    pub(super) fn parse(table: &Table, head: &Head, is_search: bool) -> Result<Self> {
+        let search = head.param("search").or_else(|| head.param("q")).map(str::trim).filter(|s| !s.is_empty());
+        if search.is_some_and(|s| s.contains('\0') || s.len() > 1_000) {
+            return Err(Error::BadRequest("search: at most 1000 bytes without NUL characters are allowed.".into()));
+        }
+        Ok(Self {
+            filter: filters(table, head)?,
+            page: Page::parse(table, &head.query)?,
+            fields: fields(table, head)?,
+            search: search.map(str::to_owned),
+            is_search,
+        })
+    }
+}
+
+impl CountRequest {
+    pub(super) fn parse(table: &Table, head: &Head) -> Result<Self> {
+        Ok(Self { filter: filters(table, head)? })
+    }
+}
+
+/// `filter` and `orFilter` of the query string.
+fn filters(table: &Table, head: &Head) -> Result<Filter> {
+    let json = |name: &str| match head.param(name).filter(|t| !t.is_empty()) {
+        None => Ok(None),
+        Some(text) => serde_json::from_str::<Value>(text)
+            .map(Some)
+            .map_err(|_| Error::BadRequest(format!("{name} is not valid JSON: send an array of [field, operator, value] conditions."))),
+    };
+    Filter::parse(table, json("filter")?.as_ref(), json("orFilter")?.as_ref())
+}
+
+/// `fields` of the query string.
+pub(super) fn fields(table: &Table, head: &Head) -> Result<Option<Vec<String>>> {
+    let Some(text) = head.param("fields").filter(|t| !t.trim().is_empty()) else {
+        return Ok(None);
+    };
+    let fields: Vec<String> = text.split(',').map(str::trim).filter(|f| !f.is_empty()).map(str::to_owned).collect();
+    match fields.iter().find(|f| table.column_type(f).is_none() && !table.is_schemaless()) {
+        Some(bad) => Err(Error::BadRequest(format!("fields: unknown field '{bad}' in table '{}'.", table.name))),
+        None => Ok(Some(fields)),
+    }
+}
+
+pub(super) async fn list(target: &Target<'_>, request: ListRequest) -> Result<Response> {
+    let config = target.table()?;
+    let table = &config.table;
+    let rule = config.access.as_ref().and_then(|a| a.read.as_ref());
+    let name = if request.is_search { "search" } else { "list" };
+    refuse_closed(target, table, rule, name)?;
+    if request.is_search && request.search.is_none() {
+        return Ok(respond::json(StatusCode::OK, json!({"items": []}).to_string()));
+    }
+    let page = &request.page;
+    let search = request.search.as_deref();
+    let counted = !page.has_cursor();
+    let rows = target
+        .run(table, Need::Existing, &|schema| {
+            let mut statements = vec![read::list(schema, table, &request.filter, search, page)];
+            if counted {
+                statements.push(read::count(schema, table, &request.filter, search));
+            }
+            statements
+        })
+        .await?;
+    let (mut records, total) = match &rows {
+        None => (Vec::new(), Some(0)),
+        Some(results) => {
+            let records = respond::records(table, results.first().map_or(&[][..], Vec::as_slice))?;
+            (records, results.get(1).map(|r| number(r)).transpose()?)
+        }
+    };
+    let limit = usize::try_from(page.limit).unwrap_or_default();
+    let has_more = records.len() > limit;
+    records.truncate(limit);
+    let values = read_all(target, table, rule, &records, page.is_sorted()).await?;
+    let cursor = records
+        .last()
+        .filter(|_| has_more && !request.is_search)
+        .map(|last| page.cursor(values.as_ref().and_then(|v| v.last()).unwrap_or(&Value::Null), &last.id));
+    let items = shown(target, config, request.fields.as_deref(), records, values).await?;
+    Ok(List {
+        items,
+        total: total.filter(|_| counted),
+        has_more,
+        cursor,
+        page: (!request.is_search).then_some(page.number),
+        per_page: page.limit,
+    }
+    .respond())
+}
+
+/// The records as they are shown: projected, then enriched (contract 14.1).
+async fn shown(target: &Target<'_>, config: &TableConfig, fields: Option<&[String]>, records: Vec<Record>, values: Option<Arc<Vec<Value>>>) -> Result<Vec<String>> {
+    if fields.is_none() && config.hooks.on_enrich.is_none() {
+        return Ok(records.into_iter().map(|r| r.text).collect());
+    }
+    let mut items = Vec::with_capacity(records.len());
+    for (i, record) in records.iter().enumerate() {
+        let mut value = match values.as_ref().and_then(|v| v.get(i)) {
+            Some(value) => value.clone(),
+            None => respond::decode(record)?,
+        };
+        if let Some(fields) = fields {
+            value = respond::project(&value, fields);
+        }
+        if let Some(hook) = config.hooks.on_enrich {
+            value = target.enrich(hook, value).await;
+        }
+        items.push(value.to_string());
+    }
+    Ok(items)
+}
+
+pub(super) async fn count(target: &Target<'_>, request: CountRequest) -> Result<Response> {
+    let config = target.table()?;
+    let table = &config.table;
+    let rule = config.access.as_ref().and_then(|a| a.read.as_ref());
+    refuse_closed(target, table, rule, "count")?;
+    let total = if target.access().standing(rule) == Standing::Open {
+        let rows = target.run(table, Need::Existing, &|s| vec![read::count(s, table, &request.filter, None)]).await?;
+        rows.as_ref().and_then(|r| r.first()).map_or(Ok(0), |r| number(r))?
+    } else {
+        let rows = target
+            .run(table, Need::Existing, &|s| vec![read::matching(s, table, &request.filter, None, COUNT_BOUND + 1)])
+            .await?
+            .unwrap_or_default();
+        let records = respond::records(table, rows.first().map_or(&[][..], Vec::as_slice))?;
+        let total = i64::try_from(records.len()).unwrap_or(i64::MAX);
+        if total > COUNT_BOUND {
+            return Err(Error::Denied(format!(
+                "Access denied. The 'read' rule of table '{}' looks at rows, and a count over more than {COUNT_BOUND} of them is refused. Narrow the filter.",
+                table.name
+            )));
+        }
+        read_all(target, table, rule, &records, false).await?;
+        total
+    };
+    Ok(respond::json(StatusCode::OK, json!({"total": total}).to_string()))
+}
+
+/// Refuses at once what no row could be allowed in.
+fn refuse_closed(target: &Target<'_>, table: &Table, rule: Option<&Rule>, operation: &str) -> Result<()> {
+    match (target.access().standing(rule), rule) {
+        (Standing::Closed, None) => {
+            Err(Error::Denied(format!("Access denied. No 'read' rule defined for '{}'.", table.name)))
+        }
+        (Standing::Closed, Some(_)) => Err(refused_request(table, operation)),
+        _ => Ok(()),
+    }
+}
+
+/// Asks the rule about every record. The values come back when they were needed.
+async fn read_all(target: &Target<'_>, table: &Table, rule: Option<&Rule>, records: &[Record], needed: bool) -> Result<Option<Arc<Vec<Value>>>> {
+    let access = target.access();
+    let per_row = access.standing(rule) == Standing::PerRow;
+    if !per_row && !needed {
+        return Ok(None);
+    }
+    let values = Arc::new(records.iter().map(respond::decode).collect::<Result<Vec<_>>>()?);
+    match access.first_refused(rule, &values).await {
+        None => Ok(Some(values)),
+        Some(i) => Err(unreadable_row(table, records.get(i).map_or("", |r| &r.id))),
+    }
+}
+
+fn number(rows: &[Row]) -> Result<i64> {
+    rows.first().map_or(Ok(0), |row| row.try_get(0).map_err(Error::internal))
+}

@@ -1,0 +1,166 @@
+//! Which operation is asked for, and how does it run?
+//!
+//! [`Request`] is a table request with every parameter and field checked; [`run`] performs it.
+//! Reads of an instance that does not exist answer as from an empty database and create
+//! nothing; the first write creates it, when `canCreate` allows (contract 9 and the design).
+
+mod batch;
+mod bulk;
+mod list;
+mod record;
+mod upsert;
+
+use crate::access::Access;
+use crate::app::{App, Head};
+use crate::auth::Principal;
+use crate::db::{Build, Outcome, Transaction};
+use crate::error::{Error, Result};
+use crate::query::record::Object;
+use crate::route::{Action, TablePath};
+use crate::snapshot::Snapshot;
+use axum::response::Response;
+use edgebase_blocks::block::Block;
+use edgebase_blocks::{BlockKind, InstanceKey, Table};
+use std::sync::Arc;
+use tokio_postgres::Row;
+
+/// What the stages before have established.
+pub struct Target<'a> {
+    /// The server.
+    pub app: &'a Arc<App>,
+    /// The config in force.
+    pub snapshot: &'a Arc<Snapshot>,
+    /// The caller.
+    pub principal: &'a Principal,
+    /// The block.
+    pub block: &'a Block,
+    /// The instance.
+    pub key: InstanceKey,
+    /// As the path names it.
+    pub path: &'a TablePath,
+}
+
+/// A checked request.
+#[derive(Debug)]
+pub enum Request {
+    /// List, and search that answers as a list.
+    List(list::ListRequest),
+    /// Count.
+    Count(list::CountRequest),
+    /// One record by id.
+    Get(record::GetRequest),
+    /// One new record.
+    Insert(record::InsertRequest),
+    /// One record, new or changed.
+    Upsert(upsert::UpsertRequest),
+    /// An update or the deletion of one record.
+    Change(record::ChangeRequest),
+    /// Inserts, updates and deletes by id.
+    Batch(batch::BatchRequest),
+    /// An update or delete of all rows that match.
+    Bulk(bulk::BulkRequest),
+}
+
+impl Request {
+    /// Checks everything that can be checked without the database.
+    ///
+    /// # Errors
+    /// 400 in the contract's words.
+    pub fn parse(table: &Table, action: Action, head: &Head, body: Option<Object>) -> Result<Self> {
+        let body = body.unwrap_or_default();
+        Ok(match action {
+            Action::List => Self::List(list::ListRequest::parse(table, head, false)?),
+            Action::Search => Self::List(list::ListRequest::parse(table, head, true)?),
+            Action::Count => Self::Count(list::CountRequest::parse(table, head)?),
+            Action::Get(id) => Self::Get(record::GetRequest::parse(table, head, id)?),
+            Action::Insert if head.param("upsert") == Some("true") => {
+                Self::Upsert(upsert::UpsertRequest::parse(table, head, body)?)
+            }
+            Action::Insert => Self::Insert(record::InsertRequest::parse(table, body)?),
+            Action::Update(id) => Self::Change(record::ChangeRequest::update(table, id, body)?),
+            Action::Delete(id) => Self::Change(record::ChangeRequest::delete(id)),
+            Action::Batch => Self::Batch(batch::BatchRequest::parse(table, head, &body)?),
+            Action::BatchByFilter => Self::Bulk(bulk::BulkRequest::parse(table, body)?),
+        })
+    }
+}
+
+/// Performs a request.
+///
+/// # Errors
+/// In the words of the contract.
+pub async fn run(target: &Target<'_>, request: Request) -> Result<Response> {
+    match request {
+        Request::List(r) => list::list(target, r).await,
+        Request::Count(r) => list::count(target, r).await,
+        Request::Get(r) => record::get(target, r).await,
+        Request::Insert(r) => record::insert(target, r).await,
+        Request::Upsert(r) => upsert::upsert(target, r).await,
+        Request::Change(r) => record::change(target, r).await,
+        Request::Batch(r) => batch::batch(target, r).await,
+        Request::Bulk(r) => bulk::bulk(target, r).await,
+    }
+}
+
+/// Whether an operation may bring its instance into being.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Need {
+    /// It writes rows: the instance is created.
+    Creates,
+    /// It can be answered as from an empty database.
+    Existing,
+}
+
+impl<'a> Target<'a> {
+    /// The rules, as they apply to this caller.
+    #[must_use]
+    pub fn access(&self) -> Access<'a> {
+        Access { snapshot: self.snapshot, principal: self.principal }
+    }
+
+    /// Runs statements in one round trip; `None` when the instance does not exist and need not.
+    async fn run(&self, table: &Table, need: Need, build: Build<'_>) -> Result<Option<Vec<Vec<Row>>>> {
+        match self.app.db.run(&self.key, table, build).await? {
+            Outcome::Done(rows) => Ok(Some(rows)),
+            Outcome::Absent if self.prepare(need).await? => match self.app.db.run(&self.key, table, build).await? {
+                Outcome::Done(rows) => Ok(Some(rows)),
+                Outcome::Absent => Err(vanished(&self.key)),
+            },
+            Outcome::Absent => Ok(None),
+        }
+    }
+
+    /// Like [`Self::run`], leaving the transaction open.
+    async fn begin(&self, table: &Table, need: Need, build: Build<'_>) -> Result<Option<(Transaction, Vec<Vec<Row>>)>> {
+        match self.app.db.begin(&self.key, table, build).await? {
+            Outcome::Done(open) => Ok(Some(open)),
+            Outcome::Absent if self.prepare(need).await? => match self.app.db.begin(&self.key, table, build).await? {
+                Outcome::Done(open) => Ok(Some(open)),
+                Outcome::Absent => Err(vanished(&self.key)),
+            },
+            Outcome::Absent => Ok(None),
+        }
+    }
+
+    /// The instance does not exist: may it, and must it? Answers whether it has been created.
+    async fn prepare(&self, need: Need) -> Result<bool> {
+        let Some(id) = self.key.id().filter(|_| self.block.kind == BlockKind::Dynamic) else {
+            return Err(Error::unavailable(
+                "This database is not set up yet. Apply the config to the server's database.",
+                format!("single-instance block '{}' has no instance", self.key),
+            ));
+        };
+        if !self.access().can_create(self.block, id).await {
+            return Err(Error::CannotCreate);
+        }
+        if need == Need::Creates {
+            self.app.db.create(&self.key).await?;
+        }
+        Ok(need == Need::Creates)
+    }
+}
+
+/// Created and gone again between two statements: somebody deletes it at this moment.
+fn vanished(key: &InstanceKey) -> Error {
+    Error::unavailable("This database is being deleted. Try again.", format!("{key} vanished after its creation"))
+}

@@ -1,0 +1,299 @@
+//! One record: get, insert, update, delete.
+//!
+//! When neither rule nor hook has to see the row, the whole operation is one round trip. When
+//! one has to, the row is locked, rule and hook decide, and the write follows in the same
+//! transaction, so that what they saw is what is written over.
+
+use super::list::fields;
+use super::{Need, Target};
+use crate::access::{Standing, refused_record};
+use crate::app::Head;
+use crate::db::Transaction;
+use crate::db::statement::Sql;
+use crate::error::{Error, Result};
+use crate::hooks::{Event, arg};
+use crate::query::record::{self, Changes, NewRow, Object, Place};
+use crate::query::value::iso;
+use crate::query::{read, write};
+use crate::respond::{self, Record};
+use axum::http::StatusCode;
+use axum::response::Response;
+use edgebase_blocks::block::TableConfig;
+use edgebase_blocks::{Rule, Table};
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio_postgres::Row;
+
+/// A checked get.
+#[derive(Debug)]
+pub struct GetRequest {
+    id: String,
+    fields: Option<Vec<String>>,
+}
+
+/// A checked insert.
+#[derive(Debug)]
+pub struct InsertRequest {
+    row: NewRow,
+    body: Object,
+}
+
+/// A checked write to one existing record.
+#[derive(Debug)]
+pub struct ChangeRequest {
+    id: String,
+    change: RowChange,
+}
+
+/// What is to happen to an existing row.
+#[derive(Clone, Debug)]
+pub(super) enum RowChange {
+    /// These fields change; the body is kept for hooks.
+    Update { body: Object, changes: Changes },
+    /// It goes.
+    Delete,
+}
+
+impl GetRequest {
+    pub(super) fn parse(table: &Table, head: &Head, id: String) -> Result<Self> {
+        Ok(Self { id, fields: fields(table, head)? })
+    }
+}
+
+impl InsertRequest {
+    pub(super) fn parse(table: &Table, body: Object) -> Result<Self> {
+        Ok(Self { row: record::new_row(table, &body, Place::Insert)?, body })
+    }
+}
+
+impl ChangeRequest {
+    pub(super) fn update(table: &Table, id: String, body: Object) -> Result<Self> {
+        let changes = record::changes(table, &body, Place::Update)?;
+        Ok(Self { id, change: RowChange::Update { body, changes } })
+    }
+
+    pub(super) fn delete(id: String) -> Self {
+        Self { id, change: RowChange::Delete }
+    }
+}
+
+impl RowChange {
+    pub(super) fn operation(&self) -> &'static str {
+        match self {
+            Self::Update { .. } => "update",
+            Self::Delete => "delete",
+        }
+    }
+
+    /// The access rule that it answers to.
+    pub(super) fn rule<'a>(&self, config: &'a TableConfig) -> Option<&'a Rule> {
+        let access = config.access.as_ref()?;
+        match self {
+            Self::Update { .. } => access.update.as_ref(),
+            Self::Delete => access.delete.as_ref(),
+        }
+    }
+
+    /// Whether a hook has to see the row.
+    pub(super) fn is_hooked(&self, config: &TableConfig) -> bool {
+        let hooks = &config.hooks;
+        match self {
+            Self::Update { .. } => hooks.before_update.is_some() || hooks.after_update.is_some(),
+            Self::Delete => hooks.before_delete.is_some() || hooks.after_delete.is_some(),
+        }
+    }
+
+    /// The statement for rows of these ids.
+    pub(super) fn statement(&self, schema: &str, table: &Table, ids: &[String]) -> Sql {
+        match self {
+            Self::Update { changes, .. } => write::update(schema, table, ids, changes),
+            Self::Delete => write::delete(schema, table, ids),
+        }
+    }
+
+    /// Runs the before-hook on one row; an update may come back changed.
+    pub(super) async fn before(&self, target: &Target<'_>, config: &TableConfig, existing: &Value) -> Result<Self> {
+        match (self, config.hooks.before_update, config.hooks.before_delete) {
+            (Self::Update { body, .. }, Some(hook), _) => {
+                let mut data = body.clone();
+                if config.table.auto.updated_at {
+                    data.insert("updatedAt".into(), iso(Timestamp::now()).into());
+                }
+                let extra =
+                    target.before(hook, "Update", vec![arg(existing.clone()), arg(Value::Object(data))]).await?;
+                let mut body = body.clone();
+                body.extend(extra);
+                let changes = record::changes(&config.table, &body, Place::Update)?;
+                Ok(Self::Update { body, changes })
+            }
+            (Self::Delete, _, Some(hook)) => {
+                target.before(hook, "Delete", vec![arg(existing.clone())]).await?;
+                Ok(Self::Delete)
+            }
+            _ => Ok(self.clone()),
+        }
+    }
+
+    /// What its after-hook is told: the row before, and the row that was written.
+    pub(super) fn event(&self, table: &Table, before: Value, written: &[Row]) -> Result<Event> {
+        Ok(match self {
+            Self::Update { .. } => {
+                let after = written.first().map_or(Ok(Value::Null), |row| respond::decode_row(table, row))?;
+                Event::Updated { before, after }
+            }
+            Self::Delete => Event::Deleted(before),
+        })
+    }
+}
+
+pub(super) fn not_found(table: &Table, id: &str) -> Error {
+    Error::RecordNotFound { id: id.to_owned(), table: table.name.clone() }
+}
+
+/// The first record of a statement's rows.
+pub(super) fn first(table: &Table, rows: &[Row]) -> Result<Option<Record>> {
+    rows.first().map(|row| respond::record(table, row)).transpose()
+}
+
+/// The first record of the first statement of several.
+fn first_of(table: &Table, results: &[Vec<Row>]) -> Result<Option<Record>> {
+    results.first().map_or(Ok(None), |rows| first(table, rows))
+}
+
+pub(super) async fn get(target: &Target<'_>, request: GetRequest) -> Result<Response> {
+    let config = target.table()?;
+    let table = &config.table;
+    let id = known_id(table, &request.id)?;
+    let rows = target.run(table, Need::Existing, &|s| vec![read::get(s, table, id)]).await?.unwrap_or_default();
+    let record = first_of(table, &rows)?.ok_or_else(|| not_found(table, id))?;
+    let rule = config.access.as_ref().and_then(|a| a.read.as_ref());
+    allow(target, table, rule, "read", &record).await?;
+    let text = if request.fields.is_none() && config.hooks.on_enrich.is_none() {
+        record.text
+    } else {
+        let mut value = respond::decode(&record)?;
+        if let Some(fields) = &request.fields {
+            value = respond::project(&value, fields);
+        }
+        if let Some(hook) = config.hooks.on_enrich {
+            value = target.enrich(hook, value).await;
+        }
+        value.to_string()
+    };
+    Ok(respond::json(StatusCode::OK, text))
+}
+
+pub(super) async fn insert(target: &Target<'_>, request: InsertRequest) -> Result<Response> {
+    let config = target.table()?;
+    let table = &config.table;
+    let InsertRequest { row, body } = request;
+    let rows = match config.hooks.before_insert {
+        None => {
+            let row = [row];
+            target.run(table, Need::Creates, &|s| vec![write::insert(s, table, &row, false)]).await?
+        }
+        Some(_) => {
+            let Some((transaction, _)) = target.begin(table, Need::Creates, &|_| Vec::new()).await? else {
+                return Err(Error::internal("an instance that was to be created is absent"));
+            };
+            let written = async {
+                let row = hooked_row(target, config, row, &body, Place::Insert).await?;
+                transaction.query(&write::insert(transaction.schema(), table, &[row], false), table).await
+            }
+            .await;
+            Some(vec![finish(transaction, table, written).await?])
+        }
+    };
+    let record =
+        first_of(table, &rows.unwrap_or_default())?.ok_or_else(|| Error::internal("an insert returned no row"))?;
+    if config.hooks.after_insert.is_some() {
+        target.announce(config, Event::Inserted(respond::decode(&record)?));
+    }
+    Ok(respond::json(StatusCode::CREATED, record.text))
+}
+
+/// The row as `beforeInsert` wants it, validated once more.
+pub(super) async fn hooked_row(target: &Target<'_>, config: &TableConfig, row: NewRow, body: &Object, place: Place) -> Result<NewRow> {
+    let Some(hook) = config.hooks.before_insert else { return Ok(row) };
+    let extra = target.before_insert(hook, &config.table, &row.id, body).await?;
+    let mut body = body.clone();
+    body.insert("id".into(), row.id.clone().into());
+    body.extend(extra);
+    let hooked = record::new_row(&config.table, &body, place)?;
+    Ok(NewRow { has_own_id: row.has_own_id, ..hooked })
+}
+
+/// Commits when the work succeeded, rolls back when it did not.
+pub(super) async fn finish<T>(transaction: Transaction, table: &Table, work: Result<T>) -> Result<T> {
+    match work {
+        Ok(done) => transaction.commit(table).await.map(|()| done),
+        Err(error) => {
+            transaction.rollback().await;
+            Err(error)
+        }
+    }
+}
+
+/// Update or delete of one record.
+pub(super) async fn change(target: &Target<'_>, request: ChangeRequest) -> Result<Response> {
+    let config = target.table()?;
+    let table = &config.table;
+    let id = known_id(table, &request.id)?;
+    let ids = [id.to_owned()];
+    let change = &request.change;
+    let rows = if target.access().standing(change.rule(config)) == Standing::Open && !change.is_hooked(config) {
+        let results = target.run(table, Need::Existing, &|s| vec![change.statement(s, table, &ids)]).await?;
+        results.and_then(|r| r.into_iter().next()).unwrap_or_default()
+    } else {
+        let Some((transaction, locked)) =
+            target.begin(table, Need::Existing, &|s| vec![read::lock(s, table, &ids)]).await?
+        else {
+            return Err(not_found(table, id));
+        };
+        let work = async {
+            let row = first_of(table, &locked)?.ok_or_else(|| not_found(table, id))?;
+            change_row(&transaction, target, config, change, &row).await
+        }
+        .await;
+        let (rows, before) = finish(transaction, table, work).await?;
+        target.announce(config, change.event(table, before, &rows)?);
+        rows
+    };
+    match change {
+        RowChange::Delete if !rows.is_empty() => {
+            Ok(respond::json(StatusCode::OK, r#"{"deleted":true}"#.into()))
+        }
+        RowChange::Delete => Err(not_found(table, id)),
+        RowChange::Update { .. } => {
+            let record = first(table, &rows)?.ok_or_else(|| not_found(table, id))?;
+            Ok(respond::json(StatusCode::OK, record.text))
+        }
+    }
+}
+
+/// Writes to one locked row, under its rule and hook; the rows written and the row before.
+pub(super) async fn change_row(transaction: &Transaction, target: &Target<'_>, config: &TableConfig, change: &RowChange, row: &Record) -> Result<(Vec<Row>, Value)> {
+    let table = &config.table;
+    allow(target, table, change.rule(config), change.operation(), row).await?;
+    let existing = respond::decode(row)?;
+    let change = change.before(target, config, &existing).await?;
+    let ids = [row.id.clone()];
+    let rows = transaction.query(&change.statement(transaction.schema(), table, &ids), table).await?;
+    Ok((rows, existing))
+}
+
+/// 403 unless the rule allows this record.
+pub(super) async fn allow(target: &Target<'_>, table: &Table, rule: Option<&Rule>, operation: &str, record: &Record) -> Result<()> {
+    let access = target.access();
+    let allowed = match access.standing(rule) {
+        Standing::Open => true,
+        Standing::Closed => false,
+        Standing::PerRow => access.row(rule, respond::decode(record)?).await,
+    };
+    if allowed { Ok(()) } else { Err(refused_record(table, operation, &record.id)) }
+}
+
+/// An id that no row can have is simply not found.
+fn known_id<'a>(table: &Table, id: &'a str) -> Result<&'a str> {
+    if edgebase_blocks::name::is_record_id(id) { Ok(id) } else { Err(not_found(table, id)) }
+}

@@ -1,0 +1,148 @@
+//! One record, new or changed.
+//!
+//! The row behind the conflict key is looked for and locked. If it is there, the caller needs
+//! the `update` rule on that very row and only the fields sent are written; if not, the `insert`
+//! rule (the design's choice: the original lets an insert permission overwrite any row).
+
+use super::record::{RowChange, change_row, finish, first, hooked_row};
+use super::{Need, Target};
+use crate::app::Head;
+use crate::db::Transaction;
+use crate::error::{Error, Result};
+use crate::hooks::Event;
+use crate::query::filter::Filter;
+use crate::query::record::{self, Change, Changes, NewRow, Object, Place};
+use crate::query::{read, write};
+use crate::respond::{self, Record};
+use axum::http::StatusCode;
+use axum::response::Response;
+use edgebase_blocks::Table;
+use edgebase_blocks::block::TableConfig;
+use serde_json::Value;
+
+/// Attempts against concurrent writers of the same key.
+const ATTEMPTS: usize = 3;
+
+/// A row with the key that decides whether it is new.
+#[derive(Debug)]
+pub struct Upsert {
+    row: NewRow,
+    body: Object,
+    place: Place,
+    /// Finds the row it collides with; `None` when it cannot collide.
+    existing: Option<Filter>,
+}
+
+/// A checked upsert.
+#[derive(Debug)]
+pub struct UpsertRequest {
+    row: Upsert,
+}
+
+/// Whether a row was new.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Happened {
+    /// It was.
+    Inserted,
+    /// It was there, like this, and has been changed.
+    Updated(Value),
+}
+
+impl Happened {
+    /// What the after-hook is told.
+    pub(super) fn event(self, record: Value) -> Event {
+        match self {
+            Self::Inserted => Event::Inserted(record),
+            Self::Updated(before) => Event::Updated { before, after: record },
+        }
+    }
+}
+
+/// The field named by `conflictTarget`, checked.
+pub(super) fn conflict_target(table: &Table, head: &Head) -> Result<String> {
+    let Some(name) = head.param("conflictTarget").filter(|n| !n.is_empty() && *n != "id") else {
+        return Ok("id".into());
+    };
+    match table.field(name) {
+        None => Err(Error::BadRequest(format!("Field '{name}' does not exist in schema."))),
+        Some(field) if !field.unique => {
+            Err(Error::BadRequest(format!("Field '{name}' is not unique. conflictTarget must be a unique field.")))
+        }
+        Some(_) => Ok(name.to_owned()),
+    }
+}
+
+impl Upsert {
+    pub(super) fn new(table: &Table, body: Object, target: &str, place: Place) -> Result<Self> {
+        let row = record::new_row(table, &body, place)?;
+        let existing = match (target, body.get(target)) {
+            ("id", _) => row.has_own_id.then(|| Filter::equal(table, "id", &Value::from(row.id.clone()))).transpose()?,
+            (_, None | Some(Value::Null)) => None,
+            (field, Some(value)) => Some(Filter::equal(table, field, value)?),
+        };
+        Ok(Self { row, body, place, existing })
+    }
+}
+
+/// The fields sent, as a change of the row that is there.
+fn changes(row: &NewRow) -> Changes {
+    row.values
+        .iter()
+        .filter(|(column, _)| row.given.contains(column))
+        .map(|(column, value)| (column.clone(), Change::Set(value.clone())))
+        .collect()
+}
+
+impl UpsertRequest {
+    pub(super) fn parse(table: &Table, head: &Head, body: Object) -> Result<Self> {
+        let target = conflict_target(table, head)?;
+        Ok(Self { row: Upsert::new(table, body, &target, Place::Insert)? })
+    }
+}
+
+pub(super) async fn upsert(target: &Target<'_>, request: UpsertRequest) -> Result<Response> {
+    let config = target.table()?;
+    let table = &config.table;
+    let Some((transaction, _)) = target.begin(table, Need::Creates, &|_| Vec::new()).await? else {
+        return Err(Error::internal("an instance that was to be created is absent"));
+    };
+    let work = upsert_row(&transaction, target, config, &request.row).await;
+    let (record, happened) = finish(transaction, table, work).await?;
+    let mut value = respond::decode(&record)?;
+    let (status, action) = match happened {
+        Happened::Inserted => (StatusCode::CREATED, "inserted"),
+        Happened::Updated(_) => (StatusCode::OK, "updated"),
+    };
+    target.announce(config, happened.event(value.clone()));
+    if let Value::Object(map) = &mut value {
+        map.insert("action".into(), action.into());
+    }
+    Ok(respond::json(status, value.to_string()))
+}
+
+/// Writes one row inside an open transaction.
+pub(super) async fn upsert_row(transaction: &Transaction, target: &Target<'_>, config: &TableConfig, upsert: &Upsert) -> Result<(Record, Happened)> {
+    let table = &config.table;
+    let schema = transaction.schema();
+    let row = hooked_row(target, config, upsert.row.clone(), &upsert.body, upsert.place).await?;
+    let rows = std::slice::from_ref(&row);
+    for attempt in 0..ATTEMPTS {
+        if let Some(filter) = &upsert.existing {
+            let found = transaction.query(&read::lock_by(schema, table, filter), table).await?;
+            if let Some(existing) = first(table, &found)? {
+                let change = RowChange::Update { body: upsert.body.clone(), changes: changes(&row) };
+                let (changed, before) = change_row(transaction, target, config, &change, &existing).await?;
+                let record = first(table, &changed)?.ok_or_else(|| Error::internal("a locked row was not updated"))?;
+                return Ok((record, Happened::Updated(before)));
+            }
+        }
+        target.access().insert(config, "insert").await?;
+        // The last attempt lets the violation of another unique field be reported as such.
+        let skip_conflicts = upsert.existing.is_some() && attempt + 1 < ATTEMPTS;
+        let inserted = transaction.query(&write::insert(schema, table, rows, skip_conflicts), table).await?;
+        if let Some(record) = first(table, &inserted)? {
+            return Ok((record, Happened::Inserted));
+        }
+    }
+    Err(Error::Conflict)
+}

@@ -1,0 +1,91 @@
+//! How is a field written in SQL?
+//!
+//! A field of a table with a schema is a column; a field of a schemaless table is a key of its
+//! one `jsonb` column. Both the expression to compare and the expression to show come from here,
+//! so every part of a query agrees on what a field is.
+
+use crate::db::statement::{Bind, Sql};
+use edgebase_blocks::{FieldType, Table};
+
+/// The column that holds the user fields of a schemaless table.
+pub const DOCUMENT: &str = "_doc";
+
+/// A field that a filter or sort may name.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Column<'a> {
+    /// A column of its own.
+    Typed(&'a str, FieldType),
+    /// A key of the document.
+    Key(&'a str),
+}
+
+impl<'a> Column<'a> {
+    /// The field of that name; a schemaless table has every field.
+    #[must_use]
+    pub fn find(table: &Table, name: &'a str) -> Option<Self> {
+        match table.column_type(name) {
+            Some(kind) => Some(Self::Typed(name, kind)),
+            None if table.is_schemaless() && !name.is_empty() && !name.contains('\0') => Some(Self::Key(name)),
+            None => None,
+        }
+    }
+
+    /// The type that operands are read as.
+    #[must_use]
+    pub fn kind(&self) -> FieldType {
+        match self {
+            Self::Typed(_, kind) => *kind,
+            Self::Key(_) => FieldType::Json,
+        }
+    }
+
+    /// Appends the expression to compare and sort by.
+    pub fn write(&self, sql: &mut Sql) {
+        match self {
+            Self::Typed(name, _) => {
+                sql.push("t.").ident(name);
+            }
+            Self::Key(name) => {
+                sql.push("(t.").ident(DOCUMENT).push(" -> ").bind(Bind::text(*name)).push(")");
+            }
+        }
+    }
+
+    /// Appends the expression's text, for `contains`: a string without its JSON quotes.
+    pub fn write_text(&self, sql: &mut Sql) {
+        match self {
+            Self::Typed(name, kind) => {
+                sql.push("t.").ident(name);
+                if !kind.is_text() {
+                    sql.push("::text");
+                }
+            }
+            Self::Key(name) => {
+                sql.push("(t.").ident(DOCUMENT).push(" ->> ").bind(Bind::text(*name)).push(")");
+            }
+        }
+    }
+}
+
+/// Appends the columns of a record as it is shown, in its order.
+///
+/// Datetimes are printed by Postgres as the contract wants them (7.3), so that a row can pass
+/// through the proxy as text.
+pub fn write_shown(sql: &mut Sql, table: &Table) {
+    let mut separator = "";
+    for (name, kind) in table.columns() {
+        sql.push(separator);
+        separator = ", ";
+        if kind == FieldType::Datetime {
+            sql.push("pg_catalog.to_char(t.")
+                .ident(name)
+                .push(r#" AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS "#)
+                .ident(name);
+        } else {
+            sql.push("t.").ident(name);
+        }
+    }
+    if table.is_schemaless() {
+        sql.push(separator).push("t.").ident(DOCUMENT);
+    }
+}

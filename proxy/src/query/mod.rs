@@ -1,0 +1,12 @@
+//! What does a table request mean in SQL?
+//!
+//! Parsing and checking of parameters and bodies, and the statements they become. Nothing here
+//! touches a connection: every 400 is known before one is taken.
+
+pub mod column;
+pub mod filter;
+pub mod page;
+pub mod read;
+pub mod record;
+pub mod value;
+pub mod write;

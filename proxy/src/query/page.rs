@@ -1,0 +1,315 @@
+//! Which page of a list is asked for, and where does the next one begin?
+//!
+//! Reads the paging parameters of contract 10.2. Pages are cut by key, not by offset, when a
+//! cursor is given: the cursor holds the sort values and the id of the last row, so that rows
+//! inserted or deleted meanwhile neither repeat nor hide another row. Without a `sort` the
+//! cursor is the plain id, as the SDKs expect.
+
+use crate::db::statement::{Bind, Sql};
+use crate::error::{Error, Result};
+use crate::query::column::Column;
+use crate::query::value;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use edgebase_blocks::{FieldType, Table};
+use serde_json::Value;
+
+/// Rows of a page unless stated (contract 10.2).
+pub const DEFAULT_LIMIT: i64 = 100;
+/// Rows of a page at most.
+pub const MAX_LIMIT: i64 = 1_000;
+/// Fields a sort may name.
+const MAX_SORT: usize = 10;
+
+/// One field of a sort.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SortKey {
+    field: String,
+    descending: bool,
+}
+
+/// Where a page begins.
+#[derive(Clone, Debug, PartialEq)]
+enum Start {
+    Offset(i64),
+    /// Values of the sort keys, then the id; rows after it, or before it.
+    Cursor { values: Vec<Value>, id: String, backwards: bool },
+}
+
+/// A checked page request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page {
+    /// Rows wanted.
+    pub limit: i64,
+    /// The page number to report.
+    pub number: i64,
+    sort: Vec<SortKey>,
+    start: Start,
+}
+
+impl Page {
+    /// Reads the parameters.
+    ///
+    /// # Errors
+    /// 400 naming the parameter.
+    pub fn parse(table: &Table, query: &[(String, String)]) -> Result<Self> {
+        let get = |name: &str| query.iter().rev().find(|(k, _)| k == name).map(|(_, v)| v.as_str()).filter(|v| !v.is_empty());
+        let per_page = get("perPage").map(|v| integer(v, "perPage")).transpose()?;
+        let limit = get("limit").map(|v| integer(v, "limit")).transpose()?;
+        let limit = limit.or(per_page).unwrap_or(DEFAULT_LIMIT).min(MAX_LIMIT);
+        let offset = get("offset").map(|v| integer(v, "offset")).transpose()?;
+        let page = match get("page") {
+            None => None,
+            Some(text) => Some(leading_integer(text).filter(|n| *n > 0).ok_or_else(|| {
+                Error::BadRequest("Invalid page parameter: must be a positive number".into())
+            })?),
+        };
+        let sort = get("sort").map_or(Ok(Vec::new()), |text| sort_keys(table, text))?;
+        let start = match (get("after"), get("before")) {
+            (None, None) => Start::Offset(match (offset, page) {
+                (Some(offset), _) => offset,
+                (None, Some(page)) => (page - 1).saturating_mul(limit),
+                (None, None) => 0,
+            }),
+            (Some(_), Some(_)) => return Err(Error::BadRequest("Use either after or before, not both.".into())),
+            (after, before) => {
+                if page.is_some() || offset.is_some() {
+                    return Err(Error::BadRequest(
+                        "Cannot use page or offset together with after or before. Choose one kind of paging.".into(),
+                    ));
+                }
+                let (values, id) = decode(after.or(before).unwrap_or_default(), &sort)?;
+                Start::Cursor { values, id, backwards: before.is_some() }
+            }
+        };
+        Ok(Self { limit, number: page.unwrap_or(1), sort, start })
+    }
+
+    /// Whether a cursor says where to begin; then no total is counted.
+    #[must_use]
+    pub fn has_cursor(&self) -> bool {
+        matches!(self.start, Start::Cursor { .. })
+    }
+
+    /// Whether the caller asked for an order of its own.
+    #[must_use]
+    pub fn is_sorted(&self) -> bool {
+        !self.sort.is_empty()
+    }
+
+    /// Appends the cursor's condition with a leading ` AND `, if there is a cursor.
+    pub fn write_start(&self, sql: &mut Sql, table: &Table) {
+        let Start::Cursor { values, id, backwards } = &self.start else {
+            return;
+        };
+        // (k1 after v1) OR (k1 = v1 AND (k2 after v2)) OR ... OR (k1 = v1 AND ... AND id after id)
+        sql.push(" AND (");
+        for i in 0..=self.sort.len() {
+            if i > 0 {
+                sql.push(" OR ");
+            }
+            sql.push("(");
+            for (key, v) in self.sort.iter().zip(values).take(i) {
+                key.write_equal(sql, table, v);
+                sql.push(" AND ");
+            }
+            match self.sort.get(i).zip(values.get(i)) {
+                Some((key, v)) => key.write_after(sql, table, v, *backwards),
+                None => {
+                    sql.push(if *backwards { "t.\"id\" < " } else { "t.\"id\" > " }).bind(Bind::text(id.clone()));
+                }
+            }
+            sql.push(")");
+        }
+        sql.push(")");
+    }
+
+    /// Appends `ORDER BY … LIMIT … OFFSET …`; one row more than the page, to see whether it is
+    /// the last.
+    pub fn write_order(&self, sql: &mut Sql, table: &Table) {
+        let backwards = matches!(self.start, Start::Cursor { backwards: true, .. });
+        sql.push(" ORDER BY ");
+        for key in &self.sort {
+            if let Some(column) = Column::find(table, &key.field) {
+                column.write(sql);
+                sql.push(if key.descending == backwards { " ASC, " } else { " DESC, " });
+            }
+        }
+        sql.push(if backwards { "t.\"id\" DESC LIMIT " } else { "t.\"id\" ASC LIMIT " });
+        sql.bind(Bind::Int(self.limit + 1));
+        if let Start::Offset(offset) = self.start {
+            sql.push(" OFFSET ").bind(Bind::Int(offset));
+        }
+    }
+
+    /// The cursor that continues after `record`.
+    #[must_use]
+    pub fn cursor(&self, record: &Value, id: &str) -> String {
+        if self.sort.is_empty() {
+            return id.to_owned();
+        }
+        let mut parts: Vec<Value> =
+            self.sort.iter().map(|k| record.get(&k.field).cloned().unwrap_or(Value::Null)).collect();
+        parts.push(Value::from(id));
+        URL_SAFE_NO_PAD.encode(Value::Array(parts).to_string())
+    }
+}
+
+impl SortKey {
+    fn operand(&self, table: &Table, v: &Value) -> Option<(Bind, &'static str)> {
+        let kind = Column::find(table, &self.field)?.kind();
+        let cast = if kind == FieldType::Datetime { "::timestamptz" } else { "" };
+        Some(value::operand(kind, v).ok()?).map(|b| (b, cast))
+    }
+
+    fn write_column(&self, sql: &mut Sql, table: &Table) {
+        if let Some(column) = Column::find(table, &self.field) {
+            column.write(sql);
+        }
+    }
+
+    fn write_equal(&self, sql: &mut Sql, table: &Table, v: &Value) {
+        self.write_column(sql, table);
+        match self.operand(table, v).filter(|_| !v.is_null()) {
+            Some((bind, cast)) => sql.push(" = ").bind(bind).push(cast),
+            None => sql.push(" IS NULL"),
+        };
+    }
+
+    /// Rows behind `v` in the direction of travel. Postgres puts nulls last when ascending and
+    /// first when descending, so travelling up there are nulls behind every value and nothing
+    /// behind null, and travelling down the reverse.
+    fn write_after(&self, sql: &mut Sql, table: &Table, v: &Value, backwards: bool) {
+        let upwards = self.descending == backwards;
+        match self.operand(table, v).filter(|_| !v.is_null()) {
+            Some((bind, cast)) if upwards => {
+                sql.push("(");
+                self.write_column(sql, table);
+                sql.push(" > ").bind(bind).push(cast).push(" OR ");
+                self.write_column(sql, table);
+                sql.push(" IS NULL)");
+            }
+            Some((bind, cast)) => {
+                self.write_column(sql, table);
+                sql.push(" < ").bind(bind).push(cast);
+            }
+            None if upwards => {
+                sql.push("FALSE");
+            }
+            None => {
+                self.write_column(sql, table);
+                sql.push(" IS NOT NULL");
+            }
+        }
+    }
+}
+
+fn sort_keys(table: &Table, text: &str) -> Result<Vec<SortKey>> {
+    let mut keys = Vec::new();
+    for part in text.split(',').map(str::trim).filter(|p| !p.is_empty()) {
+        // A field may itself contain a colon; only a known direction is split off.
+        let (field, descending) = match part.rsplit_once(':') {
+            Some((field, d)) if d.trim().eq_ignore_ascii_case("desc") => (field, true),
+            Some((field, _)) if Column::find(table, part).is_none() || table.is_schemaless() => (field, false),
+            _ => (part, false),
+        };
+        if Column::find(table, field).is_none() {
+            return Err(Error::BadRequest(format!("sort: unknown field '{field}' in table '{}'.", table.name)));
+        }
+        keys.push(SortKey { field: field.to_owned(), descending });
+    }
+    if keys.len() > MAX_SORT {
+        return Err(Error::BadRequest(format!("sort: at most {MAX_SORT} fields are allowed.")));
+    }
+    Ok(keys)
+}
+
+fn decode(text: &str, sort: &[SortKey]) -> Result<(Vec<Value>, String)> {
+    if text.contains('\0') {
+        return Err(Error::BadRequest("Invalid cursor.".into()));
+    }
+    if sort.is_empty() {
+        return Ok((Vec::new(), text.to_owned()));
+    }
+    URL_SAFE_NO_PAD
+        .decode(text)
+        .ok()
+        .and_then(|bytes| serde_json::from_slice::<Vec<Value>>(&bytes).ok())
+        .filter(|parts| parts.len() == sort.len() + 1 && !parts.iter().any(value::has_nul))
+        .and_then(|mut parts| {
+            let id = parts.pop()?.as_str()?.to_owned();
+            Some((parts, id))
+        })
+        .ok_or_else(|| {
+            Error::BadRequest("The cursor does not belong to this sort. Use the cursor of the previous page.".into())
+        })
+}
+
+/// `parseInt`: the leading integer of a text.
+fn leading_integer(text: &str) -> Option<i64> {
+    let text = text.trim_start();
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(rest) => (-1, rest),
+        None => (1, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+    let number: i64 = digits[..end].parse().ok().or((end > 18).then_some(i64::MAX / 2))?;
+    Some(sign * number)
+}
+
+fn integer(text: &str, name: &str) -> Result<i64> {
+    match leading_integer(text) {
+        None => Err(Error::BadRequest(format!("Invalid {name} parameter: must be a number"))),
+        Some(n) if n < 0 => Err(Error::BadRequest(format!("Invalid {name} parameter: must be non-negative"))),
+        Some(n) => Ok(n),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn table() -> Table {
+        edgebase_blocks::StoredBlock::all_from_json(&json!({"databases": {"app": {"tables": {"t": {"schema": {
+            "s": "string", "n": "number"
+        }}}}}}))
+        .unwrap()
+        .remove(0)
+        .tables
+        .remove(0)
+    }
+
+    fn page(query: &[(&str, &str)]) -> Result<Page> {
+        let query: Vec<_> = query.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        Page::parse(&table(), &query)
+    }
+
+    #[test]
+    fn parameters_are_read_as_the_contract_says() {
+        assert_eq!(page(&[]).unwrap().limit, 100);
+        assert_eq!(page(&[("limit", "5abc")]).unwrap().limit, 5);
+        assert_eq!(page(&[("limit", "5000")]).unwrap().limit, 1000);
+        assert_eq!(page(&[("limit", "3"), ("perPage", "7")]).unwrap().limit, 3);
+        let message = |q: &[(&str, &str)]| page(q).unwrap_err().to_string();
+        assert_eq!(message(&[("limit", "x")]), "Invalid limit parameter: must be a number");
+        assert_eq!(message(&[("offset", "-1")]), "Invalid offset parameter: must be non-negative");
+        assert_eq!(message(&[("page", "0")]), "Invalid page parameter: must be a positive number");
+        assert!(message(&[("page", "1"), ("after", "x")]).contains("Choose one"));
+        assert!(message(&[("sort", "nope:asc")]).contains("unknown field"));
+        assert!(message(&[("sort", "n"), ("after", "plain-id")]).contains("does not belong"));
+    }
+
+    #[test]
+    fn a_cursor_continues_behind_its_row_on_every_sort_key() {
+        let first = page(&[("sort", "n:desc,s")]).unwrap();
+        let cursor = first.cursor(&json!({"n": 2, "s": null}), "x1");
+        let next = page(&[("sort", "n:desc,s"), ("after", &cursor)]).unwrap();
+        let mut sql = Sql::default();
+        next.write_start(&mut sql, &table());
+        assert_eq!(
+            sql.text(),
+            r#" AND ((t."n" < $1) OR (t."n" = $2 AND FALSE) OR (t."n" = $3 AND t."s" IS NULL AND t."id" > $4))"#
+        );
+    }
+}

@@ -1,0 +1,128 @@
+//! Which statements read rows?
+//!
+//! Each returns two columns: the whole row as JSON text made by Postgres, so that a row no rule
+//! or hook looks at passes through the proxy unparsed, and the row's id.
+
+use crate::db::statement::{Bind, Sql};
+use crate::query::column::write_shown;
+use crate::query::filter::Filter;
+use crate::query::page::Page;
+use edgebase_blocks::Table;
+
+/// `SELECT record, id FROM (SELECT … FROM table t`, to be continued with conditions.
+fn rows(schema: &str, table: &Table) -> Sql {
+    let mut sql = Sql::new("SELECT pg_catalog.row_to_json(r.*)::text, t.\"id\" FROM (SELECT t.* FROM ");
+    sql.table(schema, &table.name).push(" t");
+    sql
+}
+
+/// Closes [`rows`]: the lateral that shapes the record.
+fn shown(sql: &mut Sql, table: &Table) {
+    sql.push(") t CROSS JOIN LATERAL (SELECT ");
+    write_shown(sql, table);
+    sql.push(") r");
+}
+
+/// The record of that id.
+#[must_use]
+pub fn get(schema: &str, table: &Table, id: &str) -> Sql {
+    let mut sql = rows(schema, table);
+    sql.push(" WHERE t.\"id\" = ").bind(Bind::text(id));
+    shown(&mut sql, table);
+    sql
+}
+
+/// The records of those ids, locked for a write that a rule decides about.
+#[must_use]
+pub fn lock(schema: &str, table: &Table, ids: &[String]) -> Sql {
+    let mut sql = rows(schema, table);
+    sql.push(" WHERE t.\"id\" = ANY (").bind(Bind::Texts(ids.to_vec())).push(") ORDER BY t.\"id\" FOR UPDATE");
+    shown(&mut sql, table);
+    sql
+}
+
+/// The record with that value in a unique field, locked.
+#[must_use]
+pub fn lock_by(schema: &str, table: &Table, filter: &Filter) -> Sql {
+    let mut sql = rows(schema, table);
+    sql.push(" WHERE TRUE");
+    filter.write(&mut sql, table);
+    sql.push(" FOR UPDATE");
+    shown(&mut sql, table);
+    sql
+}
+
+/// At most `limit` records that match, locked, in id order.
+#[must_use]
+pub fn lock_matching(schema: &str, table: &Table, filter: &Filter, limit: i64) -> Sql {
+    let mut sql = rows(schema, table);
+    sql.push(" WHERE TRUE");
+    filter.write(&mut sql, table);
+    sql.push(" ORDER BY t.\"id\" LIMIT ").bind(Bind::Int(limit)).push(" FOR UPDATE");
+    shown(&mut sql, table);
+    sql
+}
+
+/// One page, and one row more to see whether it is the last.
+#[must_use]
+pub fn list(schema: &str, table: &Table, filter: &Filter, search: Option<&str>, page: &Page) -> Sql {
+    let mut sql = rows(schema, table);
+    sql.push(" WHERE TRUE");
+    filter.write(&mut sql, table);
+    write_search(&mut sql, table, search);
+    page.write_start(&mut sql, table);
+    page.write_order(&mut sql, table);
+    shown(&mut sql, table);
+    sql
+}
+
+/// At most `limit` records that match, in id order, for a rule that looks at rows.
+#[must_use]
+pub fn matching(schema: &str, table: &Table, filter: &Filter, search: Option<&str>, limit: i64) -> Sql {
+    let mut sql = rows(schema, table);
+    sql.push(" WHERE TRUE");
+    filter.write(&mut sql, table);
+    write_search(&mut sql, table, search);
+    sql.push(" ORDER BY t.\"id\" LIMIT ").bind(Bind::Int(limit));
+    shown(&mut sql, table);
+    sql
+}
+
+/// How many rows match.
+#[must_use]
+pub fn count(schema: &str, table: &Table, filter: &Filter, search: Option<&str>) -> Sql {
+    let mut sql = Sql::new("SELECT pg_catalog.count(*) FROM ");
+    sql.table(schema, &table.name).push(" t WHERE TRUE");
+    filter.write(&mut sql, table);
+    write_search(&mut sql, table, search);
+    sql
+}
+
+/// Appends the condition of a search: every word stands, in any case, in one of the searched
+/// fields (contract 10.6: all must match, substrings count).
+fn write_search(sql: &mut Sql, table: &Table, search: Option<&str>) {
+    let Some(term) = search else { return };
+    let fields = searched(table);
+    for word in term.split_whitespace() {
+        sql.push(" AND (FALSE");
+        for field in &fields {
+            sql.push(" OR pg_catalog.strpos(pg_catalog.lower(t.").ident(field).push("::text), pg_catalog.lower(");
+            sql.bind(Bind::text(word)).push(")) > 0");
+        }
+        if table.is_schemaless() {
+            sql.push(" OR pg_catalog.strpos(pg_catalog.lower(t.\"_doc\"::text), pg_catalog.lower(");
+            sql.bind(Bind::text(word)).push(")) > 0");
+        }
+        sql.push(")");
+    }
+}
+
+/// The `fts` fields, else every text field.
+#[must_use]
+pub fn searched(table: &Table) -> Vec<&str> {
+    if table.fts.is_empty() {
+        table.fields.iter().flatten().filter(|f| f.kind.is_text()).map(|f| f.name.as_str()).collect()
+    } else {
+        table.fts.iter().map(String::as_str).collect()
+    }
+}

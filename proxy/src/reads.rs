@@ -1,0 +1,134 @@
+//! What may a rule read?
+//!
+//! `ctx.db.get`, `exists` and `list` (contract 8.2 and 14.1 with the design's choice of where a
+//! table is looked for). Each read is a transaction of its own inside the sealed instance it
+//! reads: always current, never cached, unable to write. The table is looked for in the current
+//! instance first, then in the single-instance blocks; an unknown table rejects the promise,
+//! which denies.
+
+use crate::app::App;
+use crate::db::Outcome;
+use crate::query::filter::Filter;
+use crate::query::{page::MAX_LIMIT, read};
+use crate::respond::decode_row;
+use crate::snapshot::Snapshot;
+use edgebase_blocks::{BlockKind, InstanceKey, Table};
+use edgebase_rules::{Context, DbRead};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// The reads of one request's rules.
+#[derive(Clone)]
+pub struct RuleReads {
+    /// The server.
+    pub app: Arc<App>,
+    /// The config in force.
+    pub snapshot: Arc<Snapshot>,
+    /// The block that the request is about.
+    pub namespace: String,
+    /// Its instance; `None` when the request's id is no legal one.
+    pub key: Option<InstanceKey>,
+    /// Whose connections to use.
+    pub lane: Lane,
+}
+
+/// Which connections a read may wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// Those of requests: the reader holds none.
+    Requests,
+    /// A few of their own: the reader's request holds a transaction open.
+    Hooks,
+}
+
+impl Context for RuleReads {
+    fn read(&self, read: DbRead) -> BoxFuture<'static, Result<Value, String>> {
+        let this = self.clone();
+        async move { this.perform(read).await }.boxed()
+    }
+}
+
+impl RuleReads {
+    /// Where a table is: the current instance if its block declares it, else the first
+    /// single-instance block that does.
+    fn find(&self, name: &str) -> Result<(InstanceKey, &Table), String> {
+        let blocks = &self.snapshot.config.databases;
+        if let Some(table) = blocks.get(&self.namespace).and_then(|b| b.tables.get(name))
+            && let Some(key) = &self.key
+        {
+            return Ok((key.clone(), &table.table));
+        }
+        blocks
+            .values()
+            .filter(|b| b.kind == BlockKind::Single)
+            .find_map(|b| {
+                let table = b.tables.get(name)?;
+                Some((InstanceKey::new(&b.namespace, None).ok()?, &table.table))
+            })
+            .ok_or_else(|| format!("ctx.db: no table '{name}' in this database or in a single-instance block"))
+    }
+
+    async fn perform(&self, read: DbRead) -> Result<Value, String> {
+        match read {
+            DbRead::Get { table, id } => {
+                let (key, table) = self.find(&table)?;
+                if id.contains('\0') {
+                    return Ok(Value::Null);
+                }
+                let rows = self.rows(&key, table, &|schema| read::get(schema, table, &id)).await?;
+                Ok(rows.into_iter().next().unwrap_or(Value::Null))
+            }
+            DbRead::Exists { table, filter } => {
+                let (key, table) = self.find(&table)?;
+                let filter = equalities(table, &filter)?;
+                let rows = self.rows(&key, table, &|s| read::matching(s, table, &filter, None, 1)).await?;
+                Ok(Value::Bool(!rows.is_empty()))
+            }
+            DbRead::List { table, options } => {
+                let (key, table) = self.find(&table)?;
+                let filter = match options.get("filter") {
+                    Some(Value::Array(_)) => {
+                        Filter::parse(table, options.get("filter"), options.get("orFilter")).map_err(|e| e.to_string())?
+                    }
+                    Some(map) => equalities(table, map)?,
+                    None => Filter::default(),
+                };
+                let limit = options.get("limit").and_then(Value::as_i64).unwrap_or(100).clamp(0, MAX_LIMIT);
+                let rows = self.rows(&key, table, &|s| read::matching(s, table, &filter, None, limit)).await?;
+                Ok(Value::Array(rows))
+            }
+        }
+    }
+
+    async fn rows(&self, key: &InstanceKey, table: &Table, build: &(dyn Fn(&str) -> crate::db::statement::Sql + Send + Sync)) -> Result<Vec<Value>, String> {
+        let db = match self.lane {
+            Lane::Requests => &self.app.db,
+            Lane::Hooks => &self.app.hook_db,
+        };
+        let outcome = db.run(key, table, &|schema| vec![build(schema)]).await.map_err(|e| {
+            tracing::warn!(detail = e.detail(), "a rule's read failed");
+            format!("ctx.db: {e}")
+        })?;
+        match outcome {
+            Outcome::Absent => Ok(Vec::new()),
+            Outcome::Done(mut results) => results
+                .swap_remove(0)
+                .iter()
+                .map(|row| decode_row(table, row).map_err(|e| e.to_string()))
+                .collect(),
+        }
+    }
+}
+
+/// `{field: value, …}` as a filter; null asks for null.
+fn equalities(table: &Table, map: &Value) -> Result<Filter, String> {
+    let triples: Vec<Value> = map
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(field, v)| if v.is_null() { json!([field, "is null"]) } else { json!([field, "==", v]) })
+        .collect();
+    Filter::parse(table, Some(&Value::Array(triples)), None).map_err(|e| e.to_string())
+}

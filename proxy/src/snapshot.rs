@@ -1,0 +1,42 @@
+//! What does one version of the config need at run time?
+//!
+//! A [`Snapshot`] joins model, keys and rules engine of one loaded config. It never changes; a
+//! reload makes a new one and swaps it in, and a request keeps the one it began with to its end.
+
+use crate::auth::Auth;
+use crate::config::AppConfig;
+use crate::limit;
+use edgebase_blocks::Config;
+use edgebase_rules::{Engine, Limits, Loaded};
+use std::collections::HashMap;
+
+/// One version of the config, ready to serve.
+pub struct Snapshot {
+    /// The model.
+    pub config: Config,
+    /// Files and functions behind it.
+    pub loaded: Loaded,
+    /// Secrets and keys.
+    pub auth: Auth,
+    /// The rules.
+    pub engine: Engine,
+    /// How often callers may ask.
+    pub limits: limit::Limits,
+}
+
+impl Snapshot {
+    /// Starts the rules engine for a config.
+    ///
+    /// # Errors
+    /// When it cannot evaluate the config.
+    pub fn new(app: AppConfig, environment: &HashMap<String, String>, development_key: Option<&str>) -> anyhow::Result<Self> {
+        let engine = Engine::start(&app.loaded, Limits::default()).map_err(|e| anyhow::anyhow!("{e}"))?;
+        Ok(Self {
+            limits: limit::Limits::new(&app.config)?,
+            auth: Auth::new(&app.config, environment, development_key),
+            config: app.config,
+            loaded: app.loaded,
+            engine,
+        })
+    }
+}

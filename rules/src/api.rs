@@ -1,0 +1,260 @@
+//! What goes into an evaluation and what can come out of it?
+//!
+//! Plain types, no behaviour: the vocabulary shared by the callers of the engine and its
+//! parts. Every outcome other than "completed, truthy" is a [`Cause`], and each has a text for
+//! the log.
+
+use crate::fast::ReadKind;
+use futures::future::BoxFuture;
+use serde_json::Value;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One argument of a rule or hook.
+#[derive(Clone)]
+pub enum Arg {
+    /// `null`, for instance the `auth` of an anonymous caller.
+    Null,
+    /// `undefined`.
+    Undefined,
+    /// A value; converted only as far as the function mentions it.
+    Json(Arc<Value>),
+    /// A string, for instance an instance id.
+    Text(Arc<str>),
+    /// The `ctx` object with its `db` reads.
+    Context(Arc<dyn Context>),
+}
+
+/// Where `ctx.db.*` reads go.
+pub trait Context: Send + Sync {
+    /// Performs one read; an `Err` rejects the promise that the rule awaits.
+    fn read(&self, read: DbRead) -> BoxFuture<'static, Result<Value, String>>;
+}
+
+/// One read asked for by a rule or hook.
+#[derive(Clone, Debug, PartialEq)]
+pub enum DbRead {
+    /// `ctx.db.get(table, id)`.
+    Get {
+        /// The table.
+        table: String,
+        /// The record's id.
+        id: String,
+    },
+    /// `ctx.db.exists(table, filter)`.
+    Exists {
+        /// The table.
+        table: String,
+        /// An equality map.
+        filter: Value,
+    },
+    /// `ctx.db.list(table, options)`.
+    List {
+        /// The table.
+        table: String,
+        /// Options as the hook gave them; null when absent.
+        options: Value,
+    },
+}
+
+impl DbRead {
+    /// The read that these arguments of `ctx.db.*` ask for; `None` stands for `undefined`.
+    pub(crate) fn build(kind: ReadKind, arguments: Vec<Option<Value>>) -> Result<Self, String> {
+        let mut arguments = arguments.into_iter();
+        let Some(Value::String(table)) = arguments.next().flatten() else {
+            return Err("ctx.db: the table's name must be a string".into());
+        };
+        let second = arguments.next().flatten();
+        match kind {
+            ReadKind::Get => match second {
+                Some(Value::String(id)) => Ok(Self::Get { table, id }),
+                Some(Value::Number(n)) => Ok(Self::Get { table, id: n.to_string() }),
+                _ => Err("ctx.db.get: the id must be a string".into()),
+            },
+            ReadKind::Exists => match second {
+                Some(filter @ Value::Object(_)) => Ok(Self::Exists { table, filter }),
+                _ => Err("ctx.db.exists: the filter must be an object".into()),
+            },
+            ReadKind::List => Ok(Self::List { table, options: second.unwrap_or_default() }),
+        }
+    }
+}
+
+/// What a rule decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// The evaluation completed with a truthy value.
+    Allow,
+    /// Anything else.
+    Deny(Cause),
+}
+
+impl Decision {
+    /// Whether it allows.
+    #[must_use]
+    pub fn is_allowed(&self) -> bool {
+        matches!(self, Self::Allow)
+    }
+}
+
+/// Why an evaluation did not allow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// It completed with a falsy value.
+    Falsy,
+    /// It threw or its promise was rejected, with this message.
+    Threw(String),
+    /// It was not done within its budget, or met a limit on loops, recursion or memory.
+    Timeout,
+    /// The queue before the engine is full.
+    Overload,
+    /// The thread that evaluated it was lost to some evaluation.
+    WorkerLost,
+    /// The engine has no such function.
+    Unknown,
+    /// The function cost the engine threads lately and is not evaluated for a while.
+    Tripped,
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Falsy => f.write_str("the rule returned a falsy value"),
+            Self::Threw(message) => write!(f, "the rule threw: {message}"),
+            Self::Timeout => f.write_str("the rule exceeded its time or memory budget"),
+            Self::Overload => f.write_str("too many rules are waiting to be evaluated"),
+            Self::WorkerLost => f.write_str("the thread evaluating the rule was lost"),
+            Self::Unknown => f.write_str("the config has no such function"),
+            Self::Tripped => {
+                f.write_str("the rule stalled the engine repeatedly and is suspended for a while")
+            }
+        }
+    }
+}
+
+/// The first row that a rule denied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowDenied {
+    /// Its index among the rows given.
+    pub index: usize,
+    /// Why.
+    pub cause: Cause,
+}
+
+/// What a hook threw.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Thrown {
+    /// The HTTP status, when a typed EdgeBase error was thrown (its `code`, 400 to 599).
+    pub code: Option<u16>,
+    /// Its `slug`, if typed and given.
+    pub slug: Option<String>,
+    /// Its `data`, if typed and given.
+    pub data: Option<Value>,
+}
+
+/// Why a hook gave no value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Failure {
+    /// It threw or its promise was rejected.
+    Threw {
+        /// The error's message, or the thrown value as text.
+        message: String,
+        /// What a typed error said besides; all `None` for any other error.
+        typed: Thrown,
+    },
+    /// See [`Cause::Timeout`].
+    Timeout,
+    /// See [`Cause::Overload`].
+    Overload,
+    /// See [`Cause::WorkerLost`].
+    WorkerLost,
+    /// See [`Cause::Unknown`].
+    Unknown,
+    /// See [`Cause::Tripped`].
+    Tripped,
+}
+
+impl From<Failure> for Cause {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Threw { message, .. } => Self::Threw(message),
+            Failure::Timeout => Self::Timeout,
+            Failure::Overload => Self::Overload,
+            Failure::WorkerLost => Self::WorkerLost,
+            Failure::Unknown => Self::Unknown,
+            Failure::Tripped => Self::Tripped,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Cause::from(self.clone()).fmt(f)
+    }
+}
+
+/// How a function is evaluated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Natively, in place.
+    Fast,
+    /// As JavaScript, for this reason.
+    Engine(String),
+}
+
+/// What one function has done since the engine started.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RuleMetrics {
+    /// The function's place in the config, e.g. `databases.app.tables.posts.access.read`.
+    pub path: String,
+    /// Whether the fast form serves it.
+    pub fast: bool,
+    /// Evaluations; a batch of rows counts once per row looked at.
+    pub evaluations: u64,
+    /// Evaluations that the native form answered.
+    pub fast_evaluations: u64,
+    /// Outcomes other than allow, errors included.
+    pub denials: u64,
+    /// Throws, time-outs, overloads and losses.
+    pub errors: u64,
+    /// Time between asking and answer, summed.
+    pub time: Duration,
+}
+
+/// What bounds the engine.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Threads that evaluate JavaScript.
+    pub workers: usize,
+    /// Evaluations that may be queued or suspended per worker; more are refused.
+    pub queue: usize,
+    /// CPU time one uninterrupted stretch of JavaScript may take.
+    pub slice: Duration,
+    /// Iterations of one loop in one call.
+    pub loop_iterations: u64,
+    /// Nested calls.
+    pub recursion: usize,
+    /// Bytes one stretch of JavaScript may hold beyond what it had, when `Budgeted`
+    /// is the process's allocator.
+    pub memory: usize,
+    /// `ctx.db` reads one evaluation may make.
+    pub reads: u32,
+    /// Lost threads after which no replacement is started.
+    pub lost: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            workers: 2,
+            queue: 256,
+            slice: Duration::from_millis(20),
+            loop_iterations: 1_000_000,
+            recursion: 200,
+            memory: 64 << 20,
+            reads: 64,
+            lost: 16,
+        }
+    }
+}

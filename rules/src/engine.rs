@@ -1,0 +1,244 @@
+//! May this caller do this?
+//!
+//! The one door to evaluation: the native form in place when the rule has one, else a worker.
+//! Both end in a [`Decision`], and every end is counted.
+
+use crate::api::{
+    Arg, Cause, Decision, Failure, Form, Limits, RowDenied, RuleMetrics,
+};
+use crate::error::LoadError;
+use crate::fast::{self, Stop};
+use crate::js::seat::{Work, Yield};
+use crate::js::worker::Parts;
+use crate::load::{Facts, Loaded};
+use crate::pool::Pool;
+use crate::rule::End;
+use edgebase_blocks::FunctionId;
+use serde_json::Value;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
+
+/// Rows between two looks at the clock in the native form.
+const ROWS_PER_LOOK: usize = 1_024;
+
+/// Evaluates the functions of one config; cheap to clone. Its threads end with the last clone.
+#[derive(Clone)]
+pub struct Engine {
+    loaded: Loaded,
+    pool: Arc<Pool>,
+}
+
+/// How the native form ended.
+enum Native {
+    Done(Decision),
+    /// The engine must decide.
+    Bail,
+}
+
+impl Engine {
+    /// Starts the workers, each of which evaluates the config once. Must be called within a
+    /// tokio runtime, on which `ctx.db` reads will run.
+    ///
+    /// # Errors
+    /// When the config does not evaluate as it did when it was loaded, or no runtime or thread
+    /// is there.
+    pub fn start(loaded: &Loaded, limits: Limits) -> Result<Self, LoadError> {
+        let runtime = Handle::try_current()
+            .map_err(|_| LoadError::new("the rules engine needs a tokio runtime"))?;
+        let parts = Parts {
+            program: Arc::clone(loaded.program()),
+            facts: Arc::clone(loaded.facts()),
+            functions: loaded.functions().to_vec(),
+            limits,
+            runtime,
+            lost: AtomicUsize::new(0),
+        };
+        let pool = Pool::start(parts).map_err(|message| match loaded.files().first() {
+            Some(file) => LoadError::in_file(file, message),
+            None => LoadError::new(message),
+        })?;
+        Ok(Self { loaded: loaded.clone(), pool })
+    }
+
+    /// One decision: a truthy result, awaited if it is a promise, allows.
+    pub async fn allows(&self, f: FunctionId, args: Vec<Arg>, budget: Duration) -> Decision {
+        let started = Instant::now();
+        let deadline = started + budget;
+        let Some(facts) = self.facts(f) else { return Decision::Deny(Cause::Unknown) };
+        let mut fast = false;
+        let decision = match self.native(facts, &args, deadline).await {
+            Native::Done(decision) => {
+                fast = true;
+                decision
+            }
+            Native::Bail => match self.pool.ask(f, Work::Decide(args), deadline).await {
+                Ok(Yield::Truth(true)) => Decision::Allow,
+                Ok(Yield::Truth(false)) => Decision::Deny(Cause::Falsy),
+                // A worker answers what it was asked.
+                Ok(_) => Decision::Deny(Cause::WorkerLost),
+                Err(failure) => Decision::Deny(failure.into()),
+            },
+        };
+        self.count(f, 1, end_of(&decision), fast, started);
+        decision
+    }
+
+    /// `rule(auth, row)` for each row, in order, in one trip.
+    ///
+    /// # Errors
+    /// The first row that is not allowed. A time-out names the row it met.
+    pub async fn allows_rows(
+        &self,
+        f: FunctionId,
+        auth: Arg,
+        rows: Arc<Vec<Value>>,
+        budget: Duration,
+    ) -> Result<(), RowDenied> {
+        let started = Instant::now();
+        let deadline = started + budget;
+        let Some(facts) = self.facts(f) else {
+            return Err(RowDenied { index: 0, cause: Cause::Unknown });
+        };
+        let mut from = 0;
+        let mut result = Ok(());
+        if let Ok(program) = &facts.fast {
+            let args = [auth.clone()];
+            while from < rows.len() {
+                if from % ROWS_PER_LOOK == ROWS_PER_LOOK - 1 {
+                    tokio::task::yield_now().await;
+                    if Instant::now() >= deadline {
+                        result = Err(RowDenied { index: from, cause: Cause::Timeout });
+                        break;
+                    }
+                }
+                let cause = match fast::evaluate(program, &args, Some(&rows[from]), &[]) {
+                    Ok(verdict) if verdict.truthy => {
+                        from += 1;
+                        continue;
+                    }
+                    Ok(_) => Cause::Falsy,
+                    Err(Stop::Throw(message)) => Cause::Threw(message),
+                    Err(_) => break,
+                };
+                result = Err(RowDenied { index: from, cause });
+                break;
+            }
+        }
+        let fast = from == rows.len() || result.is_err();
+        let total = rows.len();
+        if !fast {
+            let work = Work::Rows { auth, rows, from };
+            result = match self.pool.ask(f, work, deadline).await {
+                Ok(Yield::Rows(None)) => Ok(()),
+                Ok(Yield::Rows(Some((index, cause)))) => Err(RowDenied { index, cause }),
+                Ok(_) => Err(RowDenied { index: from, cause: Cause::WorkerLost }),
+                Err(failure) => Err(RowDenied { index: from, cause: failure.into() }),
+            };
+        }
+        let end = match &result {
+            Ok(()) => End::Allowed,
+            Err(RowDenied { cause: Cause::Falsy, .. }) => End::Denied,
+            Err(_) => End::Failed,
+        };
+        let looked_at = result.as_ref().err().map_or(total, |d| d.index + 1);
+        self.count(f, looked_at as u64, end, fast, started);
+        result
+    }
+
+    /// The function's result, awaited, as JSON; `None` for `undefined`.
+    ///
+    /// # Errors
+    /// Why there is no result.
+    pub async fn value(
+        &self,
+        f: FunctionId,
+        args: Vec<Arg>,
+        budget: Duration,
+    ) -> Result<Option<Value>, Failure> {
+        let started = Instant::now();
+        if self.facts(f).is_none() {
+            return Err(Failure::Unknown);
+        }
+        let result = match self.pool.ask(f, Work::Value(args), started + budget).await {
+            Ok(Yield::Value(value)) => Ok(value),
+            Ok(_) => Err(Failure::WorkerLost),
+            Err(failure) => Err(failure),
+        };
+        let end = if result.is_ok() { End::Allowed } else { End::Failed };
+        self.count(f, 1, end, false, started);
+        result
+    }
+
+    /// How a function is evaluated, and why.
+    #[must_use]
+    pub fn form(&self, f: FunctionId) -> Form {
+        self.loaded.form(f)
+    }
+
+    /// What each function of the config has done since the start, in the order of numbers.
+    #[must_use]
+    pub fn metrics(&self) -> Vec<RuleMetrics> {
+        let functions = self.loaded.functions().iter().zip(self.loaded.facts().iter());
+        functions
+            .zip(&self.pool.records)
+            .map(|((info, facts), record)| record.snapshot(&info.path, facts.fast.is_ok()))
+            .collect()
+    }
+
+    /// Threads lost to rules since the start, and how many of them still run.
+    #[must_use]
+    pub fn lost_threads(&self) -> (u64, usize) {
+        (self.pool.losses.load(Ordering::Relaxed), self.pool.lost_now())
+    }
+
+    fn facts(&self, f: FunctionId) -> Option<&Facts> {
+        self.loaded.facts().get(f.0 as usize)
+    }
+
+    fn count(&self, f: FunctionId, looked_at: u64, end: End, fast: bool, started: Instant) {
+        if let Some(record) = self.pool.records.get(f.0 as usize) {
+            record.count(looked_at, end, fast, started.elapsed());
+        }
+    }
+
+    /// Evaluates natively, reading what the rule asks for.
+    async fn native(&self, facts: &Facts, args: &[Arg], deadline: Instant) -> Native {
+        let Ok(program) = &facts.fast else { return Native::Bail };
+        let mut answers: Vec<Result<Value, String>> = Vec::new();
+        loop {
+            let decision = match fast::evaluate(program, args, None, &answers) {
+                Ok(verdict) if verdict.truthy => Decision::Allow,
+                Ok(_) => Decision::Deny(Cause::Falsy),
+                Err(Stop::Throw(message)) => Decision::Deny(Cause::Threw(message)),
+                Err(Stop::Bail | Stop::Short) => return Native::Bail,
+                Err(Stop::Need(read)) => {
+                    let Some(Arg::Context(database)) = program.context.and_then(|c| args.get(c))
+                    else {
+                        return Native::Bail;
+                    };
+                    let answer = if answers.len() >= self.pool.limits().reads as usize {
+                        Err("too many reads in one evaluation".to_owned())
+                    } else {
+                        match tokio::time::timeout_at(deadline.into(), database.read(read)).await {
+                            Ok(answer) => answer,
+                            Err(_) => return Native::Done(Decision::Deny(Cause::Timeout)),
+                        }
+                    };
+                    answers.push(answer);
+                    continue;
+                }
+            };
+            return Native::Done(decision);
+        }
+    }
+}
+
+fn end_of(decision: &Decision) -> End {
+    match decision {
+        Decision::Allow => End::Allowed,
+        Decision::Deny(Cause::Falsy) => End::Denied,
+        Decision::Deny(_) => End::Failed,
+    }
+}

@@ -1,0 +1,18 @@
+//! What does a rule decide, without an engine?
+//!
+//! A closed subset of JavaScript without side effects, as a tree over JSON values. Whatever
+//! the tree cannot answer with certainty it leaves to the engine ([`Stop::Bail`]), which is
+//! always safe because nothing here has effects.
+//!
+//! Invariant: for every input the tree gives the engine's answer, or bails. Generated rules are
+//! tested against the engine for it.
+
+mod equality;
+mod eval;
+mod number;
+mod tree;
+mod value;
+
+pub(crate) use eval::{Stop, Verdict, evaluate};
+pub(crate) use value::number_to_json;
+pub(crate) use tree::{Body, Expr, Method, Operator, Program, Quantifier, ReadKind, Statement};

@@ -1,0 +1,126 @@
+//! What may a config see of the world outside of it?
+//!
+//! The engine's hooks, `console`, the allowed part of `process.env`, and nothing else: no
+//! files, no network, no timers, no code made from strings.
+
+use super::slice;
+use crate::syntax::TICK;
+use boa_engine::context::HostHooks;
+use boa_engine::object::ObjectInitializer;
+use boa_engine::object::builtins::JsFunction;
+use boa_engine::property::Attribute;
+use boa_engine::realm::Realm;
+use boa_engine::{
+    Context, JsNativeError, JsResult, JsString, JsValue, NativeFunction, Source, js_string,
+};
+use std::collections::BTreeMap;
+
+/// Variables whose names start with this are readable through `process.env`.
+pub(crate) const ENVIRONMENT_PREFIX: &str = "EDGEBASE_PUBLIC_";
+
+/// Longest line that `console` passes on.
+const LONGEST_LINE: usize = 2_000;
+
+pub(crate) struct Hooks;
+
+impl HostHooks for Hooks {
+    fn ensure_can_compile_strings(
+        &self,
+        _: Realm,
+        _: &[JsString],
+        _: &JsString,
+        _: bool,
+        _: &mut Context,
+    ) -> JsResult<()> {
+        Err(JsNativeError::eval().with_message("code from strings is not available here").into())
+    }
+
+    fn max_buffer_size(&self, _: &mut Context) -> u64 {
+        1 << 20
+    }
+}
+
+/// What keeps a config from changing what every rule relies on. Freezing all of the intrinsics
+/// would break honest idioms (`o.toString = ...`), so only what the native form of rules takes
+/// for granted is fixed.
+const FIX: &str = "
+    Object.preventExtensions(Object.prototype);
+    Object.preventExtensions(Number.prototype);
+    Object.preventExtensions(Boolean.prototype);
+    Object.freeze(Array.prototype);
+    Object.freeze(String.prototype);
+";
+
+/// Puts the host's part into a fresh context.
+pub(crate) fn furnish(
+    context: &mut Context,
+    environment: &BTreeMap<String, String>,
+) -> JsResult<()> {
+    let tick = NativeFunction::from_fn_ptr(slice::tick).to_js_function(context.realm());
+    context.register_global_property(JsString::from(TICK), tick, Attribute::empty())?;
+    let mut env = ObjectInitializer::new(context);
+    for (name, value) in environment {
+        env.property(JsString::from(name.as_str()), JsString::from(value.as_str()), Attribute::ENUMERABLE);
+    }
+    let env = env.build();
+    let process =
+        ObjectInitializer::new(context).property(js_string!("env"), env, Attribute::ENUMERABLE).build();
+    context.register_global_property(js_string!("process"), process, Attribute::empty())?;
+    let console = ObjectInitializer::new(context)
+        .function(NativeFunction::from_fn_ptr(debug), js_string!("log"), 0)
+        .function(NativeFunction::from_fn_ptr(debug), js_string!("info"), 0)
+        .function(NativeFunction::from_fn_ptr(debug), js_string!("debug"), 0)
+        .function(NativeFunction::from_fn_ptr(warn), js_string!("warn"), 0)
+        .function(NativeFunction::from_fn_ptr(error), js_string!("error"), 0)
+        .build();
+    context.register_global_property(js_string!("console"), console, Attribute::empty())?;
+    context.eval(Source::from_bytes(FIX))?;
+    Ok(())
+}
+
+/// `JSON.stringify` as it was before the config ran.
+pub(crate) fn stringify(context: &mut Context) -> JsResult<JsFunction> {
+    context.eval(Source::from_bytes("JSON.stringify"))?.as_function().ok_or_else(|| {
+        JsNativeError::typ().with_message("the engine has no JSON.stringify").into()
+    })
+}
+
+fn line(args: &[JsValue]) -> String {
+    let mut line = String::new();
+    for (i, arg) in args.iter().enumerate() {
+        if i > 0 {
+            line.push(' ');
+        }
+        match arg.as_string() {
+            Some(text) => line.extend(text.to_std_string_lossy().chars().take(LONGEST_LINE)),
+            None if arg.is_object() => {
+                // Errors show their message, other objects their kind; printing an object's
+                // inside could run for ever.
+                match arg.as_object().and_then(|o| o.downcast_ref::<boa_engine::builtins::error::Error>().map(|_| ())) {
+                    Some(()) => line.push_str(&arg.display().to_string()),
+                    None => line.push_str("[object]"),
+                }
+            }
+            None => line.push_str(&arg.display().to_string()),
+        }
+        if line.len() > LONGEST_LINE {
+            break;
+        }
+    }
+    line
+}
+
+fn debug(_: &JsValue, args: &[JsValue], _: &mut Context) -> JsResult<JsValue> {
+    crate::budget::exempt(|| tracing::info!(target: "edgebase::config", "{}", line(args)));
+    Ok(JsValue::undefined())
+}
+
+fn warn(_: &JsValue, args: &[JsValue], _: &mut Context) -> JsResult<JsValue> {
+    crate::budget::exempt(|| tracing::warn!(target: "edgebase::config", "{}", line(args)));
+    Ok(JsValue::undefined())
+}
+
+fn error(_: &JsValue, args: &[JsValue], _: &mut Context) -> JsResult<JsValue> {
+    crate::budget::exempt(|| tracing::error!(target: "edgebase::config", "{}", line(args)));
+    Ok(JsValue::undefined())
+}

@@ -1,0 +1,31 @@
+//! What may a caller do, according to the config?
+//!
+//! Loads a config written in TypeScript, JavaScript or JSON ([`load`]) and evaluates its rules
+//! and hooks ([`Engine`]). A rule has two forms: a native one for a closed subset of the
+//! language, evaluated in place, and JavaScript on dedicated threads for everything else; both
+//! decide alike, by JavaScript truthiness.
+//!
+//! Invariant: the only way to [`Decision::Allow`] is an evaluation that completed with a truthy
+//! value within its budget. Everything else denies and names its [`Cause`].
+#![deny(unsafe_code)]
+
+mod api;
+mod budget;
+mod engine;
+mod error;
+mod fast;
+mod js;
+mod load;
+mod pool;
+mod rule;
+mod syntax;
+
+pub use api::{
+    Arg, Cause, Context, DbRead, Decision, Failure, Form, Limits, RowDenied, RuleMetrics, Thrown,
+};
+pub use budget::Budgeted;
+pub use edgebase_blocks::rule::FUNCTION_MARKER;
+pub use edgebase_blocks::FunctionId;
+pub use engine::Engine;
+pub use error::{LoadError, Location};
+pub use load::{FunctionInfo, Loaded, load};

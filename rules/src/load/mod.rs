@@ -1,0 +1,249 @@
+//! What does a config file hold?
+//!
+//! Reads the file and what it imports from its own folder, prepares every module, evaluates
+//! them once and keeps the result: the default export as JSON, its functions by number, and
+//! everything a worker needs to evaluate the same again without touching the disk.
+//!
+//! Invariant: whatever the files hold, loading ends, and ends in a value or an error.
+
+mod read;
+mod resolve;
+
+use crate::api::{Form, Limits};
+use crate::error::{LoadError, Location};
+use crate::fast;
+use crate::js::host::ENVIRONMENT_PREFIX;
+use crate::js::realm;
+use crate::syntax::{Mention, Place, Places};
+use edgebase_blocks::FunctionId;
+use serde_json::Value;
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
+
+/// Stack of the thread that parses and evaluates: deep enough for every recursion that the
+/// limits on nesting let through. It is reserved, not used.
+const STACK: usize = 512 << 20;
+/// CPU time the evaluation of a config may take.
+pub(crate) const EVALUATION: Duration = Duration::from_secs(5);
+/// After this the loading thread is given up: it hangs in a built-in function.
+const GIVE_UP: Duration = Duration::from_secs(20);
+
+/// A module ready to be evaluated.
+pub(crate) struct Module {
+    /// Its name in the engine: the file's path, or a built-in's specifier.
+    pub name: PathBuf,
+    pub text: String,
+    pub json: bool,
+    /// Specifier to index of the module it names.
+    pub edges: HashMap<String, usize>,
+}
+
+/// Everything that is evaluated; the first module is the config.
+pub(crate) struct Program {
+    pub modules: Vec<Module>,
+    pub environment: BTreeMap<String, String>,
+}
+
+/// A function of the config.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FunctionInfo {
+    /// Its place in the config, e.g. `databases.app.tables.posts.access.read`.
+    pub path: String,
+    /// The file it is written in.
+    pub file: PathBuf,
+    /// The line it starts at.
+    pub line: u32,
+}
+
+/// What is known about a function of the config beside its place.
+#[derive(Clone)]
+pub(crate) struct Facts {
+    pub mentions: Vec<Mention>,
+    pub fast: Result<Arc<fast::Program>, String>,
+}
+
+struct Inner {
+    json: Value,
+    functions: Vec<FunctionInfo>,
+    facts: Arc<Vec<Facts>>,
+    files: Vec<PathBuf>,
+    program: Arc<Program>,
+    places: HashMap<PathBuf, (Places, HashMap<String, PathBuf>)>,
+}
+
+/// A loaded config; cheap to clone.
+#[derive(Clone)]
+pub struct Loaded {
+    inner: Arc<Inner>,
+}
+
+/// Loads a config: `.ts`, `.js`, `.mjs` or `.json`.
+///
+/// `environment` is what `process.env` shows, restricted to variables whose names start with
+/// `EDGEBASE_PUBLIC_`.
+///
+/// # Errors
+/// The first mistake, with its place when that is known.
+pub fn load(path: &Path, environment: &HashMap<String, String>) -> Result<Loaded, LoadError> {
+    let (send, receive) = channel();
+    let file = path.to_owned();
+    let environment: BTreeMap<String, String> = environment
+        .iter()
+        .filter(|(name, _)| name.starts_with(ENVIRONMENT_PREFIX))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    std::thread::Builder::new()
+        .name("config".into())
+        .stack_size(STACK)
+        .spawn(move || {
+            let loaded = std::panic::catch_unwind(|| inside(&file, environment));
+            // Nobody waits any more when loading was given up.
+            let _ = send.send(loaded);
+        })
+        .map_err(|e| LoadError::in_file(path, format!("no thread to load it: {e}")))?;
+    match receive.recv_timeout(GIVE_UP) {
+        Ok(Ok(loaded)) => loaded,
+        Ok(Err(_)) | Err(RecvTimeoutError::Disconnected) => {
+            Err(LoadError::in_file(path, "the config cannot be evaluated (the engine failed)"))
+        }
+        Err(RecvTimeoutError::Timeout) => {
+            Err(LoadError::in_file(path, "the config does not finish evaluating"))
+        }
+    }
+}
+
+fn inside(path: &Path, environment: BTreeMap<String, String>) -> Result<Loaded, LoadError> {
+    let read = read::read(path)?;
+    let program = Arc::new(Program { modules: read.modules, environment });
+    let config = program.modules[0].name.clone();
+    let limits = Limits { slice: EVALUATION, ..Limits::default() };
+    let mut evaluated = realm::evaluate(&program, &limits).map_err(|e| match e.path {
+        Some(keys) => {
+            let message = format!("{}: {}", keys.join("."), e.message);
+            match locate(&read.places, &config, &keys) {
+                Some(location) => LoadError::at_place(location, message),
+                None => LoadError::in_file(&config, message),
+            }
+        }
+        None => LoadError::in_file(&config, e.message),
+    })?;
+    let mut functions = Vec::new();
+    let mut facts = Vec::new();
+    for (keys, function) in &evaluated.functions {
+        let tick = realm::source_of(function, &mut evaluated.context)
+            .and_then(|text| crate::syntax::tick_of(&text));
+        let known = tick.and_then(|tick| read.functions.get(&tick));
+        let location = known
+            .map(|k| k.location.clone())
+            .or_else(|| locate(&read.places, &config, keys));
+        functions.push(FunctionInfo {
+            path: keys.join("."),
+            file: location.as_ref().map_or_else(|| config.clone(), |l| l.file.clone()),
+            line: location.map_or(1, |l| l.line),
+        });
+        facts.push(known.map_or_else(
+            || Facts {
+                mentions: vec![Mention::All; 16],
+                fast: Err("its source is not in the config's files".into()),
+            },
+            |k| Facts { mentions: k.mentions.clone(), fast: k.fast.clone() },
+        ));
+    }
+    let inner = Inner {
+        json: evaluated.json,
+        functions,
+        facts: Arc::new(facts),
+        files: read.files,
+        program,
+        places: read.places,
+    };
+    Ok(Loaded { inner: Arc::new(inner) })
+}
+
+impl Loaded {
+    /// The default export, with `{"$function": n}` in the place of each function; keys in
+    /// their order.
+    #[must_use]
+    pub fn json(&self) -> &Value {
+        &self.inner.json
+    }
+
+    /// Where a key path of the config stands: the place of the longest prefix that is written
+    /// out in the files, through `defineConfig(...)`, constants and imports.
+    #[must_use]
+    pub fn locate(&self, path: &[String]) -> Option<Location> {
+        locate(&self.inner.places, &self.inner.program.modules[0].name, path)
+    }
+
+    /// A function of the config.
+    #[must_use]
+    pub fn function(&self, id: FunctionId) -> Option<&FunctionInfo> {
+        self.inner.functions.get(id.0 as usize)
+    }
+
+    /// All functions, in the order of their numbers.
+    #[must_use]
+    pub fn functions(&self) -> &[FunctionInfo] {
+        &self.inner.functions
+    }
+
+    /// How a function is evaluated, and why.
+    #[must_use]
+    pub fn form(&self, id: FunctionId) -> Form {
+        match self.inner.facts.get(id.0 as usize) {
+            Some(Facts { fast: Ok(_), .. }) => Form::Fast,
+            Some(Facts { fast: Err(reason), .. }) => Form::Engine(reason.clone()),
+            None => Form::Engine("the config has no such function".into()),
+        }
+    }
+
+    /// Every file read, for watching.
+    #[must_use]
+    pub fn files(&self) -> &[PathBuf] {
+        &self.inner.files
+    }
+
+    pub(crate) fn facts(&self) -> &Arc<Vec<Facts>> {
+        &self.inner.facts
+    }
+
+    pub(crate) fn program(&self) -> &Arc<Program> {
+        &self.inner.program
+    }
+}
+
+type PlacesByFile = HashMap<PathBuf, (Places, HashMap<String, PathBuf>)>;
+
+fn locate(places: &PlacesByFile, config: &Path, keys: &[String]) -> Option<Location> {
+    let mut file = config.to_owned();
+    let mut place: &Place = places.get(&file)?.0.exports.get("default")?;
+    let mut offset = place.offset;
+    let mut file_of_offset = file.clone();
+    let mut keys = keys.iter();
+    let mut key = keys.next();
+    // Links can form a circle; keys cannot.
+    let mut links = 0;
+    while let Some(name) = key {
+        if let Some((specifier, export)) = &place.link {
+            links += 1;
+            let target = places.get(&file).and_then(|(_, edges)| edges.get(specifier));
+            let next = target
+                .and_then(|t| Some((t, places.get(t)?.0.exports.get(export)?)))
+                .filter(|_| links < 32);
+            let Some((target, next)) = next else { break };
+            file = target.clone();
+            place = next;
+            continue;
+        }
+        let Some((_, child)) = place.children.iter().rev().find(|(k, _)| k == name) else { break };
+        place = child;
+        offset = child.offset;
+        file_of_offset.clone_from(&file);
+        key = keys.next();
+    }
+    let text = std::fs::read_to_string(&file_of_offset).ok()?;
+    Some(Location::of(&file_of_offset, &text, offset))
+}

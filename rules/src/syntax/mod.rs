@@ -1,0 +1,237 @@
+//! What does a source file say, and what of it is run?
+//!
+//! The one module that knows the parser. A file goes through it once: parsed, its functions
+//! described, deadline ticks inserted by text position, types stripped, printed as plain
+//! JavaScript. Text insertion keeps line numbers and survives changes of the parser's API.
+//!
+//! Invariant: every function body and every loop body of the printed text begins with a tick,
+//! and a function's tick carries the number under which it is described here.
+
+mod lower;
+mod mention;
+mod places;
+mod ticks;
+
+pub(crate) use mention::Mention;
+pub(crate) use places::{Place, Places};
+pub(crate) use ticks::TICK;
+
+use crate::error::{LoadError, Location};
+use crate::fast;
+use oxc_allocator::Allocator;
+use oxc_ast::ast::{Program, Statement};
+use oxc_codegen::Codegen;
+use oxc_parser::{Parser, ParserReturn};
+use oxc_semantic::SemanticBuilder;
+use oxc_span::SourceType;
+use oxc_transformer::{TransformOptions, Transformer};
+use std::path::Path;
+use std::sync::Arc;
+
+/// What kind of text a file holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    TypeScript,
+    JavaScript,
+}
+
+/// One function of a file, described.
+#[derive(Debug)]
+pub(crate) struct Described {
+    /// The number in its tick.
+    pub tick: u32,
+    /// Where it starts.
+    pub offset: u32,
+    /// What it uses of each parameter; parameters beyond the end are unused.
+    pub mentions: Vec<Mention>,
+    /// Its native form, or why it has none.
+    pub fast: Result<Arc<fast::Program>, String>,
+}
+
+/// An import that survives the stripping of types.
+#[derive(Debug)]
+pub(crate) struct Import {
+    pub specifier: String,
+    /// Where it stands in the original text.
+    pub offset: u32,
+}
+
+/// A file made ready to run.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub js: String,
+    pub imports: Vec<Import>,
+    pub functions: Vec<Described>,
+    pub places: Places,
+}
+
+/// Nested brackets beyond this are refused before any recursive parser sees them.
+const DEEPEST_BRACKETS: usize = 200;
+/// Nested syntax beyond this is refused.
+const DEEPEST_SYNTAX: usize = 1_000;
+
+/// Prepares one file; its functions are numbered from `first_tick`.
+pub(crate) fn prepare(
+    file: &Path,
+    text: &str,
+    kind: Kind,
+    first_tick: u32,
+) -> Result<Prepared, LoadError> {
+    let source = match kind {
+        Kind::TypeScript => SourceType::ts(),
+        Kind::JavaScript => SourceType::mjs(),
+    }
+    .with_module(true);
+    refuse_deep_brackets(file, text)?;
+    if let Some(offset) = text.find(TICK) {
+        let message = format!("the name {TICK} is reserved");
+        return Err(at(file, text, offset as u32, message));
+    }
+    let allocator = Allocator::default();
+    let program = parse(&allocator, file, text, source)?;
+    if let Some(offset) = ticks::too_deep(&program, DEEPEST_SYNTAX) {
+        return Err(at(file, text, offset, "this is nested too deeply"));
+    }
+    let semantic = SemanticBuilder::new().with_build_nodes(true).with_check_syntax_error(true).build(&program);
+    if let Some(e) = semantic.diagnostics.errors().next() {
+        return Err(diagnostic(file, text, e, |o| o));
+    }
+    let semantic = semantic.semantic;
+    let inserted = ticks::insert(&program, text, first_tick)
+        .map_err(|(offset, message)| at(file, text, offset, message))?;
+    let functions = inserted
+        .functions
+        .iter()
+        .map(|f| Described {
+            tick: f.tick,
+            offset: f.offset,
+            mentions: mention::mentions(&semantic, f.node),
+            fast: lower::lower(&semantic, f.node).map(Arc::new),
+        })
+        .collect();
+    let places = places::places(&program);
+    let (js, imports) = print(file, text, source, &inserted)?;
+    Ok(Prepared { js, imports, functions, places })
+}
+
+/// The places of a JSON file's keys; its value is parsed elsewhere.
+pub(crate) fn json_places(text: &str) -> Places {
+    let allocator = Allocator::default();
+    match Parser::new(&allocator, text, SourceType::mjs()).parse_expression() {
+        Ok(expression) => places::of_json(&expression),
+        Err(_) => Places::default(),
+    }
+}
+
+/// The tick number of the function whose source text (as `toString` gives it) this is.
+pub(crate) fn tick_of(function_text: &str) -> Option<u32> {
+    if !function_text.contains(TICK) {
+        return None;
+    }
+    let allocator = Allocator::default();
+    // A method's text is an expression only inside an object literal, every other function's
+    // only outside of one.
+    [format!("({function_text})"), format!("({{{function_text}}})")].iter().find_map(|wrapped| {
+        let allocator = &allocator;
+        let text = allocator.alloc_str(wrapped);
+        let expression =
+            Parser::new(allocator, text, SourceType::mjs()).parse_expression().ok()?;
+        ticks::outermost(&expression)
+    })
+}
+
+fn parse<'a>(
+    allocator: &'a Allocator,
+    file: &Path,
+    text: &'a str,
+    source: SourceType,
+) -> Result<Program<'a>, LoadError> {
+    let ParserReturn { program, diagnostics, panicked, .. } =
+        Parser::new(allocator, text, source).parse();
+    if let Some(e) = diagnostics.errors().next() {
+        return Err(diagnostic(file, text, e, |o| o));
+    }
+    if panicked {
+        return Err(LoadError::in_file(file, "this cannot be parsed"));
+    }
+    Ok(program)
+}
+
+/// Strips the types of the instrumented text and prints it.
+fn print(
+    file: &Path,
+    text: &str,
+    source: SourceType,
+    inserted: &ticks::Inserted<'_>,
+) -> Result<(String, Vec<Import>), LoadError> {
+    let allocator = Allocator::default();
+    let ParserReturn { mut program, diagnostics, panicked, .. } =
+        Parser::new(&allocator, &inserted.text, source).parse();
+    if panicked || diagnostics.has_errors() {
+        let message = "this cannot be instrumented: the parser refuses its own text";
+        return Err(LoadError::in_file(file, message));
+    }
+    let scoping = SemanticBuilder::new()
+        .with_excess_capacity(2.0)
+        .with_enum_eval(true)
+        .build(&program)
+        .semantic
+        .into_scoping();
+    let result = Transformer::new(&allocator, file, &TransformOptions::default())
+        .build_with_scoping(scoping, &mut program);
+    if let Some(e) = result.diagnostics.errors().next() {
+        return Err(diagnostic(file, text, e, |o| inserted.original(o)));
+    }
+    let imports = program
+        .body
+        .iter()
+        .filter_map(|statement| match statement {
+            Statement::ImportDeclaration(i) => Some(&i.source),
+            Statement::ExportAllDeclaration(e) => Some(&e.source),
+            Statement::ExportFromDeclaration(e) => Some(&e.source),
+            _ => None,
+        })
+        .map(|source| Import {
+            specifier: source.value.to_string(),
+            offset: inserted.original(source.span.start),
+        })
+        .collect();
+    Ok((Codegen::new().build(&program).code, imports))
+}
+
+fn at(file: &Path, text: &str, offset: u32, message: impl Into<String>) -> LoadError {
+    LoadError::at(Location::of(file, text, offset), text, message)
+}
+
+fn diagnostic(
+    file: &Path,
+    text: &str,
+    diagnostic: &oxc_diagnostics::OxcDiagnostic,
+    original: impl Fn(u32) -> u32,
+) -> LoadError {
+    let mut message = diagnostic.message.to_string();
+    if let Some(help) = &diagnostic.help {
+        message = format!("{message} ({help})");
+    }
+    match diagnostic.labels.first() {
+        Some(label) => at(file, text, original(label.offset() as u32), message),
+        None => LoadError::in_file(file, message),
+    }
+}
+
+/// A crude count that may err for text full of unbalanced brackets in strings, and only by
+/// refusing; it protects every recursive parser behind it.
+fn refuse_deep_brackets(file: &Path, text: &str) -> Result<(), LoadError> {
+    let mut depth = 0usize;
+    for (offset, byte) in text.bytes().enumerate() {
+        match byte {
+            b'(' | b'[' | b'{' => depth += 1,
+            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > DEEPEST_BRACKETS {
+            return Err(at(file, text, offset as u32, "brackets are nested too deeply here"));
+        }
+    }
+    Ok(())
+}
