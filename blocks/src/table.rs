@@ -348,7 +348,7 @@ pub struct Migration {
 }
 
 /// A table as it is stored: everything that has a consequence in the database.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Table {
     /// Letter for letter as in the config.
@@ -481,7 +481,7 @@ impl Table {
                 return Err(problems.at(&here, format!("no field '{bad}' in this table")));
             }
         }
-        for bad in self.fts.iter().filter(|f| !self.is_schemaless() && !known(f)) {
+        if let Some(bad) = self.fts.iter().find(|f| !self.is_schemaless() && !known(f)) {
             return Err(problems.at(&["fts"], format!("no field '{bad}' in this table")));
         }
         if self.is_schemaless() && !(self.indexes.is_empty() && self.fts.is_empty()) {

@@ -205,6 +205,55 @@ REVOKE ALL ON FUNCTION edgebase.apply_config(jsonb, boolean) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION edgebase.apply_config(jsonb, boolean) TO edgebase_admin;
 COMMENT ON FUNCTION edgebase.apply_config(jsonb, boolean) IS 'Registers the blocks of a config and tells what changed';
 
+CREATE FUNCTION edgebase.import_instance(namespace text, id text, rows jsonb) RETURNS jsonb
+LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET client_min_messages = warning
+AS 'MODULE_PATHNAME', 'edgebase_import_instance';
+REVOKE ALL ON FUNCTION edgebase.import_instance(text, text, jsonb) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION edgebase.import_instance(text, text, jsonb) TO edgebase_admin;
+COMMENT ON FUNCTION edgebase.import_instance(text, text, jsonb) IS 'Fills a new or empty instance with exported rows';
+
+-- Runs as edgebase_owner and not as a superuser: it evaluates whatever a migration has made of
+-- the tenant's tables. STABLE gives all tables one snapshot.
+CREATE FUNCTION edgebase.export_instance(namespace text, id text DEFAULT NULL)
+RETURNS TABLE (table_name text, record jsonb)
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET extra_float_digits = 1
+AS $$
+DECLARE
+    home text := edgebase.locate(namespace, id);
+BEGIN
+    IF home IS NULL THEN
+        RAISE EXCEPTION 'instance "%" does not exist', concat_ws(':', namespace, id)
+            USING ERRCODE = 'EB002', HINT = 'Nothing to export.';
+    END IF;
+    FOR table_name IN
+        SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname = home AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+        ORDER BY c.relname COLLATE "C"
+    LOOP
+        RETURN QUERY EXECUTE format('SELECT %L::text, to_jsonb(t) FROM %I.%I AS t ORDER BY t.id',
+                                    table_name, home, table_name);
+    END LOOP;
+END
+$$;
+ALTER FUNCTION edgebase.export_instance(text, text) OWNER TO edgebase_owner;
+REVOKE ALL ON FUNCTION edgebase.export_instance(text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION edgebase.export_instance(text, text) TO edgebase_admin;
+GRANT EXECUTE ON FUNCTION edgebase.locate(text, text) TO edgebase_owner;
+COMMENT ON FUNCTION edgebase.export_instance(text, text) IS 'Every row of an instance, table by table, of one moment';
+
+CREATE FUNCTION edgebase.repair() RETURNS jsonb
+LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET client_min_messages = warning
+AS 'MODULE_PATHNAME', 'edgebase_repair';
+REVOKE ALL ON FUNCTION edgebase.repair() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION edgebase.repair() TO edgebase_admin;
+COMMENT ON FUNCTION edgebase.repair() IS 'After a restore: makes roles and privileges what the registry says';
+
 ---------------------------------------------------------------------------------------------
 -- Used by CHECK constraints of tenant tables, which are evaluated as whoever writes the row.
 ---------------------------------------------------------------------------------------------

@@ -19,10 +19,12 @@ mod enter;
 mod error;
 mod guard;
 mod guc;
+mod import;
 mod instance;
 mod lifecycle;
 mod migrate;
 mod registry;
+mod repair;
 mod spi;
 
 extension_sql_file!("../sql/bootstrap.sql", name = "bootstrap", bootstrap);

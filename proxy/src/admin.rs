@@ -17,12 +17,20 @@ pub struct Change {
     pub namespace: String,
     /// The table, when the step is about one.
     pub table: Option<String>,
-    /// What happens, in words.
+    /// What happens, e.g. `create_table`, or `unchanged`.
     pub change: String,
     /// Whether data is lost by it.
     pub destructive: bool,
     /// The statement, when there is one.
     pub statement: Option<String>,
+}
+
+impl Change {
+    /// Whether the step changes anything: blocks that stay as they are are reported too.
+    #[must_use]
+    pub fn is_effective(&self) -> bool {
+        !matches!(self.change.as_str(), "unchanged" | "kept")
+    }
 }
 
 /// One line of the view `edgebase.instances`, as JSON with the view's column names.

@@ -14,7 +14,7 @@ use crate::ops::{self, Target};
 use crate::reads::{Lane, RuleReads};
 use crate::route::{self, Action, Route, TablePath};
 use crate::snapshot::Snapshot;
-use crate::{body, endpoints, instances};
+use crate::{body, endpoints, instances, sql};
 use arc_swap::ArcSwap;
 use axum::extract::Request;
 use axum::http::HeaderMap;
@@ -35,6 +35,8 @@ pub struct App {
     pub db: Database,
     /// Connections for reads of hooks, whose requests hold one of the others.
     pub hook_db: Database,
+    /// Connections for raw SQL, reset before each use.
+    pub sql_db: Database,
     /// The config in force.
     pub current: ArcSwap<Snapshot>,
 }
@@ -86,6 +88,7 @@ pub async fn handle(app: &Arc<App>, request: Request, peer: IpAddr) -> Result<Re
         Route::DropInstance { namespace, instance } => {
             instances::drop(app, &snapshot, &head, user, &namespace, &instance).await
         }
+        Route::Sql => sql::run(app, &snapshot, &head, body).await,
         Route::Health => Ok(endpoints::health()),
         Route::Schema => endpoints::schema(&snapshot, &head, &user),
         Route::Config => Ok(endpoints::config(&snapshot)),

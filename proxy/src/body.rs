@@ -13,11 +13,22 @@ use serde_json::{Map, Value};
 /// The largest body taken: 500 records of 20 kB.
 pub const MAX_BYTES: usize = 10 << 20;
 
-/// The body of a request that must have one.
+/// The body of a table request that must have one.
 ///
 /// # Errors
 /// 400, 413 or 415.
 pub async fn read(head: &Head, body: Body, table: &Table) -> Result<Map<String, Value>> {
+    let action = if head.method == "PATCH" { "updating" } else { "inserting into" };
+    let missing =
+        format!("Invalid JSON body for {action} table '{}'. Send application/json with the expected fields.", table.name);
+    read_object(head, body, &missing).await
+}
+
+/// The body as an object; `missing` is said when there is none at all.
+///
+/// # Errors
+/// 400, 413 or 415.
+pub async fn read_object(head: &Head, body: Body, missing: &str) -> Result<Map<String, Value>> {
     let bytes = match Limited::new(body, MAX_BYTES).collect().await {
         Ok(collected) => collected.to_bytes(),
         Err(e) if e.is::<LengthLimitError>() => return Err(Error::BodyTooLarge(MAX_BYTES)),
@@ -26,11 +37,7 @@ pub async fn read(head: &Head, body: Body, table: &Table) -> Result<Map<String, 
     let content_type = head.headers.get(CONTENT_TYPE).map(|v| v.to_str().unwrap_or_default());
     match content_type {
         None if bytes.is_empty() => {
-            return Err(Error::BadRequest(format!(
-                "Invalid JSON body for {} table '{}'. Send application/json with the expected fields.",
-                if head.method == "PATCH" { "updating" } else { "inserting into" },
-                table.name
-            )));
+            return Err(Error::BadRequest(missing.to_owned()));
         }
         Some(t) if is_json(t) => {}
         _ => return Err(Error::UnsupportedMediaType),

@@ -12,6 +12,10 @@ use clap::Parser;
 use std::io::Write;
 use std::process::ExitCode;
 
+/// Counts what each rule allocates, so that one of them cannot exhaust the machine's memory.
+#[global_allocator]
+static ALLOCATOR: edgebase_rules::Budgeted = edgebase_rules::Budgeted;
+
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     cli::log::start(cli.log.as_deref());

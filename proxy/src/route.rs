@@ -69,6 +69,8 @@ pub enum Route {
         /// The instance.
         instance: String,
     },
+    /// POST `/api/sql`.
+    Sql,
     /// GET `/api/health`.
     Health,
     /// GET `/api/schema`.
@@ -92,6 +94,7 @@ pub fn parse(method: &Method, path: &str) -> Result<Route> {
     match segments.as_slice() {
         [""] if get => Ok(Route::Root),
         ["internal", ..] => Ok(Route::Internal),
+        ["api", "sql"] if method == Method::POST => Ok(Route::Sql),
         ["api", "health"] if get => Ok(Route::Health),
         ["api", "schema"] if get => Ok(Route::Schema),
         ["api", "config"] if get => Ok(Route::Config),

@@ -8,7 +8,7 @@
 use crate::app::{self, App};
 use crate::config::AppConfig;
 use crate::cors;
-use crate::db::Database;
+use crate::db::{Database, Reuse};
 use crate::error::Error;
 use crate::snapshot::Snapshot;
 use anyhow::{Context as _, Result};
@@ -36,6 +36,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 const CONNECTIONS: usize = 16;
 /// Connections for reads of hooks.
 const HOOK_CONNECTIONS: usize = 4;
+/// Connections for raw SQL.
+const SQL_CONNECTIONS: usize = 4;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Where and with what to serve.
@@ -66,7 +68,7 @@ impl Server {
     /// # Errors
     /// When it cannot listen, reach its database, or evaluate the config.
     pub async fn start(settings: Settings, app: AppConfig) -> Result<Self> {
-        let db = Database::new(&settings.database_url, CONNECTIONS)
+        let db = Database::new(&settings.database_url, CONNECTIONS, Reuse::AsIs)
             .context("the database address cannot be understood")?;
         db.ping().await.map_err(|e| {
             anyhow::anyhow!("the database does not answer: {}", e.detail().unwrap_or(&e.to_string()))
@@ -75,8 +77,9 @@ impl Server {
         for warning in &snapshot.config.warnings {
             tracing::warn!("{warning}");
         }
-        let hook_db = Database::new(&settings.database_url, HOOK_CONNECTIONS)?;
-        let app = Arc::new(App { db, hook_db, current: ArcSwap::from_pointee(snapshot) });
+        let hook_db = Database::new(&settings.database_url, HOOK_CONNECTIONS, Reuse::AsIs)?;
+        let sql_db = Database::new(&settings.database_url, SQL_CONNECTIONS, Reuse::Reset)?;
+        let app = Arc::new(App { db, hook_db, sql_db, current: ArcSwap::from_pointee(snapshot) });
         let listener = TcpListener::bind(settings.listen)
             .await
             .with_context(|| format!("cannot listen on {}", settings.listen))?;

@@ -240,8 +240,10 @@ pub struct Limits {
     pub memory: usize,
     /// `ctx.db` reads one evaluation may make.
     pub reads: u32,
-    /// Lost threads after which no replacement is started.
+    /// Lost threads that have not ended, after which no replacement is started.
     pub lost: usize,
+    /// What the threads are called.
+    pub name: &'static str,
 }
 
 impl Default for Limits {
@@ -255,6 +257,7 @@ impl Default for Limits {
             memory: 64 << 20,
             reads: 64,
             lost: 16,
+            name: "rules",
         }
     }
 }

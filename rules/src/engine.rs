@@ -3,9 +3,7 @@
 //! The one door to evaluation: the native form in place when the rule has one, else a worker.
 //! Both end in a [`Decision`], and every end is counted.
 
-use crate::api::{
-    Arg, Cause, Decision, Failure, Form, Limits, RowDenied, RuleMetrics,
-};
+use crate::api::{Arg, Cause, Decision, Failure, Form, Limits, RowDenied, RuleMetrics};
 use crate::error::LoadError;
 use crate::fast::{self, Stop};
 use crate::js::seat::{Work, Yield};

@@ -24,8 +24,8 @@ pub use api::{
     Arg, Cause, Context, DbRead, Decision, Failure, Form, Limits, RowDenied, RuleMetrics, Thrown,
 };
 pub use budget::Budgeted;
-pub use edgebase_blocks::rule::FUNCTION_MARKER;
 pub use edgebase_blocks::FunctionId;
+pub use edgebase_blocks::rule::FUNCTION_MARKER;
 pub use engine::Engine;
 pub use error::{LoadError, Location};
 pub use load::{FunctionInfo, Loaded, load};

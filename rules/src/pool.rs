@@ -50,7 +50,7 @@ impl Pool {
             next_call: AtomicU64::new(1),
             in_flight: AtomicUsize::new(0),
             watcher: OnceLock::new(),
-            watching: AtomicBool::new(false),
+            watching: AtomicBool::new(true),
             losses: AtomicU64::new(0),
             parts,
         });
@@ -68,7 +68,7 @@ impl Pool {
         }
         let weak = Arc::downgrade(&pool);
         let watch = std::thread::Builder::new()
-            .name("rules-watch".into())
+            .name(pool.parts.limits.name.to_owned())
             .spawn(move || watch(&weak))
             .map_err(|e| format!("no thread: {e}"))?;
         // Set once, here.
@@ -80,10 +80,7 @@ impl Pool {
         &self.parts.limits
     }
 
-    fn hire(
-        &self,
-        ready: impl FnOnce(Result<(), String>) + Send + 'static,
-    ) -> Result<(), String> {
+    fn hire(&self, ready: impl FnOnce(Result<(), String>) + Send + 'static) -> Result<(), String> {
         let seat = Seat::new();
         worker::spawn(Arc::clone(&self.parts), Arc::clone(&seat), ready)
             .map_err(|e| format!("no thread: {e}"))?;
@@ -135,7 +132,10 @@ impl Pool {
 
     /// Gives a worker up.
     fn lose(&self, seat: &Arc<Seat>) {
-        self.seats.write().unwrap_or_else(PoisonError::into_inner).retain(|s| !Arc::ptr_eq(s, seat));
+        self.seats
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|s| !Arc::ptr_eq(s, seat));
         let retired = seat.retired.load(Ordering::Acquire);
         if !retired {
             self.parts.lost.fetch_add(1, Ordering::AcqRel);
@@ -170,7 +170,10 @@ impl Pool {
         let path = self.parts.functions.get(index).map_or("?", |f| f.path.as_str());
         tracing::error!(rule = path, "a rule did not stop in time; its thread is given up");
         if self.records.get(index).is_some_and(Record::stall) {
-            tracing::error!(rule = path, "the rule stalled repeatedly and is suspended for a minute");
+            tracing::error!(
+                rule = path,
+                "the rule stalled repeatedly and is suspended for a minute"
+            );
         }
     }
 
@@ -299,7 +302,9 @@ fn look(pool: &Pool, suspects: &mut Vec<Suspect>) -> bool {
         }
     }
     suspects.retain(|s| {
-        s.seat.upgrade().is_some_and(|seat| seat.stretch().is_some_and(|(since, _)| since == s.since))
+        s.seat
+            .upgrade()
+            .is_some_and(|seat| seat.stretch().is_some_and(|(since, _)| since == s.since))
     });
     pool.top_up_if_short(seats.len());
     busy

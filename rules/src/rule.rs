@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 /// So many lost threads within [`WINDOW`] trip the breaker.
 const STALLS: usize = 3;
 const WINDOW: Duration = Duration::from_secs(60);
+/// After the first trip every further lost thread trips it again, for twice as long up to this,
+/// so that one bad rule cannot use up the threads that may be lost in all.
+const LONGEST: Duration = Duration::from_secs(3600);
 
 /// How an evaluation ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -38,6 +41,7 @@ pub(crate) struct Record {
 struct Breaker {
     stalls: Vec<Instant>,
     until: Option<Instant>,
+    last: Option<Duration>,
 }
 
 impl Record {
@@ -72,11 +76,14 @@ impl Record {
         breaker.stalls.retain(|at| now.duration_since(*at) < WINDOW);
         breaker.stalls.push(now);
         self.stalled.fetch_add(1, Ordering::Relaxed);
-        let trips = breaker.stalls.len() >= STALLS;
-        if trips {
-            breaker.until = Some(now + WINDOW);
-        }
-        trips
+        let suspended = match breaker.last {
+            Some(last) => (last * 2).min(LONGEST),
+            None if breaker.stalls.len() >= STALLS => WINDOW,
+            None => return false,
+        };
+        breaker.last = Some(suspended);
+        breaker.until = Some(now + suspended);
+        true
     }
 
     pub fn snapshot(&self, path: &str, fast: bool) -> RuleMetrics {

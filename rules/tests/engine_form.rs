@@ -25,7 +25,11 @@ async fn every_way_an_evaluation_can_end_has_its_decision() {
         ("throws", "() => { new Map(); throw new Error('oh') }", threw("oh")),
         ("throws_text", "() => { new Map(); throw 'oh' }", threw("oh")),
         ("throws_null", "() => { new Map(); throw null }", threw("null")),
-        ("type_error", "(auth) => new Map() && auth.id", threw("cannot convert 'null' or 'undefined' to object")),
+        (
+            "type_error",
+            "(auth) => new Map() && auth.id",
+            threw("cannot convert 'null' or 'undefined' to object"),
+        ),
         ("promise_yes", "async () => new Map() && true", Decision::Allow),
         ("promise_no", "async () => { new Map() }", falsy.clone()),
         ("thenable_no", "() => ({ then(done) { new Map(); done(false) } })", falsy.clone()),
@@ -41,7 +45,8 @@ async fn every_way_an_evaluation_can_end_has_its_decision() {
         assert!(matches!(loaded.form(id), Form::Engine(_)), "{name}");
         let decision = engine.allows(id, vec![Arg::Null], Duration::from_millis(300)).await;
         match (&decision, expected) {
-            (Decision::Deny(Cause::Threw(_)), Decision::Deny(Cause::Threw(m))) if m.starts_with("cannot convert") => {}
+            (Decision::Deny(Cause::Threw(_)), Decision::Deny(Cause::Threw(m)))
+                if m.starts_with("cannot convert") => {}
             _ => assert_eq!(decision, *expected, "{name}"),
         }
     }
@@ -53,17 +58,41 @@ async fn every_way_an_evaluation_can_end_has_its_decision() {
 #[tokio::test(flavor = "multi_thread")]
 async fn reads_are_awaited_and_fail_closed() {
     let loaded = rules(&[
-        ("get", "async (auth, id, ctx) => { new Map(); const r = await ctx.db.get('m', `${auth.id}:${id}`); return r?.active === true }"),
-        ("exists", "async (auth, id, { db }) => { new Map(); return db.exists('m', { user: auth.id, ['s' + 'pace']: id }) }"),
-        ("list", "async (auth, id, ctx) => { new Map(); return (await ctx.db.list('m')).length === 1 }"),
-        ("both", "async (auth, id, ctx) => { const [a, b] = await Promise.all([ctx.db.get('m', 'u1:a'), ctx.db.exists('m', {})]); return a.active && b }"),
-        ("broken", "async (auth, id, ctx) => { new Map(); return await ctx.db.get('broken', 'x') }"),
-        ("caught", "async (auth, id, ctx) => { try { await ctx.db.get('broken', 'x') } catch (e) { return e.message === 'no such table' } }"),
+        (
+            "get",
+            "async (auth, id, ctx) => { new Map(); const r = await ctx.db.get('m', `${auth.id}:${id}`); return r?.active === true }",
+        ),
+        (
+            "exists",
+            "async (auth, id, { db }) => { new Map(); return db.exists('m', { user: auth.id, ['s' + 'pace']: id }) }",
+        ),
+        (
+            "list",
+            "async (auth, id, ctx) => { new Map(); return (await ctx.db.list('m')).length === 1 }",
+        ),
+        (
+            "both",
+            "async (auth, id, ctx) => { const [a, b] = await Promise.all([ctx.db.get('m', 'u1:a'), ctx.db.exists('m', {})]); return a.active && b }",
+        ),
+        (
+            "broken",
+            "async (auth, id, ctx) => { new Map(); return await ctx.db.get('broken', 'x') }",
+        ),
+        (
+            "caught",
+            "async (auth, id, ctx) => { try { await ctx.db.get('broken', 'x') } catch (e) { return e.message === 'no such table' } }",
+        ),
         ("bad_id", "async (auth, id, ctx) => { new Map(); return await ctx.db.get('m', {}) }"),
-        ("greedy", "async (auth, id, ctx) => { for (let i = 0; i < 100; i++) await ctx.db.get('m', 'x'); return true }"),
+        (
+            "greedy",
+            "async (auth, id, ctx) => { for (let i = 0; i < 100; i++) await ctx.db.get('m', 'x'); return true }",
+        ),
     ]);
     let engine = engine(&loaded);
-    let database = Records::slow(&[("m", "u1:a", json!({"active": true, "user": "u1", "space": "a"}))], Duration::from_millis(2));
+    let database = Records::slow(
+        &[("m", "u1:a", json!({"active": true, "user": "u1", "space": "a"}))],
+        Duration::from_millis(2),
+    );
     let ask = async |name: &str, id: &str| {
         let args = vec![json_arg(json!({"id": "u1"})), text(id), database.clone()];
         engine.allows(at(&loaded, name), args, AMPLE).await
@@ -77,12 +106,18 @@ async fn reads_are_awaited_and_fail_closed() {
     assert_eq!(ask("broken", "a").await, Decision::Deny(Cause::Threw("no such table".into())));
     assert_eq!(ask("caught", "a").await, Decision::Allow);
     assert!(matches!(ask("bad_id", "a").await, Decision::Deny(Cause::Threw(_))));
-    assert_eq!(ask("greedy", "a").await, Decision::Deny(Cause::Threw("too many reads in one evaluation".into())));
+    assert_eq!(
+        ask("greedy", "a").await,
+        Decision::Deny(Cause::Threw("too many reads in one evaluation".into()))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hundreds_of_evaluations_wait_at_once_on_one_worker() {
-    let loaded = rules(&[("get", "async (auth, id, ctx) => { new Map(); return await ctx.db.get('m', id) }")]);
+    let loaded = rules(&[(
+        "get",
+        "async (auth, id, ctx) => { new Map(); return await ctx.db.get('m', id) }",
+    )]);
     let limits = Limits { workers: 1, ..Limits::default() };
     let engine = Engine::start(&loaded, limits).expect("starts");
     let database = Records::slow(&[("m", "yes", json!(true))], Duration::from_millis(100));
@@ -96,16 +131,24 @@ async fn hundreds_of_evaluations_wait_at_once_on_one_worker() {
     for (i, decision) in futures::future::join_all(all).await {
         assert_eq!(decision.is_allowed(), i % 2 == 0);
     }
-    assert!(started.elapsed() < Duration::from_secs(5), "they must wait together: {:?}", started.elapsed());
+    assert!(
+        started.elapsed() < Duration::from_secs(5),
+        "they must wait together: {:?}",
+        started.elapsed()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_read_that_outlives_the_budget_denies_in_time() {
-    let loaded = rules(&[("get", "async (auth, id, ctx) => { new Map(); return await ctx.db.get('m', id) }")]);
+    let loaded = rules(&[(
+        "get",
+        "async (auth, id, ctx) => { new Map(); return await ctx.db.get('m', id) }",
+    )]);
     let engine = engine(&loaded);
     let database = Records::slow(&[("m", "yes", json!(true))], Duration::from_secs(30));
     let started = Instant::now();
-    let decision = engine.allows(FunctionId(0), vec![Arg::Null, text("yes"), database], TABLE).await;
+    let decision =
+        engine.allows(FunctionId(0), vec![Arg::Null, text("yes"), database], TABLE).await;
     assert_eq!(decision, Decision::Deny(Cause::Timeout));
     assert!(started.elapsed() < TABLE + Duration::from_millis(300));
 }
@@ -123,7 +166,8 @@ async fn a_shared_promise_does_not_lend_one_call_the_context_of_another() {
     let limits = Limits { workers: 1, ..Limits::default() };
     let engine = Engine::start(&loaded, limits).expect("starts");
     let ask = |id: &'static str| {
-        let database = Records::slow(&[("m", "mine", json!({"owner": id}))], Duration::from_millis(30));
+        let database =
+            Records::slow(&[("m", "mine", json!({"owner": id}))], Duration::from_millis(30));
         engine.allows(FunctionId(0), vec![Arg::Null, text(id), database], AMPLE)
     };
     let (a, b) = futures::join!(ask("a"), ask("b"));
@@ -135,13 +179,19 @@ async fn rows_stop_at_the_first_that_is_denied() {
     let loaded = rules(&[
         ("sync", "(auth, row) => new Map() && row.owner === auth.id"),
         ("later", "async (auth, row) => { new Map(); await null; return row.owner === auth.id }"),
-        ("throws", "(auth, row) => { new Map(); if (row.n > 1) throw new Error('n'); return true }"),
+        (
+            "throws",
+            "(auth, row) => { new Map(); if (row.n > 1) throw new Error('n'); return true }",
+        ),
         ("whole", "(auth, row) => Object.keys(row).join() === 'n,owner'"),
     ]);
     let engine = engine(&loaded);
-    let rows: Vec<_> = (0..50).map(|n| json!({"n": n, "owner": if n == 40 { "u2" } else { "u1" }})).collect();
+    let rows: Vec<_> =
+        (0..50).map(|n| json!({"n": n, "owner": if n == 40 { "u2" } else { "u1" }})).collect();
     let auth = || json_arg(json!({"id": "u1"}));
-    let ask = |name: &str, rows: Vec<_>| engine.allows_rows(at(&loaded, name), auth(), Arc::new(rows), AMPLE);
+    let ask = |name: &str, rows: Vec<_>| {
+        engine.allows_rows(at(&loaded, name), auth(), Arc::new(rows), AMPLE)
+    };
     for name in ["sync", "later"] {
         assert_eq!(ask(name, rows[..40].to_vec()).await, Ok(()), "{name}");
         let denied = RowDenied { index: 40, cause: Cause::Falsy };
@@ -170,16 +220,26 @@ async fn hooks_give_values_and_typed_errors() {
     let engine = engine(&loaded);
     let database = Records::of(&[("m", "1", json!(1)), ("m", "2", json!(2))]);
     let ask = async |name: &str| {
-        let args = vec![json_arg(json!({"id": "u1"})), json_arg(json!({"a": [1, 2.5, null]})), database.clone()];
+        let args = vec![
+            json_arg(json!({"id": "u1"})),
+            json_arg(json!({"a": [1, 2.5, null]})),
+            database.clone(),
+        ];
         engine.value(at(&loaded, name), args, AMPLE).await
     };
-    assert_eq!(ask("merge").await, Ok(Some(json!({"a": [1, 2.5, null], "by": "u1", "at": "1970-01-01T00:00:00.000Z"}))));
+    assert_eq!(
+        ask("merge").await,
+        Ok(Some(json!({"a": [1, 2.5, null], "by": "u1", "at": "1970-01-01T00:00:00.000Z"})))
+    );
     assert_eq!(ask("none").await, Ok(None));
     assert_eq!(ask("later").await, Ok(Some(json!({"n": 2, "text": "ü😀"}))));
     let Err(Failure::Threw { message, typed }) = ask("plain").await else { panic!("must throw") };
     assert_eq!((message.as_str(), typed.code), ("not allowed", None));
     let Err(Failure::Threw { message, typed }) = ask("typed").await else { panic!("must throw") };
-    assert_eq!((message.as_str(), typed.code, typed.slug.as_deref()), ("taken", Some(409), Some("already-exists")));
+    assert_eq!(
+        (message.as_str(), typed.code, typed.slug.as_deref()),
+        ("taken", Some(409), Some("already-exists"))
+    );
     assert_eq!(typed.data, Some(json!({"field": "x"})));
     assert!(matches!(ask("circle").await, Err(Failure::Threw { .. })));
     assert!(matches!(ask("big").await, Err(Failure::Threw { .. })));
@@ -187,7 +247,8 @@ async fn hooks_give_values_and_typed_errors() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn evaluations_are_counted() {
-    let loaded = rules(&[("fast", "(auth) => auth !== null"), ("slow", "(auth) => new Map() && auth.x")]);
+    let loaded =
+        rules(&[("fast", "(auth) => auth !== null"), ("slow", "(auth) => new Map() && auth.x")]);
     let engine = engine(&loaded);
     for auth in [Arg::Null, json_arg(json!({"x": 1})), json_arg(json!({}))] {
         engine.allows(FunctionId(0), vec![auth.clone()], AMPLE).await;
@@ -195,6 +256,22 @@ async fn evaluations_are_counted() {
     }
     let metrics = engine.metrics();
     assert_eq!((metrics[0].path.as_str(), metrics[0].fast), ("fast", true));
-    assert_eq!((metrics[0].evaluations, metrics[0].fast_evaluations, metrics[0].denials, metrics[0].errors), (3, 3, 1, 0));
-    assert_eq!((metrics[1].evaluations, metrics[1].fast_evaluations, metrics[1].denials, metrics[1].errors), (3, 0, 2, 1));
+    assert_eq!(
+        (
+            metrics[0].evaluations,
+            metrics[0].fast_evaluations,
+            metrics[0].denials,
+            metrics[0].errors
+        ),
+        (3, 3, 1, 0)
+    );
+    assert_eq!(
+        (
+            metrics[1].evaluations,
+            metrics[1].fast_evaluations,
+            metrics[1].denials,
+            metrics[1].errors
+        ),
+        (3, 0, 2, 1)
+    );
 }

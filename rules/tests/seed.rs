@@ -103,7 +103,8 @@ async fn documented_rules_decide_as_they_read() {
         ("workspace_members", "u1:acme", json!({"active": true})),
         ("workspace_members", "u1:old", json!({"active": false})),
     ]);
-    let ask = |auth: Arg, id: &str| engine.allows(access, vec![auth, text(id), members.clone()], AMPLE);
+    let ask =
+        |auth: Arg, id: &str| engine.allows(access, vec![auth, text(id), members.clone()], AMPLE);
     assert_eq!(ask(u1.clone(), "acme").await, Decision::Allow);
     assert_eq!(ask(u1.clone(), "old").await, falsy);
     assert_eq!(ask(u1.clone(), "none").await, falsy);

@@ -5,7 +5,7 @@
 
 use super::boundary;
 use super::{hooks, seal};
-use crate::{apply, enter, guc, lifecycle, migrate};
+use crate::{apply, enter, guc, import, lifecycle, migrate, repair};
 use pgrx::pg_sys;
 
 pgrx::pg_module_magic!(name, version);
@@ -14,6 +14,7 @@ pgrx::pg_module_magic!(name, version);
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn _PG_init() {
     guc::define();
+    super::settings::reserve_prefix();
     seal::install();
     hooks::install();
 }
@@ -46,5 +47,7 @@ sql_functions! {
     edgebase_drop_instance, pg_finfo_edgebase_drop_instance => lifecycle::drop_instance;
     edgebase_migrate, pg_finfo_edgebase_migrate => migrate::migrate;
     edgebase_apply_config, pg_finfo_edgebase_apply_config => apply::apply_config;
+    edgebase_import_instance, pg_finfo_edgebase_import_instance => import::import_instance;
+    edgebase_repair, pg_finfo_edgebase_repair => repair::repair;
     edgebase_utf16_length, pg_finfo_edgebase_utf16_length => crate::instance::utf16_length;
 }

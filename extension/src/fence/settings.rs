@@ -72,3 +72,9 @@ pub fn work_mem() -> i32 {
     // SAFETY: reads a variable.
     unsafe { pg_sys::work_mem }
 }
+
+/// Refuses settings `edgebase.*` that are not ours: a misspelt limit would be no limit.
+pub fn reserve_prefix() {
+    // SAFETY: called while the library loads, after our settings are defined.
+    unsafe { pg_sys::MarkGUCPrefixReserved(c"edgebase".as_ptr()) };
+}

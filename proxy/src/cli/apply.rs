@@ -36,16 +36,20 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     for change in &changes {
         print(line(change))?;
     }
-    match (changes.len(), arguments.dry_run) {
-        (0, _) => print("Nothing to change."),
-        (n, true) => print(format!("{n} changes, none of them applied (--dry-run).")),
-        (n, false) => print(format!("{n} changes applied.")),
-    }
+    let count = super::counted(changes.iter().filter(|c| c.is_effective()).count(), "change");
+    print(match arguments.dry_run {
+        true => format!("{count}; nothing was done (--dry-run)."),
+        false => format!("{count} applied."),
+    })
 }
 
 /// One change as one line, with its statement below when there is one.
 fn line(change: &Change) -> String {
-    let mark = if change.destructive { "!" } else { "+" };
+    let mark = match (change.destructive, change.is_effective()) {
+        (true, _) => '!',
+        (false, true) => '+',
+        (false, false) => ' ',
+    };
     let place = match &change.table {
         Some(table) => format!("{}.{table}", change.namespace),
         None => change.namespace.clone(),

@@ -2,12 +2,14 @@
 //!
 //! Loads and validates it exactly as the server would, and prints blocks, tables and rules. A
 //! rule that is absent is shown with what its absence means, because that is what gets
-//! overlooked.
+//! overlooked. Of a function it says where it stands and whether it is evaluated natively or by
+//! the JavaScript engine, which is slower.
 
 use super::{ConfigArgument, environment, print};
 use anyhow::Result;
 use edgebase_blocks::block::TableConfig;
-use edgebase_blocks::{Block, BlockKind, Config, Rule};
+use edgebase_blocks::{Block, BlockKind, Rule};
+use edgebase_rules::{Form, Loaded};
 use edgebase_proxy::config::AppConfig;
 use std::fmt::Write as _;
 
@@ -27,10 +29,11 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     for warning in &app.config.warnings {
         tracing::warn!("{warning}");
     }
-    print(format!("{} is valid.\n\n{}", path.display(), describe(&app.config)).trim_end())
+    print(format!("{} is valid.\n\n{}", path.display(), describe(&app)).trim_end())
 }
 
-fn describe(config: &Config) -> String {
+fn describe(app: &AppConfig) -> String {
+    let (config, functions) = (&app.config, &app.loaded);
     let mut text = String::new();
     let mode = if config.release {
         "release mode: what no rule allows is denied"
@@ -40,7 +43,7 @@ fn describe(config: &Config) -> String {
     // Writing into a String cannot fail.
     let _ = writeln!(text, "{mode}\n");
     for block in config.databases.values() {
-        describe_block(&mut text, block, config.release);
+        describe_block(&mut text, block, config.release, functions);
         text.push('\n');
     }
     if let Some(keys) = &config.service_keys {
@@ -50,24 +53,33 @@ fn describe(config: &Config) -> String {
     text
 }
 
-fn describe_block(text: &mut String, block: &Block, release: bool) {
+fn describe_block(text: &mut String, block: &Block, release: bool, functions: &Loaded) {
     let kind = match block.kind {
         BlockKind::Single => "one instance",
         BlockKind::Dynamic => "one instance per id",
     };
     let _ = writeln!(text, "block {} ({kind})", block.namespace);
     if block.kind == BlockKind::Dynamic {
-        let access = &block.access;
-        let _ = writeln!(text, "  canCreate  {}", rule(access.can_create.as_ref(), "denied"));
-        let _ = writeln!(text, "  access     {}", rule(access.access.as_ref(), "left to the tables"));
-        let _ = writeln!(text, "  delete     {}", rule(access.delete.as_ref(), "denied"));
+        for (name, found, absent) in [
+            ("canCreate", &block.access.can_create, "denied"),
+            ("access", &block.access.access, "left to the tables"),
+            ("delete", &block.access.delete, "denied"),
+        ] {
+            let _ = writeln!(text, "  {name:<10} {}", rule(found.as_ref(), absent, functions));
+        }
     }
     for (name, table) in &block.tables {
-        describe_table(text, name, table, release);
+        describe_table(text, name, table, release, functions);
     }
 }
 
-fn describe_table(text: &mut String, name: &str, table: &TableConfig, release: bool) {
+fn describe_table(
+    text: &mut String,
+    name: &str,
+    table: &TableConfig,
+    release: bool,
+    functions: &Loaded,
+) {
     let fields = match &table.table.fields {
         None => "any fields".to_owned(),
         Some(fields) => {
@@ -78,17 +90,30 @@ fn describe_table(text: &mut String, name: &str, table: &TableConfig, release: b
     let _ = writeln!(text, "  table {name}: {fields}");
     let absent = if release { "denied" } else { "open" };
     let access = table.access.as_ref();
-    let rules = [
+    for (operation, found) in [
         ("read", access.and_then(|a| a.read.as_ref())),
         ("insert", access.and_then(|a| a.insert.as_ref())),
         ("update", access.and_then(|a| a.update.as_ref())),
         ("delete", access.and_then(|a| a.delete.as_ref())),
-    ];
-    for (operation, found) in rules {
-        let _ = writeln!(text, "    {operation:<8} {}", rule(found, absent));
+    ] {
+        let _ = writeln!(text, "    {operation:<8} {}", rule(found, absent, functions));
     }
 }
 
-fn rule(rule: Option<&Rule>, absent: &str) -> String {
-    rule.map_or_else(|| format!("no rule: {absent}"), Rule::describe)
+fn rule(rule: Option<&Rule>, absent: &str, functions: &Loaded) -> String {
+    let Some(rule) = rule else {
+        return format!("no rule: {absent}");
+    };
+    let Rule::Function(id) = rule else {
+        return rule.describe();
+    };
+    let form = match functions.form(*id) {
+        Form::Fast => "native".to_owned(),
+        Form::Engine(reason) => format!("JavaScript engine: {reason}"),
+    };
+    let place = functions.function(*id).map_or_else(String::new, |f| {
+        let file = f.file.file_name().unwrap_or_default().to_string_lossy();
+        format!(" at {file}:{}", f.line)
+    });
+    format!("function{place} ({form})")
 }

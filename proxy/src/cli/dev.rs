@@ -95,7 +95,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         }
         match reload(&running, &path).await {
             Ok((files, changes)) => {
-                tracing::info!("config reloaded, {changes} changes to the database");
+                tracing::info!("config reloaded, {}", super::counted(changes, "change"));
                 if let Some(watch) = &mut watch {
                     watch.also(&files).unwrap_or_else(|e| tracing::warn!("{e:#}"));
                 }
@@ -132,10 +132,16 @@ async fn start(arguments: &Arguments, path: &Path) -> Result<Running> {
     })
     .await?;
     let admin = admin::connect(&cluster.admin_url()).await?;
-    admin::apply_config(&admin, &app.config, false).await.context(
+    let changes = admin::apply_config(&admin, &app.config, false).await.context(
         "The database does not accept the config. Add a migration for what would lose data, or \
          delete the data directory to start afresh",
     )?;
+    for change in changes.iter().filter(|c| c.change == "kept") {
+        tracing::warn!(
+            "block '{}' is no longer in the config; its data is kept and not served",
+            change.namespace
+        );
+    }
     let (config, files) = (app.config.clone(), app.loaded.files().to_vec());
     let settings = Settings {
         listen: arguments.listen,
@@ -159,7 +165,7 @@ async fn reload(running: &Running, path: &Path) -> Result<(Vec<PathBuf>, usize)>
     let admin = admin::connect(&running.cluster.admin_url()).await?;
     let changes = admin::apply_config(&admin, &app.config, false).await?;
     running.server.swap(app).await?;
-    Ok((files, changes.len()))
+    Ok((files, changes.iter().filter(|c| c.is_effective()).count()))
 }
 
 async fn changed(watch: Option<&mut Watch>) {
@@ -218,11 +224,12 @@ Mint a token for a user:
 A request that works:
   curl -H {header} {}
 
-Ctrl-C stops everything; the data stays in {data_dir}.\n",
+Ctrl-C stops everything; the data stays in {}.\n",
         path.display(),
         quote(&running.cluster.admin_url()),
         running.cluster.log_file().display(),
         quote(&format!("{url}{}", example_path(&running.config))),
+        running.cluster.pgdata().display(),
     );
     text
 }

@@ -129,23 +129,18 @@ fn confirm(key: &Key) -> Result<()> {
 
 /// The columns that fit a terminal; `--json` has the rest.
 fn table(instances: &[Value]) -> Result<()> {
-    const COLUMNS: [&str; 5] = ["key", "schema_name", "state", "created_at", "size_bytes"];
-    let Some(first) = instances.first() else {
+    const COLUMNS: [&str; 5] = ["key", "state", "rows", "size", "created_at"];
+    if instances.is_empty() {
         return print("There are no instances yet. The first write to one creates it.");
-    };
-    // Whatever the view offers of these; it may name some of them differently.
-    let mut columns: Vec<&str> = COLUMNS.into_iter().filter(|c| first.get(c).is_some()).collect();
-    if columns.len() < 2 {
-        columns = first.as_object().into_iter().flatten().map(|(k, _)| k.as_str()).collect();
     }
     let cell = |row: &Value, column: &str| match row.get(column) {
         None | Some(Value::Null) => "-".to_owned(),
         Some(Value::String(text)) => text.clone(),
         Some(other) => other.to_string(),
     };
-    let mut lines: Vec<Vec<String>> = vec![columns.iter().map(|c| c.to_uppercase()).collect()];
-    lines.extend(instances.iter().map(|row| columns.iter().map(|c| cell(row, c)).collect()));
-    let widths: Vec<usize> = (0..columns.len())
+    let mut lines: Vec<Vec<String>> = vec![COLUMNS.iter().map(|c| c.to_uppercase()).collect()];
+    lines.extend(instances.iter().map(|row| COLUMNS.iter().map(|c| cell(row, c)).collect()));
+    let widths: Vec<usize> = (0..COLUMNS.len())
         .map(|i| lines.iter().map(|l| l[i].chars().count()).max().unwrap_or(0))
         .collect();
     for line in lines {

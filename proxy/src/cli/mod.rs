@@ -153,6 +153,12 @@ pub fn environment() -> HashMap<String, String> {
         .collect()
 }
 
+/// `1 change`, `2 changes`.
+pub fn counted(number: usize, thing: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{number} {thing}{ending}")
+}
+
 /// Writes a line of what was asked for to standard output.
 pub fn print(text: impl std::fmt::Display) -> Result<()> {
     let mut out = std::io::stdout().lock();

@@ -211,6 +211,14 @@ impl Layout {
         lines[lines.len().saturating_sub(6)..].join("\n")
     }
 
+    /// Removes what a stopped server leaves outside its directory.
+    pub fn tidy(&self) {
+        if self.socket_dir.parent() != self.pgdata.parent() {
+            // Not empty, or gone already: then there is nothing to tidy.
+            let _ = fs::remove_dir(&self.socket_dir);
+        }
+    }
+
     /// Whether the server last refused to start beside processes of its predecessor.
     pub fn shared_memory_in_use(&self) -> bool {
         self.log_tail().contains("pre-existing shared memory block")

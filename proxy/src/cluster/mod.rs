@@ -137,6 +137,12 @@ impl Cluster {
         self.port
     }
 
+    /// The server's data directory.
+    #[must_use]
+    pub fn pgdata(&self) -> &Path {
+        &self.layout.pgdata
+    }
+
     /// The file that the server logs to.
     #[must_use]
     pub fn log_file(&self) -> &Path {
@@ -177,10 +183,12 @@ impl Cluster {
     /// # Errors
     /// When the server cannot be signalled or had to be killed.
     pub async fn stop(self) -> Result<()> {
-        let Self { postmaster, .. } = self;
-        tokio::task::spawn_blocking(move || postmaster.stop(STOP_LIMIT))
+        let Self { postmaster, layout, _lock, .. } = self;
+        let stopped = tokio::task::spawn_blocking(move || postmaster.stop(STOP_LIMIT))
             .await
-            .context("stopping PostgreSQL")?
+            .context("stopping PostgreSQL")?;
+        layout.tidy();
+        stopped
     }
 }
 

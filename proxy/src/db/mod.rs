@@ -36,6 +36,16 @@ pub enum Outcome<T> {
     Absent,
 }
 
+/// What happens to a connection before it is used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reuse {
+    /// Nothing: the statements are the proxy's own, settings are transaction-local and the
+    /// switch ends with the transaction. In any other state a connection is closed.
+    AsIs,
+    /// `DISCARD ALL`: somebody else's statements ran on it.
+    Reset,
+}
+
 /// Builds statements for the schema an instance lives in.
 pub type Build<'a> = &'a (dyn Fn(&str) -> Vec<Sql> + Send + Sync);
 
@@ -50,7 +60,7 @@ impl Database {
     ///
     /// # Errors
     /// When the address cannot be understood.
-    pub fn new(url: &str, connections: usize) -> anyhow::Result<Self> {
+    pub fn new(url: &str, connections: usize, reuse: Reuse) -> anyhow::Result<Self> {
         let mut config: tokio_postgres::Config = url.parse()?;
         if config.get_application_name().is_none() {
             config.application_name("edgebase");
@@ -59,9 +69,12 @@ impl Database {
         let manager = Manager::from_config(
             config,
             NoTls,
-            // Nothing to clean: settings are transaction-local and the switch ends with the
-            // transaction. Connections in any other state are closed, never recycled.
-            ManagerConfig { recycling_method: RecyclingMethod::Fast },
+            ManagerConfig {
+                recycling_method: match reuse {
+                    Reuse::AsIs => RecyclingMethod::Fast,
+                    Reuse::Reset => RecyclingMethod::Custom("DISCARD ALL".into()),
+                },
+            },
         );
         let pool = Pool::builder(manager)
             .max_size(connections)
@@ -327,7 +340,7 @@ impl Transaction {
         }
     }
 
-    fn client(&self) -> Result<&Object> {
+    pub(crate) fn client(&self) -> Result<&Object> {
         self.client.as_ref().ok_or_else(|| Error::internal("the transaction is over"))
     }
 

@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::query::filter::Filter;
 use crate::query::page::Page;
 use crate::query::read;
+use crate::query::search::Search;
 use crate::respond::{self, List, Record};
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -30,7 +31,7 @@ pub struct ListRequest {
     filter: Filter,
     page: Page,
     fields: Option<Vec<String>>,
-    search: Option<String>,
+    search: Option<Search>,
     is_search: bool,
 }
 
@@ -42,15 +43,12 @@ pub struct CountRequest {
 
 impl ListRequest {
     pub(super) fn parse(table: &Table, head: &Head, is_search: bool) -> Result<Self> {
-        let search = head.param("search").or_else(|| head.param("q")).map(str::trim).filter(|s| !s.is_empty());
-        if search.is_some_and(|s| s.contains('\0') || s.len() > 1_000) {
-            return Err(Error::BadRequest("search: at most 1000 bytes without NUL characters are allowed.".into()));
-        }
+        let term = head.param("search").or_else(|| head.param("q"));
         Ok(Self {
             filter: filters(table, head)?,
             page: Page::parse(table, &head.query)?,
             fields: fields(table, head)?,
-            search: search.map(str::to_owned),
+            search: Search::parse(term, head.param("highlightPre"), head.param("highlightPost"))?,
             is_search,
         })
     }
@@ -95,11 +93,14 @@ pub(super) async fn list(target: &Target<'_>, request: ListRequest) -> Result<Re
         return Ok(respond::json(StatusCode::OK, json!({"items": []}).to_string()));
     }
     let page = &request.page;
-    let search = request.search.as_deref();
+    let search = request.search.as_ref();
     let counted = !page.has_cursor();
     let rows = target
         .run(table, Need::Existing, &|schema| {
-            let mut statements = vec![read::list(schema, table, &request.filter, search, page)];
+            let mut statements = vec![match search.filter(|_| request.is_search) {
+                Some(search) => read::search(schema, table, &request.filter, search, page),
+                None => read::list(schema, table, &request.filter, search, page),
+            }];
             if counted {
                 statements.push(read::count(schema, table, &request.filter, search));
             }
@@ -121,7 +122,11 @@ pub(super) async fn list(target: &Target<'_>, request: ListRequest) -> Result<Re
         .last()
         .filter(|_| has_more && !request.is_search)
         .map(|last| page.cursor(values.as_ref().and_then(|v| v.last()).unwrap_or(&Value::Null), &last.id));
-    let items = shown(target, config, request.fields.as_deref(), records, values).await?;
+    let hits = match (search.filter(|_| request.is_search), &rows) {
+        (Some(search), Some(results)) => Some((search, ranks(results.first().map_or(&[][..], Vec::as_slice))?)),
+        _ => None,
+    };
+    let items = shown(target, config, request.fields.as_deref(), records, values, hits).await?;
     Ok(List {
         items,
         total: total.filter(|_| counted),
@@ -134,8 +139,8 @@ pub(super) async fn list(target: &Target<'_>, request: ListRequest) -> Result<Re
 }
 
 /// The records as they are shown: projected, then enriched (contract 14.1).
-async fn shown(target: &Target<'_>, config: &TableConfig, fields: Option<&[String]>, records: Vec<Record>, values: Option<Arc<Vec<Value>>>) -> Result<Vec<String>> {
-    if fields.is_none() && config.hooks.on_enrich.is_none() {
+async fn shown(target: &Target<'_>, config: &TableConfig, fields: Option<&[String]>, records: Vec<Record>, values: Option<Arc<Vec<Value>>>, hits: Option<(&Search, Vec<f64>)>) -> Result<Vec<String>> {
+    if fields.is_none() && config.hooks.on_enrich.is_none() && hits.is_none() {
         return Ok(records.into_iter().map(|r| r.text).collect());
     }
     let mut items = Vec::with_capacity(records.len());
@@ -146,6 +151,9 @@ async fn shown(target: &Target<'_>, config: &TableConfig, fields: Option<&[Strin
         };
         if let Some(fields) = fields {
             value = respond::project(&value, fields);
+        }
+        if let Some((search, ranks)) = &hits {
+            search.decorate(&config.table, &mut value, ranks.get(i).copied().unwrap_or_default());
         }
         if let Some(hook) = config.hooks.on_enrich {
             value = target.enrich(hook, value).await;
@@ -205,6 +213,10 @@ async fn read_all(target: &Target<'_>, table: &Table, rule: Option<&Rule>, recor
         None => Ok(Some(values)),
         Some(i) => Err(unreadable_row(table, records.get(i).map_or("", |r| &r.id))),
     }
+}
+
+fn ranks(rows: &[Row]) -> Result<Vec<f64>> {
+    rows.iter().map(|row| row.try_get(2).map_err(Error::internal)).collect()
 }
 
 fn number(rows: &[Row]) -> Result<i64> {

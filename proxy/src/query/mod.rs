@@ -8,5 +8,6 @@ pub mod filter;
 pub mod page;
 pub mod read;
 pub mod record;
+pub mod search;
 pub mod value;
 pub mod write;

@@ -126,9 +126,13 @@ impl Page {
 
     /// Appends `ORDER BY … LIMIT … OFFSET …`; one row more than the page, to see whether it is
     /// the last.
-    pub fn write_order(&self, sql: &mut Sql, table: &Table) {
+    /// A column named by `first` comes before everything.
+    pub fn write_order(&self, sql: &mut Sql, table: &Table, first: Option<&str>) {
         let backwards = matches!(self.start, Start::Cursor { backwards: true, .. });
         sql.push(" ORDER BY ");
+        if let Some(first) = first {
+            sql.ident(first).push(", ");
+        }
         for key in &self.sort {
             if let Some(column) = Column::find(table, &key.field) {
                 column.write(sql);

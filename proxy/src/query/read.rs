@@ -7,7 +7,11 @@ use crate::db::statement::{Bind, Sql};
 use crate::query::column::write_shown;
 use crate::query::filter::Filter;
 use crate::query::page::Page;
+use crate::query::search::Search;
 use edgebase_blocks::Table;
+
+/// The rank's column; no field can have this name, since it is a control character.
+const RANK: &str = "\u{1}";
 
 /// `SELECT record, id FROM (SELECT … FROM table t`, to be continued with conditions.
 fn rows(schema: &str, table: &Table) -> Sql {
@@ -63,26 +67,46 @@ pub fn lock_matching(schema: &str, table: &Table, filter: &Filter, limit: i64) -
     sql
 }
 
+/// One page of a search, and one row more; a third column has the rank. Without a sort of its
+/// own the best hits come first.
+#[must_use]
+pub fn search(schema: &str, table: &Table, filter: &Filter, search: &Search, page: &Page) -> Sql {
+    let mut sql = Sql::new("SELECT pg_catalog.row_to_json(r.*)::text, t.\"id\", t.");
+    sql.ident(RANK).push(" FROM (SELECT t.*, ");
+    search.write_rank(&mut sql, table);
+    sql.push(" AS ").ident(RANK).push(" FROM ").table(schema, &table.name).push(" t WHERE TRUE");
+    filter.write(&mut sql, table);
+    search.write_condition(&mut sql, table);
+    page.write_start(&mut sql, table);
+    page.write_order(&mut sql, table, (!page.is_sorted()).then_some(RANK));
+    shown(&mut sql, table);
+    sql
+}
+
 /// One page, and one row more to see whether it is the last.
 #[must_use]
-pub fn list(schema: &str, table: &Table, filter: &Filter, search: Option<&str>, page: &Page) -> Sql {
+pub fn list(schema: &str, table: &Table, filter: &Filter, search: Option<&Search>, page: &Page) -> Sql {
     let mut sql = rows(schema, table);
     sql.push(" WHERE TRUE");
     filter.write(&mut sql, table);
-    write_search(&mut sql, table, search);
+    if let Some(search) = search {
+        search.write_condition(&mut sql, table);
+    }
     page.write_start(&mut sql, table);
-    page.write_order(&mut sql, table);
+    page.write_order(&mut sql, table, None);
     shown(&mut sql, table);
     sql
 }
 
 /// At most `limit` records that match, in id order, for a rule that looks at rows.
 #[must_use]
-pub fn matching(schema: &str, table: &Table, filter: &Filter, search: Option<&str>, limit: i64) -> Sql {
+pub fn matching(schema: &str, table: &Table, filter: &Filter, search: Option<&Search>, limit: i64) -> Sql {
     let mut sql = rows(schema, table);
     sql.push(" WHERE TRUE");
     filter.write(&mut sql, table);
-    write_search(&mut sql, table, search);
+    if let Some(search) = search {
+        search.write_condition(&mut sql, table);
+    }
     sql.push(" ORDER BY t.\"id\" LIMIT ").bind(Bind::Int(limit));
     shown(&mut sql, table);
     sql
@@ -90,39 +114,12 @@ pub fn matching(schema: &str, table: &Table, filter: &Filter, search: Option<&st
 
 /// How many rows match.
 #[must_use]
-pub fn count(schema: &str, table: &Table, filter: &Filter, search: Option<&str>) -> Sql {
+pub fn count(schema: &str, table: &Table, filter: &Filter, search: Option<&Search>) -> Sql {
     let mut sql = Sql::new("SELECT pg_catalog.count(*) FROM ");
     sql.table(schema, &table.name).push(" t WHERE TRUE");
     filter.write(&mut sql, table);
-    write_search(&mut sql, table, search);
+    if let Some(search) = search {
+        search.write_condition(&mut sql, table);
+    }
     sql
-}
-
-/// Appends the condition of a search: every word stands, in any case, in one of the searched
-/// fields (contract 10.6: all must match, substrings count).
-fn write_search(sql: &mut Sql, table: &Table, search: Option<&str>) {
-    let Some(term) = search else { return };
-    let fields = searched(table);
-    for word in term.split_whitespace() {
-        sql.push(" AND (FALSE");
-        for field in &fields {
-            sql.push(" OR pg_catalog.strpos(pg_catalog.lower(t.").ident(field).push("::text), pg_catalog.lower(");
-            sql.bind(Bind::text(word)).push(")) > 0");
-        }
-        if table.is_schemaless() {
-            sql.push(" OR pg_catalog.strpos(pg_catalog.lower(t.\"_doc\"::text), pg_catalog.lower(");
-            sql.bind(Bind::text(word)).push(")) > 0");
-        }
-        sql.push(")");
-    }
-}
-
-/// The `fts` fields, else every text field.
-#[must_use]
-pub fn searched(table: &Table) -> Vec<&str> {
-    if table.fts.is_empty() {
-        table.fields.iter().flatten().filter(|f| f.kind.is_text()).map(|f| f.name.as_str()).collect()
-    } else {
-        table.fts.iter().map(String::as_str).collect()
-    }
 }

@@ -401,7 +401,9 @@ fn index<'v>(object: &Val<'v>, key: &Val<'v>) -> Result<Val<'v>, Stop> {
                 _ => return Err(Stop::Bail),
             })
         }
-        (Val::Json(Value::Object(_)), Val::Number(n)) => member(object, &number::to_text(*n), false),
+        (Val::Json(Value::Object(_)), Val::Number(n)) => {
+            member(object, &number::to_text(*n), false)
+        }
         _ => Err(Stop::Bail),
     }
 }

@@ -14,5 +14,5 @@ mod tree;
 mod value;
 
 pub(crate) use eval::{Stop, Verdict, evaluate};
-pub(crate) use value::number_to_json;
 pub(crate) use tree::{Body, Expr, Method, Operator, Program, Quantifier, ReadKind, Statement};
+pub(crate) use value::number_to_json;

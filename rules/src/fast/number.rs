@@ -30,7 +30,12 @@ pub(super) fn from_text(text: &str) -> Option<f64> {
         return Some(if trimmed.starts_with('-') { f64::NEG_INFINITY } else { f64::INFINITY });
     }
     let bytes = unsigned.as_bytes();
-    if bytes.len() > 1 && bytes[0] == b'0' && bytes[1].is_ascii_alphabetic() && bytes[1] != b'e' && bytes[1] != b'E' {
+    if bytes.len() > 1
+        && bytes[0] == b'0'
+        && bytes[1].is_ascii_alphabetic()
+        && bytes[1] != b'e'
+        && bytes[1] != b'E'
+    {
         return None;
     }
     if is_decimal(bytes) { trimmed.parse().ok() } else { Some(f64::NAN) }
@@ -89,8 +94,13 @@ mod tests {
     #[test]
     fn text_becomes_a_number_as_in_javascript() {
         for (text, number) in [
-            ("", 0.0), (" \u{feff}12\u{a0}", 12.0), ("5.", 5.0), (".5", 0.5), ("-1e3", -1000.0),
-            ("Infinity", f64::INFINITY), ("-Infinity", f64::NEG_INFINITY),
+            ("", 0.0),
+            (" \u{feff}12\u{a0}", 12.0),
+            ("5.", 5.0),
+            (".5", 0.5),
+            ("-1e3", -1000.0),
+            ("Infinity", f64::INFINITY),
+            ("-Infinity", f64::NEG_INFINITY),
         ] {
             assert_eq!(from_text(text), Some(number), "{text:?}");
         }
@@ -103,8 +113,13 @@ mod tests {
     #[test]
     fn a_number_becomes_text_as_in_javascript() {
         for (number, text) in [
-            (-0.0, "0"), (1.0, "1"), (1e21, "1e+21"), (1e-7, "1e-7"), (0.1 + 0.2, "0.30000000000000004"),
-            (123_456_789_012_345_680_000.0, "123456789012345680000"), (f64::NAN, "NaN"),
+            (-0.0, "0"),
+            (1.0, "1"),
+            (1e21, "1e+21"),
+            (1e-7, "1e-7"),
+            (0.1 + 0.2, "0.30000000000000004"),
+            (123_456_789_012_345_680_000.0, "123456789012345680000"),
+            (f64::NAN, "NaN"),
         ] {
             assert_eq!(to_text(number), text);
         }

@@ -41,9 +41,17 @@ pub(crate) enum Expr {
     Text(Box<str>),
     Slot(usize),
     /// `object.name`; `optional` for `?.`.
-    Member { object: Box<Expr>, name: Box<str>, optional: bool },
+    Member {
+        object: Box<Expr>,
+        name: Box<str>,
+        optional: bool,
+    },
     /// `object[key]`.
-    Index { object: Box<Expr>, key: Box<Expr>, optional: bool },
+    Index {
+        object: Box<Expr>,
+        key: Box<Expr>,
+        optional: bool,
+    },
     /// Where a `?.` inside stops.
     Chain(Box<Expr>),
     Not(Box<Expr>),
@@ -60,7 +68,12 @@ pub(crate) enum Expr {
     Template(Vec<Box<str>>, Vec<Expr>),
     Array(Vec<Expr>),
     /// `receiver.method(argument)`.
-    Call { method: Method, receiver: Box<Expr>, argument: Box<Expr>, optional: bool },
+    Call {
+        method: Method,
+        receiver: Box<Expr>,
+        argument: Box<Expr>,
+        optional: bool,
+    },
     /// `receiver.some((item, index) => body)`.
     Each {
         quantifier: Quantifier,
@@ -71,7 +84,10 @@ pub(crate) enum Expr {
         optional: bool,
     },
     /// A helper's body after its arguments have been put into slots.
-    Inline { arguments: Vec<(Option<usize>, Expr)>, body: Body },
+    Inline {
+        arguments: Vec<(Option<usize>, Expr)>,
+        body: Body,
+    },
     /// `{ key: value }`, which stands only inside the arguments of a read.
     Object(Vec<(Box<str>, Expr)>),
     /// `await ctx.db.get(table, id)` and its like.

@@ -7,8 +7,8 @@
 use crate::api::{Failure, Thrown};
 use crate::syntax::Mention;
 use boa_engine::error::EngineError;
-use boa_engine::object::builtins::JsArray;
 use boa_engine::object::JsObject;
+use boa_engine::object::builtins::JsArray;
 use boa_engine::object::builtins::JsFunction;
 use boa_engine::property::{PropertyDescriptor, PropertyKey};
 use boa_engine::{Context, JsError, JsResult, JsString, JsValue, js_string};
@@ -36,10 +36,9 @@ pub(crate) fn inward(json: &Value, context: &mut Context) -> JsValue {
 pub(crate) fn mentioned(json: &Value, mention: &Mention, context: &mut Context) -> JsValue {
     match (json, mention) {
         (_, Mention::Unused) => JsValue::undefined(),
-        (Value::Object(map), Mention::Fields(fields)) => object(
-            fields.iter().filter_map(|f| map.get(&**f).map(|v| (&**f, v))),
-            context,
-        ),
+        (Value::Object(map), Mention::Fields(fields)) => {
+            object(fields.iter().filter_map(|f| map.get(&**f).map(|v| (&**f, v))), context)
+        }
         _ => inward(json, context),
     }
 }
@@ -154,4 +153,3 @@ pub(crate) fn thrown(
     }
     Failure::Threw { message, typed }
 }
-

@@ -60,11 +60,16 @@ pub(crate) fn furnish(
     context.register_global_property(JsString::from(TICK), tick, Attribute::empty())?;
     let mut env = ObjectInitializer::new(context);
     for (name, value) in environment {
-        env.property(JsString::from(name.as_str()), JsString::from(value.as_str()), Attribute::ENUMERABLE);
+        env.property(
+            JsString::from(name.as_str()),
+            JsString::from(value.as_str()),
+            Attribute::ENUMERABLE,
+        );
     }
     let env = env.build();
-    let process =
-        ObjectInitializer::new(context).property(js_string!("env"), env, Attribute::ENUMERABLE).build();
+    let process = ObjectInitializer::new(context)
+        .property(js_string!("env"), env, Attribute::ENUMERABLE)
+        .build();
     context.register_global_property(js_string!("process"), process, Attribute::empty())?;
     let console = ObjectInitializer::new(context)
         .function(NativeFunction::from_fn_ptr(debug), js_string!("log"), 0)
@@ -80,9 +85,10 @@ pub(crate) fn furnish(
 
 /// `JSON.stringify` as it was before the config ran.
 pub(crate) fn stringify(context: &mut Context) -> JsResult<JsFunction> {
-    context.eval(Source::from_bytes("JSON.stringify"))?.as_function().ok_or_else(|| {
-        JsNativeError::typ().with_message("the engine has no JSON.stringify").into()
-    })
+    context
+        .eval(Source::from_bytes("JSON.stringify"))?
+        .as_function()
+        .ok_or_else(|| JsNativeError::typ().with_message("the engine has no JSON.stringify").into())
 }
 
 fn line(args: &[JsValue]) -> String {
@@ -96,7 +102,9 @@ fn line(args: &[JsValue]) -> String {
             None if arg.is_object() => {
                 // Errors show their message, other objects their kind; printing an object's
                 // inside could run for ever.
-                match arg.as_object().and_then(|o| o.downcast_ref::<boa_engine::builtins::error::Error>().map(|_| ())) {
+                match arg.as_object().and_then(|o| {
+                    o.downcast_ref::<boa_engine::builtins::error::Error>().map(|_| ())
+                }) {
                     Some(()) => line.push_str(&arg.display().to_string()),
                     None => line.push_str("[object]"),
                 }

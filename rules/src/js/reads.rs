@@ -14,9 +14,7 @@ use boa_engine::builtins::promise::ResolvingFunctions;
 use boa_engine::object::ObjectInitializer;
 use boa_engine::object::builtins::{JsFunction, JsPromise};
 use boa_engine::property::Attribute;
-use boa_engine::{
-    Context, JsError, JsNativeError, JsResult, JsValue, NativeFunction, js_string,
-};
+use boa_engine::{Context, JsError, JsNativeError, JsResult, JsValue, NativeFunction, js_string};
 use serde_json::Value;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -108,12 +106,7 @@ pub(crate) fn promised(read: u64) -> Option<(u64, ResolvingFunctions)> {
     HOST.with_borrow_mut(|h| h.as_mut()?.promised.remove(&read))
 }
 
-fn read(
-    call: u64,
-    kind: ReadKind,
-    args: &[JsValue],
-    context: &mut Context,
-) -> JsResult<JsValue> {
+fn read(call: u64, kind: ReadKind, args: &[JsValue], context: &mut Context) -> JsResult<JsValue> {
     let Some(stringify) = HOST.with_borrow(|h| h.as_ref().map(|h| h.stringify.clone())) else {
         return Err(refused("reads are not available here"));
     };
@@ -130,7 +123,8 @@ fn read(
         Err(message) => return rejected(&message, context),
     };
     let (promise, resolvers) = JsPromise::new_pending(context);
-    let posted = budget::exempt(|| HOST.with_borrow_mut(|h| post(h.as_mut(), call, read, resolvers)));
+    let posted =
+        budget::exempt(|| HOST.with_borrow_mut(|h| post(h.as_mut(), call, read, resolvers)));
     match posted {
         Ok(()) => Ok(promise.into()),
         Err(message) => rejected(message, context),
@@ -144,7 +138,8 @@ fn post(
     resolvers: ResolvingFunctions,
 ) -> Result<(), &'static str> {
     let host = host.ok_or("reads are not available here")?;
-    let reader = host.readers.get_mut(&call).ok_or("the call that this context belongs to is over")?;
+    let reader =
+        host.readers.get_mut(&call).ok_or("the call that this context belongs to is over")?;
     reader.left = reader.left.checked_sub(1).ok_or("too many reads in one evaluation")?;
     let number = host.next;
     host.next += 1;

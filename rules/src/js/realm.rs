@@ -61,15 +61,13 @@ pub(crate) fn evaluate(program: &Arc<Program>, limits: &Limits) -> Result<Evalua
 
 type Parts = (Value, Vec<(Vec<String>, JsFunction)>, JsFunction);
 
-fn inside(
-    loader: &Rc<Modules>,
-    context: &mut Context,
-    program: &Program,
-) -> Result<Parts, Broken> {
+fn inside(loader: &Rc<Modules>, context: &mut Context, program: &Program) -> Result<Parts, Broken> {
     let broken = |e: &boa_engine::JsError, context: &mut Context| Broken {
         path: None,
         message: match e.as_engine() {
-            Some(_) => format!("the config takes too long to evaluate or recurses too deeply ({e})"),
+            Some(_) => {
+                format!("the config takes too long to evaluate or recurses too deeply ({e})")
+            }
             None => convert::message_of(e, context),
         },
     };
@@ -92,7 +90,8 @@ fn inside(
     let default = match module.get_value(js_string!("default"), context) {
         Ok(value) if !value.is_undefined() => value,
         _ => {
-            let message = "the config has no default export; write `export default defineConfig({ ... })`";
+            let message =
+                "the config has no default export; write `export default defineConfig({ ... })`";
             return Err(Broken { path: None, message: message.into() });
         }
     };

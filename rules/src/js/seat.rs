@@ -48,7 +48,10 @@ pub(crate) struct Call {
 pub(crate) enum Message {
     Call(Call),
     /// The answer to a `ctx.db` read.
-    Answer { read: u64, result: Result<Value, String> },
+    Answer {
+        read: u64,
+        result: Result<Value, String>,
+    },
 }
 
 #[derive(Default)]

@@ -30,10 +30,7 @@ pub(crate) struct Walked {
 const DEEPEST: usize = 100;
 
 /// Walks a value.
-pub(crate) fn walk(
-    value: &JsValue,
-    context: &mut Context,
-) -> Result<(Value, Walked), Misplaced> {
+pub(crate) fn walk(value: &JsValue, context: &mut Context) -> Result<(Value, Walked), Misplaced> {
     let mut walk = Walk { path: Vec::new(), above: Vec::new(), walked: Walked::default() };
     match walk.value(value, context)? {
         Some(json @ Value::Object(_)) => Ok((json, walk.walked)),
@@ -60,7 +57,9 @@ impl Walk {
             JsVariant::Boolean(b) => Value::Bool(b),
             JsVariant::Integer32(n) => Value::from(n),
             JsVariant::Float64(n) if n.is_finite() => crate::fast::number_to_json(n),
-            JsVariant::Float64(n) => return Err(self.misplaced(format!("{n} is not a JSON number"))),
+            JsVariant::Float64(n) => {
+                return Err(self.misplaced(format!("{n} is not a JSON number")));
+            }
             JsVariant::String(s) => match s.to_std_string() {
                 Ok(text) => Value::String(text),
                 Err(_) => return Err(self.misplaced("a string here holds half a character")),
@@ -102,7 +101,8 @@ impl Walk {
     }
 
     fn array(&mut self, array: &JsObject, context: &mut Context) -> Result<Value, Misplaced> {
-        let length = self.property(array, PropertyKey::from(boa_engine::js_string!("length")), context)?;
+        let length =
+            self.property(array, PropertyKey::from(boa_engine::js_string!("length")), context)?;
         let length = length.as_number().unwrap_or(0.0) as u32;
         let mut items = Vec::new();
         for i in 0..length {
@@ -147,6 +147,8 @@ impl Walk {
         key: PropertyKey,
         context: &mut Context,
     ) -> Result<JsValue, Misplaced> {
-        object.get(key, context).map_err(|e| self.misplaced(super::convert::message_of(&e, context)))
+        object
+            .get(key, context)
+            .map_err(|e| self.misplaced(super::convert::message_of(&e, context)))
     }
 }

@@ -46,6 +46,7 @@ pub(crate) fn spawn(
     seat: Arc<Seat>,
     ready: impl FnOnce(Result<(), String>) + Send + 'static,
 ) -> std::io::Result<()> {
+    let name = parts.limits.name.to_owned();
     let body = move || {
         seat.thread.store(rustix::thread::gettid().as_raw_nonzero().get(), Ordering::Relaxed);
         budget::count(seat.over_memory);
@@ -74,16 +75,21 @@ pub(crate) fn spawn(
             parts.lost.fetch_sub(1, Ordering::AcqRel);
         }
     };
-    std::thread::Builder::new().name("rules".into()).stack_size(STACK).spawn(body).map(|_| ())
+    std::thread::Builder::new().name(name).stack_size(STACK).spawn(body).map(|_| ())
 }
 
 fn prepare(parts: &Parts) -> Result<Evaluated, String> {
-    let evaluated = realm::evaluate(&parts.program, &parts.limits).map_err(|Broken { path, message }| {
-        let path = path.map(|p| format!("{}: ", p.join("."))).unwrap_or_default();
-        format!("{path}{message}")
-    })?;
+    let evaluated =
+        realm::evaluate(&parts.program, &parts.limits).map_err(|Broken { path, message }| {
+            let path = path.map(|p| format!("{}: ", p.join("."))).unwrap_or_default();
+            format!("{path}{message}")
+        })?;
     let same = evaluated.functions.len() == parts.functions.len()
-        && evaluated.functions.iter().zip(&parts.functions).all(|((k, _), i)| k.join(".") == i.path);
+        && evaluated
+            .functions
+            .iter()
+            .zip(&parts.functions)
+            .all(|((k, _), i)| k.join(".") == i.path);
     if same {
         Ok(evaluated)
     } else {
@@ -160,10 +166,7 @@ impl<'p> Worker<'p> {
 
     fn begin(&mut self, call: Call) {
         self.served += 1;
-        if !self.seat.is_wanted(call.id) {
-            return self.finish(call.id, Err(Failure::Timeout));
-        }
-        if Instant::now() >= call.deadline {
+        if !self.seat.is_wanted(call.id) || Instant::now() >= call.deadline {
             return self.finish(call.id, Err(Failure::Timeout));
         }
         if let Work::Rows { .. } = call.work {
@@ -177,10 +180,16 @@ impl<'p> Worker<'p> {
             match worker.call(call.function, &args) {
                 Ok(Called::Settled(value)) => Some(worker.settle(&call.work, &value)),
                 Ok(Called::Pending(promise)) => {
-                    worker.suspended.push(Suspended { call: Call { work: match &call.work {
-                        Work::Value(_) => Work::Value(Vec::new()),
-                        _ => Work::Decide(Vec::new()),
-                    }, ..call }, promise });
+                    worker.suspended.push(Suspended {
+                        call: Call {
+                            work: match &call.work {
+                                Work::Value(_) => Work::Value(Vec::new()),
+                                _ => Work::Decide(Vec::new()),
+                            },
+                            ..call
+                        },
+                        promise,
+                    });
                     None
                 }
                 Err(e) => Some(Err(worker.failure(&e))),
@@ -196,11 +205,8 @@ impl<'p> Worker<'p> {
     fn rows(&mut self, mut call: Call, settled: Option<Result<JsValue, Failure>>) {
         let Work::Rows { auth, rows, from } = &mut call.work else { return };
         let mut settled = settled;
-        let auth_value = match settled {
-            // Already converted once; converting again is rare and harmless.
-            Some(_) | None => None::<JsValue>,
-        };
-        let mut auth_value = auth_value;
+        // Converted once for all rows.
+        let mut auth_value = None;
         while *from < rows.len() {
             let (id, function, deadline, index) = (call.id, call.function, call.deadline, *from);
             let step = match settled.take() {
@@ -222,7 +228,12 @@ impl<'p> Worker<'p> {
                             Ok(Called::Settled(value)) => Some(Ok(value)),
                             Ok(Called::Pending(promise)) => {
                                 worker.suspended.push(Suspended {
-                                    call: Call { id, function, deadline, work: Work::Decide(Vec::new()) },
+                                    call: Call {
+                                        id,
+                                        function,
+                                        deadline,
+                                        work: Work::Decide(Vec::new()),
+                                    },
                                     promise,
                                 });
                                 None
@@ -254,7 +265,8 @@ impl<'p> Worker<'p> {
     fn go_on(&mut self, read: u64, result: Result<Value, String>) {
         let Some((id, resolvers)) = reads::promised(read) else { return };
         let Some(at) = self.suspended.iter().position(|s| s.call.id == id) else { return };
-        let (function, deadline) = (self.suspended[at].call.function, self.suspended[at].call.deadline);
+        let (function, deadline) =
+            (self.suspended[at].call.function, self.suspended[at].call.deadline);
         let failed = self.slice(id, function, deadline, |worker| {
             let context = &mut worker.context;
             let settled = match result {
@@ -284,7 +296,8 @@ impl<'p> Worker<'p> {
     /// Finishes every evaluation whose promise has settled; usually one.
     fn wake(&mut self) {
         loop {
-            let settled = self.suspended.iter().position(|s| s.promise.state() != PromiseState::Pending);
+            let settled =
+                self.suspended.iter().position(|s| s.promise.state() != PromiseState::Pending);
             let Some(at) = settled else { return };
             let Suspended { call, promise } = self.suspended.swap_remove(at);
             let result = match promise.state() {
@@ -292,19 +305,24 @@ impl<'p> Worker<'p> {
                 PromiseState::Rejected(reason) => Err(reason),
                 PromiseState::Pending => return,
             };
-            let outcome = self.slice(call.id, call.function, call.deadline, |worker| match result {
-                Ok(value) => match call.work {
-                    Work::Rows { .. } => Err(Ok(value)),
-                    _ => Ok(worker.settle(&call.work, &value)),
-                },
-                Err(reason) => {
-                    let failure = convert::thrown(&reason, Some(&worker.stringify.clone()), &mut worker.context);
-                    match call.work {
-                        Work::Rows { .. } => Err(Err(failure)),
-                        _ => Ok(Err(failure)),
+            let outcome =
+                self.slice(call.id, call.function, call.deadline, |worker| match result {
+                    Ok(value) => match call.work {
+                        Work::Rows { .. } => Err(Ok(value)),
+                        _ => Ok(worker.settle(&call.work, &value)),
+                    },
+                    Err(reason) => {
+                        let failure = convert::thrown(
+                            &reason,
+                            Some(&worker.stringify.clone()),
+                            &mut worker.context,
+                        );
+                        match call.work {
+                            Work::Rows { .. } => Err(Err(failure)),
+                            _ => Ok(Err(failure)),
+                        }
                     }
-                }
-            });
+                });
             match outcome {
                 Ok(outcome) => self.finish(call.id, outcome),
                 Err(row) => self.rows(call, Some(row)),

@@ -136,9 +136,8 @@ fn inside(path: &Path, environment: BTreeMap<String, String>) -> Result<Loaded, 
         let tick = realm::source_of(function, &mut evaluated.context)
             .and_then(|text| crate::syntax::tick_of(&text));
         let known = tick.and_then(|tick| read.functions.get(&tick));
-        let location = known
-            .map(|k| k.location.clone())
-            .or_else(|| locate(&read.places, &config, keys));
+        let location =
+            known.map(|k| k.location.clone()).or_else(|| locate(&read.places, &config, keys));
         functions.push(FunctionInfo {
             path: keys.join("."),
             file: location.as_ref().map_or_else(|| config.clone(), |l| l.file.clone()),

@@ -127,7 +127,12 @@ impl Read {
         }
         self.places.insert(file.to_owned(), (syntax::json_places(&text), HashMap::new()));
         let text = value.to_string();
-        self.modules.push(Module { name: file.to_owned(), text, json: true, edges: HashMap::new() });
+        self.modules.push(Module {
+            name: file.to_owned(),
+            text,
+            json: true,
+            edges: HashMap::new(),
+        });
         Ok(())
     }
 }

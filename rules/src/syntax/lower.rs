@@ -8,8 +8,8 @@ use super::ticks::Node;
 use crate::fast::{Body, Expr, Program};
 use oxc_ast::AstKind;
 use oxc_ast::ast::{
-    ArrowFunctionBody, ArrowFunctionExpression, BindingPattern, Expression, FormalParameters, Function, FunctionBody,
-    IdentifierReference, ObjectPattern, Statement, VariableDeclaration,
+    ArrowFunctionBody, ArrowFunctionExpression, BindingPattern, Expression, FormalParameters,
+    Function, FunctionBody, IdentifierReference, ObjectPattern, Statement, VariableDeclaration,
 };
 use oxc_semantic::Semantic;
 use oxc_syntax::symbol::SymbolId;
@@ -229,7 +229,9 @@ impl<'s, 'a> Lower<'s, 'a> {
                 out.push(Fast::If(test, then, other));
             }
             Statement::BlockStatement(b) => out.push(Fast::Block(self.statements(&b.body)?)),
-            Statement::ExpressionStatement(s) => out.push(Fast::Evaluate(self.expr(&s.expression)?)),
+            Statement::ExpressionStatement(s) => {
+                out.push(Fast::Evaluate(self.expr(&s.expression)?))
+            }
             Statement::VariableDeclaration(d) => self.declaration(d, out)?,
             Statement::ThrowStatement(t) => out.push(Fast::Throw(self.thrown(&t.argument)?)),
             // Types only.

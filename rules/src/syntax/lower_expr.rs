@@ -198,8 +198,14 @@ impl<'s, 'a> Lower<'s, 'a> {
             };
             let whole = nodes.parent_kind(parent.id());
             match member.property.name.as_str() {
-                "length" => !matches!(whole, AstKind::AssignmentExpression(_) | AstKind::UpdateExpression(_)
-                    | AstKind::UnaryExpression(_)) && !is_target(whole),
+                "length" => {
+                    !matches!(
+                        whole,
+                        AstKind::AssignmentExpression(_)
+                            | AstKind::UpdateExpression(_)
+                            | AstKind::UnaryExpression(_)
+                    ) && !is_target(whole)
+                }
                 "includes" => {
                     matches!(whole, AstKind::CallExpression(c) if c.callee.span() == member.span)
                 }
@@ -249,7 +255,10 @@ impl<'s, 'a> Lower<'s, 'a> {
                 };
                 let receiver = Box::new(self.expr(&m.object)?);
                 let [argument] = call.arguments.as_slice() else {
-                    return Err(format!("it calls '.{}()' with other than one argument", m.property.name));
+                    return Err(format!(
+                        "it calls '.{}()' with other than one argument",
+                        m.property.name
+                    ));
                 };
                 let argument = argument.as_expression().ok_or("it spreads an argument")?;
                 let argument = Box::new(self.expr(argument)?);
@@ -314,7 +323,9 @@ impl<'s, 'a> Lower<'s, 'a> {
                 return Err("it creates an object with computed keys".into());
             };
             // Integer-like keys would change places.
-            if name.starts_with(|c: char| c.is_ascii_digit()) || properties.iter().any(|(k, _): &(Box<str>, Expr)| **k == *name) {
+            if name.starts_with(|c: char| c.is_ascii_digit())
+                || properties.iter().any(|(k, _): &(Box<str>, Expr)| **k == *name)
+            {
                 return Err("it creates an object with unusual keys".into());
             }
             properties.push((name.as_ref().into(), self.argument(&p.value)?));
@@ -334,7 +345,9 @@ impl<'s, 'a> Lower<'s, 'a> {
         };
         let callback: &ArrowFunctionExpression<'_> = callback;
         if callback.r#async || callback.params.items.len() > 2 {
-            return Err(format!("its '.{name}()' callback is async or has more than two parameters"));
+            return Err(format!(
+                "its '.{name}()' callback is async or has more than two parameters"
+            ));
         }
         let mut slots = [None, None];
         for (slot, parameter) in slots.iter_mut().zip(&callback.params.items) {
@@ -345,11 +358,14 @@ impl<'s, 'a> Lower<'s, 'a> {
             "every" => Quantifier::Every,
             _ => Quantifier::Find,
         };
-        let body = self.nested(&Callable {
-            params: &callback.params,
-            body: super::CallableBody::of_arrow(callback)?,
-            is_async: false,
-        }, false)?;
+        let body = self.nested(
+            &Callable {
+                params: &callback.params,
+                body: super::CallableBody::of_arrow(callback)?,
+                is_async: false,
+            },
+            false,
+        )?;
         let receiver = Box::new(receiver);
         Ok(Expr::Each { quantifier, receiver, item: slots[0], index: slots[1], body, optional })
     }
@@ -408,7 +424,8 @@ impl<'s, 'a> Lower<'s, 'a> {
         if self.inlining.contains(&symbol) || self.inlining.len() == DEEPEST_INLINE {
             return Err(format!("'{name}' calls itself, or helpers too deeply"));
         }
-        self.helper(symbol, &callable, call, awaited).map_err(|reason| format!("'{name}': {reason}"))
+        self.helper(symbol, &callable, call, awaited)
+            .map_err(|reason| format!("'{name}': {reason}"))
     }
 
     fn helper(
@@ -424,7 +441,8 @@ impl<'s, 'a> Lower<'s, 'a> {
             let e = argument.as_expression().ok_or("it spreads an argument")?;
             let parameter = callable.params.items.get(i);
             // A parameter of the rule is passed by name, so that a context stays one.
-            if let (Expression::Identifier(id), Some(parameter)) = (e.get_inner_expression(), parameter)
+            if let (Expression::Identifier(id), Some(parameter)) =
+                (e.get_inner_expression(), parameter)
                 && let Some(name) = self.symbol(id).and_then(|s| self.names.get(&s)).copied()
                 && let BindingPattern::BindingIdentifier(target) = &parameter.pattern
                 && parameter.initializer.is_none()

@@ -92,7 +92,8 @@ pub(crate) fn prepare(
     if let Some(offset) = ticks::too_deep(&program, DEEPEST_SYNTAX) {
         return Err(at(file, text, offset, "this is nested too deeply"));
     }
-    let semantic = SemanticBuilder::new().with_build_nodes(true).with_check_syntax_error(true).build(&program);
+    let semantic =
+        SemanticBuilder::new().with_build_nodes(true).with_check_syntax_error(true).build(&program);
     if let Some(e) = semantic.diagnostics.errors().next() {
         return Err(diagnostic(file, text, e, |o| o));
     }
@@ -134,8 +135,7 @@ pub(crate) fn tick_of(function_text: &str) -> Option<u32> {
     [format!("({function_text})"), format!("({{{function_text}}})")].iter().find_map(|wrapped| {
         let allocator = &allocator;
         let text = allocator.alloc_str(wrapped);
-        let expression =
-            Parser::new(allocator, text, SourceType::mjs()).parse_expression().ok()?;
+        let expression = Parser::new(allocator, text, SourceType::mjs()).parse_expression().ok()?;
         ticks::outermost(&expression)
     })
 }

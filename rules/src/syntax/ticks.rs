@@ -12,7 +12,6 @@ use oxc_ast::ast::{
 };
 use oxc_ast_visit::{Visit, walk};
 use oxc_span::{GetSpan, Span};
-use oxc_syntax::node::NodeId;
 use oxc_syntax::scope::ScopeFlags;
 
 /// The name of the tick; sources that contain it are refused.
@@ -30,15 +29,6 @@ pub(super) struct Found<'a> {
 pub(super) enum Node<'a> {
     Function(&'a Function<'a>),
     Arrow(&'a ArrowFunctionExpression<'a>),
-}
-
-impl Node<'_> {
-    pub fn id(self) -> NodeId {
-        match self {
-            Self::Function(f) => f.node_id.get(),
-            Self::Arrow(f) => f.node_id.get(),
-        }
-    }
 }
 
 /// A text with its ticks.
@@ -94,16 +84,16 @@ pub(super) fn insert<'a>(
 
 struct Ticks {
     next: u32,
-    found: Vec<(u32, u32, NodeId)>,
+    found: Vec<(u32, u32)>,
     pieces: Vec<(u32, String)>,
     refused: Option<(u32, String)>,
 }
 
 impl Ticks {
-    fn number(&mut self, span: Span, node: NodeId) -> u32 {
+    fn number(&mut self, span: Span) -> u32 {
         let tick = self.next;
         self.next += 1;
-        self.found.push((tick, span.start, node));
+        self.found.push((tick, span.start));
         tick
     }
 
@@ -132,14 +122,14 @@ impl Ticks {
 impl<'a> Visit<'a> for Ticks {
     fn visit_function(&mut self, it: &Function<'a>, flags: ScopeFlags) {
         if let Some(body) = &it.body {
-            let tick = self.number(it.span, it.node_id.get());
+            let tick = self.number(it.span);
             self.enter_body(body, tick);
         }
         walk::walk_function(self, it, flags);
     }
 
     fn visit_arrow_function_expression(&mut self, it: &ArrowFunctionExpression<'a>) {
-        let tick = self.number(it.span, it.node_id.get());
+        let tick = self.number(it.span);
         let end = match &it.body {
             ArrowFunctionBody::FunctionBody(body) => {
                 self.enter_body(body, tick);
@@ -194,7 +184,7 @@ impl<'a> Visit<'a> for Ticks {
 }
 
 /// Finds the nodes of the numbered functions in the program.
-fn resolve<'a>(program: &'a Program<'a>, found: Vec<(u32, u32, NodeId)>) -> Vec<Found<'a>> {
+fn resolve<'a>(program: &'a Program<'a>, found: Vec<(u32, u32)>) -> Vec<Found<'a>> {
     struct Nodes<'a> {
         nodes: Vec<(Span, Node<'a>)>,
     }
@@ -215,8 +205,8 @@ fn resolve<'a>(program: &'a Program<'a>, found: Vec<(u32, u32, NodeId)>) -> Vec<
     found
         .into_iter()
         .zip(nodes.nodes)
-        .filter(|((_, offset, _), (span, _))| span.start == *offset)
-        .map(|((tick, offset, _), (_, node))| Found { tick, offset, node })
+        .filter(|((_, offset), (span, _))| span.start == *offset)
+        .map(|((tick, offset), (_, node))| Found { tick, offset, node })
         .collect()
 }
 

@@ -90,10 +90,8 @@ impl Records {
     }
 
     pub fn slow(list: &[(&str, &str, Value)], delay: Duration) -> Arg {
-        let records = list
-            .iter()
-            .map(|(t, i, v)| (((*t).to_owned(), (*i).to_owned()), v.clone()))
-            .collect();
+        let records =
+            list.iter().map(|(t, i, v)| (((*t).to_owned(), (*i).to_owned()), v.clone())).collect();
         Arg::Context(Arc::new(Self { records, delay }))
     }
 }
@@ -113,9 +111,12 @@ impl Context for Records {
                 };
                 Ok(json!(self.records.iter().any(|((t, _), v)| t == table && fits(v))))
             }
-            DbRead::List { table, .. } => {
-                Ok(self.records.iter().filter(|((t, _), _)| t == table).map(|(_, v)| v.clone()).collect())
-            }
+            DbRead::List { table, .. } => Ok(self
+                .records
+                .iter()
+                .filter(|((t, _), _)| t == table)
+                .map(|(_, v)| v.clone())
+                .collect()),
         };
         Box::pin(async move {
             tokio::time::sleep(delay).await;

@@ -1,0 +1,104 @@
+//! How is a restored database made whole?
+//!
+//! Roles are cluster-wide and not in a dump, and an instance role's name holds the database's
+//! oid. So after a restore the roles are missing or are another database's. `repair()` makes the
+//! role of every instance and sets the privileges on its schema and tables to exactly what they
+//! should be: missing ones are granted, all others revoked, whoever gave them.
+//!
+//! It does so instance by instance and changes nothing where nothing is wrong.
+
+use crate::answer::Answer;
+use crate::audit;
+use crate::error::Error;
+use crate::fence::boundary::Args;
+use crate::fence::identity::role_oid;
+use crate::fence::lock;
+use crate::instance::{self, as_owner};
+use crate::registry::{self, role_name};
+use crate::spi;
+use edgebase_blocks::quote::{ident, literal};
+use serde_json::{Value, json};
+
+/// `edgebase.repair()`
+pub fn repair(_: &Args) -> Result<Answer, Error> {
+    let (mut roles, mut revoked, mut missing) = (0, 0, Vec::new());
+    for row in all_instances()? {
+        let text = |member: &str| row[member].as_str().unwrap_or_default();
+        let (schema, number) = (text("schema_name"), row["number"].as_i64().unwrap_or_default());
+        if role_oid(&role_name(number)).is_none() {
+            instance::create_role(number)?;
+            roles += 1;
+        }
+        if lock::schema_oid(schema).is_none() {
+            missing.push(schema.to_owned());
+            continue;
+        }
+        let block = registry::definition(text("version"))?;
+        revoked += revoke_strangers(schema, number)?;
+        as_owner(schema, || instance::grant(schema, number, &block))?;
+    }
+    spi::run(
+        "SELECT pg_catalog.setval('edgebase.instance_number', max(number))
+         FROM edgebase.instance HAVING max(number) > (SELECT last_value FROM edgebase.instance_number)",
+        &[],
+    )?;
+    close_database()?;
+    let report = json!({ "roles_created": roles, "grants_revoked": revoked, "schemas_missing": missing });
+    audit::record_block("repair", "*", report.clone())?;
+    Ok(Answer::Json(report))
+}
+
+fn all_instances() -> Result<Vec<Value>, Error> {
+    let rows = spi::json(
+        "SELECT coalesce(jsonb_agg(to_jsonb(i) ORDER BY number), '[]')
+         FROM (SELECT number, schema_name, version FROM edgebase.instance) AS i",
+        &[],
+    )?;
+    Ok(rows.as_array().cloned().unwrap_or_default())
+}
+
+/// Revokes what anybody but owner, instance role and, on a single-instance block, analyst has on
+/// the schema or a table in it, and what those have too much. Grants that stay are made again.
+fn revoke_strangers(schema: &str, number: i64) -> Result<usize, Error> {
+    let statements = spi::json(
+        &format!(
+            "WITH home AS (SELECT oid, nspname, nspacl, nspowner FROM pg_namespace WHERE nspname = {schema}),
+                  allowed (role, kind, privilege) AS (
+                      VALUES ({role}, 'SCHEMA', 'USAGE'), ({role}, 'TABLE', 'SELECT'), ({role}, 'TABLE', 'INSERT'),
+                             ({role}, 'TABLE', 'UPDATE'), ({role}, 'TABLE', 'DELETE'),
+                             ('edgebase_analyst', 'SCHEMA', 'USAGE'), ('edgebase_analyst', 'TABLE', 'SELECT')),
+                  granted AS (
+                      SELECT 'SCHEMA' AS kind, format('%I', nspname) AS object, nspowner AS owner, acl.*
+                      FROM home, aclexplode(nspacl) AS acl
+                      UNION ALL
+                      SELECT 'TABLE', format('%I.%I', nspname, relname), relowner, acl.*
+                      FROM home JOIN pg_class c ON c.relnamespace = home.oid AND relkind IN ('r', 'p', 'v', 'm', 'f'),
+                           aclexplode(relacl) AS acl)
+             SELECT coalesce(jsonb_agg(DISTINCT format('REVOKE ALL ON %s %s FROM %s CASCADE', kind, object,
+                        CASE WHEN grantee = 0 THEN 'PUBLIC' ELSE format('%I', pg_get_userbyid(grantee)) END)), '[]')
+             FROM granted
+             WHERE grantee <> owner
+               AND (is_grantable OR NOT EXISTS (
+                   SELECT FROM allowed a WHERE a.kind = granted.kind AND a.privilege = privilege_type
+                      AND a.role = CASE WHEN grantee = 0 THEN 'PUBLIC' ELSE pg_get_userbyid(grantee)::text END))",
+            schema = literal(schema),
+            role = literal(&role_name(number)),
+        ),
+        &[],
+    )?;
+    let statements = statements.as_array().cloned().unwrap_or_default();
+    for statement in statements.iter().filter_map(Value::as_str) {
+        as_owner(schema, || spi::ddl(statement))?;
+    }
+    Ok(statements.len())
+}
+
+/// What `CREATE EXTENSION` did to the database as a whole, which a dump does not carry either.
+fn close_database() -> Result<(), Error> {
+    let name = spi::one::<String>("SELECT current_database()::text", &[])?.unwrap_or_default();
+    spi::run(&format!("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC", ident(&name)), &[])?;
+    if lock::schema_oid("public").is_some() {
+        spi::run("REVOKE CREATE ON SCHEMA public FROM PUBLIC", &[])?;
+    }
+    Ok(())
+}

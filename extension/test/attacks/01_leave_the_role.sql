@@ -1,0 +1,346 @@
+-- Can a sealed transaction become somebody else?
+--
+-- Most statements are refused by the hook (EB008). The attacks that a superuser's own functions
+-- help along get past it and show that PostgreSQL core refuses as well (42501).
+\set VERBOSITY sqlstate
+\set QUIET on
+\pset tuples_only on
+\pset format unaligned
+
+SELECT rolname AS victim FROM pg_roles
+WHERE rolname LIKE 'eb\_%' AND has_schema_privilege(oid, 'tenant:victim', 'USAGE') \gset
+
+\set attack 'RESET ROLE'
+\set expect EB008
+\ir ../lib/begin.sql
+RESET ROLE;
+\ir ../lib/verdict.sql
+
+\set attack 'SET ROLE NONE'
+\set expect EB008
+\ir ../lib/begin.sql
+SET ROLE NONE;
+\ir ../lib/verdict.sql
+
+\set attack 'SET ROLE to the victim''s role'
+\set expect EB008
+\ir ../lib/begin.sql
+SET ROLE :"victim";
+\ir ../lib/verdict.sql
+
+\set attack 'SET LOCAL ROLE to the victim''s role'
+\set expect EB008
+\ir ../lib/begin.sql
+SET LOCAL ROLE :"victim";
+\ir ../lib/verdict.sql
+
+\set attack 'SET ROLE edgebase_owner'
+\set expect EB008
+\ir ../lib/begin.sql
+SET ROLE edgebase_owner;
+\ir ../lib/verdict.sql
+
+\set attack 'SET ROLE back to the login role'
+\set expect EB008
+\ir ../lib/begin.sql
+SET ROLE proxy_login;
+\ir ../lib/verdict.sql
+
+\set attack 'SET SESSION AUTHORIZATION postgres'
+\set expect EB008
+\ir ../lib/begin.sql
+SET SESSION AUTHORIZATION postgres;
+\ir ../lib/verdict.sql
+
+\set attack 'SET SESSION AUTHORIZATION DEFAULT'
+\set expect EB008
+\ir ../lib/begin.sql
+SET SESSION AUTHORIZATION DEFAULT;
+\ir ../lib/verdict.sql
+
+\set attack 'RESET SESSION AUTHORIZATION'
+\set expect EB008
+\ir ../lib/begin.sql
+RESET SESSION AUTHORIZATION;
+\ir ../lib/verdict.sql
+
+\set attack 'SET LOCAL SESSION AUTHORIZATION'
+\set expect EB008
+\ir ../lib/begin.sql
+SET LOCAL SESSION AUTHORIZATION proxy_login;
+\ir ../lib/verdict.sql
+
+\set attack 'RESET ALL'
+\set expect EB008
+\ir ../lib/begin.sql
+RESET ALL;
+\ir ../lib/verdict.sql
+
+\set attack 'DISCARD ALL'
+\set expect EB008
+\ir ../lib/begin.sql
+DISCARD ALL;
+\ir ../lib/verdict.sql
+
+\set attack 'set_config of role'
+\set expect EB008
+\ir ../lib/begin.sql
+SELECT set_config('role', 'none', false);
+\ir ../lib/verdict.sql
+
+\set attack 'set_config of session_authorization'
+\set expect EB008
+\ir ../lib/begin.sql
+SELECT set_config('session_authorization', 'postgres', true);
+\ir ../lib/verdict.sql
+
+\set attack 'an alias of set_config made by a superuser'
+\set expect EB008
+\ir ../lib/begin.sql
+SELECT public.backdoor('role', 'none', false);
+\ir ../lib/verdict.sql
+
+\set attack 'set_config through a set-returning place'
+\set expect EB008
+\ir ../lib/begin.sql
+SELECT * FROM set_config('role', 'none', false);
+\ir ../lib/verdict.sql
+
+\set attack 'set_config hidden in a CASE that is never reached at run time'
+\set expect EB008
+\ir ../lib/begin.sql
+SELECT CASE WHEN count(*) < 0 THEN set_config('role', 'none', false) END FROM invoices;
+\ir ../lib/verdict.sql
+
+\set attack 'set_config as a fold of constants'
+\set expect EB008
+\ir ../lib/begin.sql
+SELECT * FROM invoices WHERE set_config('role', 'none', true) = 'none';
+\ir ../lib/verdict.sql
+
+\set attack 'UPDATE pg_settings, whose rule calls set_config'
+\set expect EB008
+\ir ../lib/begin.sql
+UPDATE pg_settings SET setting = 'none' WHERE name = 'role';
+\ir ../lib/verdict.sql
+
+\set attack 'RESET ROLE inside DO'
+\set expect EB008
+\ir ../lib/begin.sql
+DO $$BEGIN EXECUTE 'RESET ROLE'; END$$;
+\ir ../lib/verdict.sql
+
+\set attack 'SET ROLE inside nested DO'
+\set expect EB008
+\ir ../lib/begin.sql
+DO $a$BEGIN EXECUTE 'DO $b$BEGIN SET ROLE NONE; END$b$'; END$a$;
+\ir ../lib/verdict.sql
+
+\set attack 'RESET ROLE inside DO, its error caught, then read the victim'
+\set expect 42501
+\ir ../lib/begin.sql
+DO $$BEGIN
+    BEGIN RESET ROLE; EXCEPTION WHEN OTHERS THEN NULL; END;
+    PERFORM * FROM "tenant:victim".invoices;
+END$$;
+\ir ../lib/verdict.sql
+
+\set attack 'a superuser''s function with SET role: refused by core'
+\set expect 42501
+\ir ../lib/begin.sql
+SELECT public.as_postgres();
+\ir ../lib/verdict.sql
+
+\set attack 'RESET ROLE after a savepoint and its rollback'
+\set expect EB008
+\ir ../lib/begin.sql
+SAVEPOINT s;
+SELECT 1/0;
+ROLLBACK TO s;
+RESET ROLE;
+\ir ../lib/verdict.sql
+
+\set attack 'read the victim after ROLLBACK TO a savepoint inside the seal'
+\set expect 42501
+\ir ../lib/begin.sql
+SAVEPOINT s;
+SELECT 1/0;
+ROLLBACK TO s;
+SELECT * FROM "tenant:victim".invoices;
+\ir ../lib/verdict.sql
+
+\set attack 'read the victim after RELEASE of a savepoint inside the seal'
+\set expect 42501
+\ir ../lib/begin.sql
+SAVEPOINT s;
+RELEASE s;
+SELECT * FROM "tenant:victim".invoices;
+\ir ../lib/verdict.sql
+
+\set attack 'roll back to before the seal: back to the login role, which reads nothing'
+\set expect 42501
+BEGIN;
+SAVEPOINT s;
+SELECT edgebase.enter('tenant', 'mallory') \g /dev/null
+ROLLBACK TO s;
+SELECT * FROM "tenant:mallory".invoices;
+\ir ../lib/verdict.sql
+
+\set attack 'roll back to before the seal, then enter once more: one tenant at a time'
+\set expect 42501
+BEGIN;
+SAVEPOINT s;
+SELECT edgebase.enter('tenant', 'victim') \g /dev/null
+ROLLBACK TO s;
+SELECT edgebase.enter('tenant', 'mallory') \g /dev/null
+SELECT * FROM "tenant:victim".invoices;
+\ir ../lib/verdict.sql
+
+\set attack 'enter in a released savepoint, then LISTEN: still sealed'
+\set expect EB008
+BEGIN;
+SAVEPOINT s;
+SELECT edgebase.enter('tenant', 'mallory') \g /dev/null
+RELEASE s;
+LISTEN x;
+\ir ../lib/verdict.sql
+
+\set attack 'a security-definer function gives the tenant back afterwards'
+\set expect 00000
+\ir ../lib/begin.sql
+SELECT public.definer() \g /dev/null
+SELECT 1 / (current_user ~ '^eb_')::int \g /dev/null
+\ir ../lib/verdict.sql
+
+\set attack 'enter a second time'
+\set expect 42501
+\ir ../lib/begin.sql
+SELECT edgebase.enter('tenant', 'victim');
+\ir ../lib/verdict.sql
+
+\set attack 'enter a second time by way of a security-definer function'
+\set expect EB005
+\ir ../lib/begin.sql
+SELECT public.enter_as_definer();
+\ir ../lib/verdict.sql
+
+\set attack 'enter inside a security-definer function'
+\set expect EB005
+BEGIN;
+SELECT public.enter_as_definer();
+\ir ../lib/verdict.sql
+
+\set attack 'enter inside a function with a SET clause'
+\set expect EB005
+BEGIN;
+SELECT public.enter_with_set();
+\ir ../lib/verdict.sql
+
+\set attack 'enter through a plain function seals as well'
+\set expect EB008
+BEGIN;
+SELECT public.enter_plain() \g /dev/null
+RESET ROLE;
+\ir ../lib/verdict.sql
+
+\set attack 'enter and read the victim in one statement'
+\set expect 42501
+BEGIN;
+SELECT edgebase.enter('tenant', 'mallory'), n FROM "tenant:victim".invoices;
+\ir ../lib/verdict.sql
+
+\set attack 'enter an instance that does not exist'
+\set expect EB002
+SELECT edgebase.enter('tenant', 'nobody');
+\ir ../lib/verdict.sql
+
+\set attack 'enter a block that does not exist'
+\set expect EB001
+SELECT edgebase.enter('nothing', 'mallory');
+\ir ../lib/verdict.sql
+
+\set attack 'enter with SQL in the id'
+\set expect EB002
+SELECT edgebase.enter('tenant', 'mallory"; RESET ROLE; --');
+\ir ../lib/verdict.sql
+
+\set attack 'enter with a colon in the id'
+\set expect EB004
+SELECT edgebase.enter('tenant', 'mallory:x');
+\ir ../lib/verdict.sql
+
+\set attack 'enter a dynamic block without an id'
+\set expect EB004
+SELECT edgebase.enter('tenant');
+\ir ../lib/verdict.sql
+
+\set attack 'enter with a null namespace'
+\set expect 22004
+SELECT edgebase.enter(NULL, 'mallory');
+\ir ../lib/verdict.sql
+
+\set attack 'enter with a blank id'
+\set expect EB004
+SELECT edgebase.enter('tenant', ' ');
+\ir ../lib/verdict.sql
+
+\set attack 'parallel workers carry the tenant'
+\set expect 42501
+\ir ../lib/begin.sql
+SET LOCAL enable_indexscan = off;
+SELECT count(*) FROM "tenant:victim".invoices;
+\ir ../lib/verdict.sql
+
+-- After the transaction the connection is the login role's again, whatever the end was.
+BEGIN;
+SELECT edgebase.enter('tenant', 'mallory') \g /dev/null
+COMMIT;
+
+\set attack 'after COMMIT: the login role, which reads nothing'
+\set expect 42501
+SELECT * FROM "tenant:mallory".invoices;
+\ir ../lib/verdict.sql
+
+\set attack 'after COMMIT: current_user and search_path are the login role''s'
+\set expect 00000
+SELECT 1 / (current_user = 'proxy_login' AND current_setting('search_path') !~ 'tenant')::int \g /dev/null
+\ir ../lib/verdict.sql
+
+\set attack 'after ROLLBACK: the same'
+\set expect 00000
+\ir ../lib/begin.sql
+ROLLBACK;
+SELECT 1 / (current_user = 'proxy_login' AND current_setting('search_path') !~ 'tenant')::int \g /dev/null
+\ir ../lib/verdict.sql
+
+\set attack 'after an error in autocommit: the same'
+\set expect 00000
+SELECT edgebase.enter('tenant', 'mallory'), 1/0;
+SELECT 1 / (current_user = 'proxy_login' AND current_setting('search_path') !~ 'tenant')::int \g /dev/null
+\ir ../lib/verdict.sql
+
+\set attack 'COMMIT inside DO after enter: the login role again'
+\set expect 42501
+DO $$BEGIN
+    PERFORM edgebase.enter('tenant', 'mallory');
+    COMMIT;
+    PERFORM * FROM "tenant:mallory".invoices;
+END$$;
+\ir ../lib/verdict.sql
+
+\set attack 'enter one tenant after the other inside DO: never both'
+\set expect 42501
+DO $$BEGIN
+    PERFORM edgebase.enter('tenant', 'victim');
+    COMMIT;
+    PERFORM edgebase.enter('tenant', 'mallory');
+    PERFORM * FROM "tenant:victim".invoices;
+END$$;
+\ir ../lib/verdict.sql
+
+\set attack 'deferred triggers run as the tenant at COMMIT'
+\set expect 00000
+\ir ../lib/begin.sql
+INSERT INTO invoices (id, n) VALUES ('deferred', 1);
+COMMIT;
+\ir ../lib/verdict.sql

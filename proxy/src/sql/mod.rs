@@ -1,0 +1,168 @@
+//! `POST /api/sql`: one statement of a service key, inside one instance.
+//!
+//! Contract 16. The statement runs as the instance role in a sealed transaction, by the
+//! extended protocol (which takes a single statement), on a pool of its own whose connections
+//! are reset with `DISCARD ALL` before they are used again. What the key may reach is decided by
+//! the instance's grants, not by the text of the statement. Errors of the statement are the
+//! caller's, so they are 400 with PostgreSQL's message; the original answers 500.
+
+mod placeholders;
+mod values;
+
+use crate::app::{App, Head};
+use crate::auth::Scope;
+use crate::body;
+use crate::db::{Outcome, sqlstate};
+use crate::error::{Error, Result};
+use crate::respond;
+use crate::snapshot::Snapshot;
+use crate::{instances, sql::values::Param};
+use axum::body::Body;
+use axum::http::StatusCode;
+use axum::response::Response;
+use edgebase_blocks::InstanceKey;
+use edgebase_blocks::table::Table;
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+
+/// Parameters of one statement.
+const MAX_PARAMS: usize = 10_000;
+
+struct Statement {
+    key: InstanceKey,
+    text: String,
+    params: Vec<Param>,
+}
+
+/// Runs the statement and answers its rows.
+///
+/// # Errors
+/// 400 for the shape, the target and the statement itself, 401 and 403 for the key.
+pub async fn run(app: &Arc<App>, snapshot: &Snapshot, head: &Head, body: Body) -> Result<Response> {
+    let body = body::read_object(head, body, "Missing required field 'sql' for SQL execution.").await?;
+    let (namespace, id, text, params) = shape(&body)?;
+    let block = snapshot
+        .config
+        .databases
+        .get(namespace)
+        .ok_or_else(|| Error::NotFound(format!("Namespace '{namespace}' not found in config")))?;
+    let key = instances::key(block, id).map_err(reworded)?;
+    let scope = Scope {
+        text: format!("sql:namespace:{namespace}:exec"),
+        // The constraint can be met only where the request names the instance, and SQL is bound
+        // to exactly that one.
+        tenant: id,
+        bearer: false,
+        purpose: format!("SQL execution in database namespace '{namespace}'"),
+    };
+    if !snapshot.auth.service(&head.headers, head.peer, &scope)? {
+        return Err(Error::ServiceKeyRequired(format!("execute SQL for database namespace '{namespace}'")));
+    }
+    let text = placeholders::translate(text, params.len()).map_err(Error::BadRequest)?;
+    let statement = Statement { key, text, params: params.iter().map(Param::new).collect() };
+    let (rows, columns, count) = execute(app, &statement).await?;
+    let rows = Value::Array(rows.into_iter().map(Value::Object).collect());
+    let answer = json!({"rows": rows, "items": rows, "results": rows, "columns": columns, "rowCount": count});
+    Ok(respond::json(StatusCode::OK, answer.to_string()))
+}
+
+type Shape<'a> = (&'a str, Option<&'a str>, &'a str, &'a [Value]);
+
+/// The parts of the body, in the words of contract 2 and 16.
+fn shape(body: &Map<String, Value>) -> Result<Shape<'_>> {
+    let mut issues = Vec::new();
+    let mut text = |name: &str, required: bool| match body.get(name) {
+        Some(Value::String(s)) => Some(s.as_str()),
+        None if !required => None,
+        other => {
+            let received = match other {
+                None => "undefined",
+                Some(Value::Null) => "null",
+                Some(Value::Bool(_)) => "boolean",
+                Some(Value::Number(_)) => "number",
+                Some(Value::Array(_)) => "array",
+                Some(_) => "object",
+            };
+            issues.push(format!("{name}: Invalid input: expected string, received {received}"));
+            None
+        }
+    };
+    let namespace = text("namespace", true);
+    let id = text("id", false);
+    let sql = text("sql", true);
+    let params: &[Value] = match body.get("params") {
+        None => &[],
+        Some(Value::Array(list)) if list.len() <= MAX_PARAMS => list,
+        Some(Value::Array(_)) => {
+            issues.push(format!("params: at most {MAX_PARAMS} values are allowed"));
+            &[]
+        }
+        Some(_) => {
+            issues.push("params: Invalid input: expected array".into());
+            &[]
+        }
+    };
+    let (Some(namespace), Some(sql), true) = (namespace, sql, issues.is_empty()) else {
+        return Err(Error::BadRequest(issues.join(", ")));
+    };
+    if sql.trim().is_empty() {
+        return Err(Error::BadRequest("Missing required field 'sql' for SQL execution.".into()));
+    }
+    if sql.contains('\0') || params.iter().any(crate::query::value::has_nul) {
+        return Err(Error::BadRequest("SQL and parameters must not contain NUL characters.".into()));
+    }
+    Ok((namespace, id, sql, params))
+}
+
+/// Here the contract calls the instance id `id`.
+fn reworded(error: Error) -> Error {
+    match error {
+        Error::BadRequest(message) => Error::BadRequest(message.replacen("instanceId", "id", 1)),
+        other => other,
+    }
+}
+
+type Rows = (Vec<Map<String, Value>>, Vec<String>, u64);
+
+async fn execute(app: &App, statement: &Statement) -> Result<Rows> {
+    // Constraints are named as PostgreSQL names them; no table of the config stands behind SQL.
+    let table = Table::default();
+    let opened = match app.sql_db.begin(&statement.key, &table, &|_| Vec::new()).await? {
+        Outcome::Done(opened) => Some(opened),
+        Outcome::Absent => {
+            app.db.create(&statement.key).await?;
+            match app.sql_db.begin(&statement.key, &table, &|_| Vec::new()).await? {
+                Outcome::Done(opened) => Some(opened),
+                Outcome::Absent => None,
+            }
+        }
+    };
+    let Some((transaction, _)) = opened else {
+        return Err(Error::unavailable("This database is being deleted. Try again.", "vanished after its creation"));
+    };
+    let result = async {
+        let client = transaction.client()?;
+        values::rows(client, &statement.text, &statement.params).await.map_err(|e| failure(&e))
+    }
+    .await;
+    match result {
+        Ok(rows) => transaction.commit(&table).await.map(|()| rows),
+        Err(error) => {
+            transaction.rollback().await;
+            Err(error)
+        }
+    }
+}
+
+/// The statement's own mistakes go back to the caller, the server's do not.
+fn failure(error: &tokio_postgres::Error) -> Error {
+    match (sqlstate::to_error(error, None), error.as_db_error()) {
+        (e @ (Error::Unavailable { .. } | Error::TimedOut | Error::Conflict), Some(db))
+            if !db.code().code().starts_with("42") && !db.code().code().starts_with("3F") =>
+        {
+            e
+        }
+        (_, Some(db)) => Error::BadRequest(format!("{} (SQLSTATE {})", db.message(), db.code().code())),
+        (e, None) => e,
+    }
+}

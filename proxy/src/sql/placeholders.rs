@@ -1,0 +1,180 @@
+//! How do a client's placeholders become PostgreSQL's?
+//!
+//! Contract 16: `?` is positional and becomes `$n`, except inside quotes, comments and
+//! dollar-quoted text and in the JSON operators `?|`, `?&` and `@?`; `\?` is a plain `?`. The
+//! JavaScript SDK's tagged template sends markers instead. Native `$n` may be used, but not
+//! mixed with `?`.
+
+use std::iter::Peekable;
+use std::str::CharIndices;
+
+/// What the JavaScript SDK writes for parameter `n`: this, `n`, `__`.
+const MARKER: &str = "__EDGEBASE_SQL_PARAM_";
+
+/// The statement in PostgreSQL's form.
+///
+/// # Errors
+/// What is wrong with the placeholders, for the client.
+pub fn translate(sql: &str, params: usize) -> Result<String, String> {
+    let mut out = String::with_capacity(sql.len() + 8);
+    let mut positional = 0;
+    let mut native = 0;
+    let mut chars = sql.char_indices().peekable();
+    while let Some((start, c)) = chars.next() {
+        let rest = &sql[start..];
+        match c {
+            '\'' | '"' => {
+                let escapes = c == '\'' && ends_with_escape_prefix(&sql[..start]);
+                copy(&mut out, &mut chars, sql, start, quoted(rest, c, escapes));
+            }
+            '-' if rest.starts_with("--") => {
+                copy(&mut out, &mut chars, sql, start, rest.find('\n').unwrap_or(rest.len()));
+            }
+            '/' if rest.starts_with("/*") => copy(&mut out, &mut chars, sql, start, block_comment(rest)),
+            '$' => match dollar_quoted(rest) {
+                Some(end) => copy(&mut out, &mut chars, sql, start, end),
+                None => {
+                    let digits = rest[1..].chars().take_while(char::is_ascii_digit).count();
+                    if let Ok(n) = rest[1..=digits].parse::<usize>() {
+                        native = native.max(n);
+                    }
+                    out.push('$');
+                }
+            },
+            '\\' if rest.starts_with("\\?") => {
+                chars.next();
+                out.push('?');
+            }
+            '@' if rest.starts_with("@?") => {
+                chars.next();
+                out.push_str("@?");
+            }
+            '?' if rest.starts_with("?|") || rest.starts_with("?&") => {
+                chars.next();
+                out.push_str(&rest[..2]);
+            }
+            '?' => {
+                positional += 1;
+                out.push_str(&format!("${positional}"));
+            }
+            '_' => match marker(rest) {
+                Some((n, end)) => {
+                    native = native.max(n + 1);
+                    out.push_str(&format!("${}", n + 1));
+                    skip(&mut chars, start + end);
+                }
+                None => out.push(c),
+            },
+            _ => out.push(c),
+        }
+    }
+    if positional > 0 && native > 0 {
+        return Err("Cannot mix ? placeholders with PostgreSQL-style $n placeholders.".into());
+    }
+    let wanted = positional.max(native);
+    if wanted != params {
+        return Err(format!(
+            "PostgreSQL raw SQL placeholders do not match params length: {wanted} placeholders, {params} params."
+        ));
+    }
+    Ok(out)
+}
+
+fn copy(out: &mut String, chars: &mut Peekable<CharIndices>, sql: &str, start: usize, length: usize) {
+    out.push_str(&sql[start..start + length]);
+    skip(chars, start + length);
+}
+
+fn skip(chars: &mut Peekable<CharIndices>, until: usize) {
+    while chars.next_if(|(i, _)| *i < until).is_some() {}
+}
+
+/// Whether an `E` or `e` that is a word of its own stands before the quote.
+fn ends_with_escape_prefix(before: &str) -> bool {
+    let mut back = before.chars().rev();
+    matches!(back.next(), Some('e' | 'E')) && !back.next().is_some_and(|c| c.is_alphanumeric() || c == '_')
+}
+
+/// The length of a quoted text, its quotes included; doubled quotes do not end it.
+fn quoted(text: &str, quote: char, escapes: bool) -> usize {
+    let mut chars = text.char_indices().skip(1).peekable();
+    while let Some((i, c)) = chars.next() {
+        if c == '\\' && escapes {
+            chars.next();
+        } else if c == quote && chars.next_if(|(_, next)| *next == quote).is_none() {
+            return i + quote.len_utf8();
+        }
+    }
+    text.len()
+}
+
+/// The length of a comment; comments nest.
+fn block_comment(text: &str) -> usize {
+    let mut depth = 0_usize;
+    let mut at = 0;
+    while at < text.len() {
+        let rest = &text.as_bytes()[at..];
+        if rest.starts_with(b"/*") {
+            depth += 1;
+            at += 2;
+        } else if rest.starts_with(b"*/") {
+            depth -= 1;
+            at += 2;
+            if depth == 0 {
+                return at;
+            }
+        } else {
+            at += 1;
+        }
+    }
+    text.len()
+}
+
+/// The length of a dollar-quoted text that begins here.
+fn dollar_quoted(text: &str) -> Option<usize> {
+    let tag_end = text[1..].find('$')? + 2;
+    let tag = &text[..tag_end];
+    let name = &tag[1..tag_end - 1];
+    let legal = !name.starts_with(|c: char| c.is_ascii_digit()) && name.chars().all(|c| c.is_alphanumeric() || c == '_');
+    if !legal {
+        return None;
+    }
+    Some(text[tag_end..].find(tag).map_or(text.len(), |end| tag_end + end + tag.len()))
+}
+
+fn marker(text: &str) -> Option<(usize, usize)> {
+    let rest = text.strip_prefix(MARKER)?;
+    let digits = rest.find("__")?;
+    Some((rest[..digits].parse().ok().filter(|n| *n < 65_535)?, MARKER.len() + digits + 2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_outside_texts_and_comments_are_numbered() {
+        for (sql, params, expected) in [
+            ("SELECT ? + ?", 2, "SELECT $1 + $2"),
+            ("SELECT '?', \"a?\", ? -- ?\n, ?", 2, "SELECT '?', \"a?\", $1 -- ?\n, $2"),
+            ("SELECT /* ? /* ? */ */ ?", 1, "SELECT /* ? /* ? */ */ $1"),
+            ("SELECT $q$ ? $q$, $$?$$, ?", 1, "SELECT $q$ ? $q$, $$?$$, $1"),
+            ("SELECT a ?| b, a ?& b, a @? b, a \\? ?", 1, "SELECT a ?| b, a ?& b, a @? b, a ? $1"),
+            ("SELECT 'it''s ?', E'\\'?', ?", 1, "SELECT 'it''s ?', E'\\'?', $1"),
+            ("SELECT __EDGEBASE_SQL_PARAM_1__, __EDGEBASE_SQL_PARAM_0__", 2, "SELECT $2, $1"),
+            ("SELECT $2, $1", 2, "SELECT $2, $1"),
+            ("SELECT 'é?' || ?", 1, "SELECT 'é?' || $1"),
+        ] {
+            assert_eq!(translate(sql, params).as_deref(), Ok(expected), "{sql}");
+        }
+    }
+
+    #[test]
+    fn mixing_and_miscounting_are_refused() {
+        assert!(translate("SELECT ?, $1", 1).unwrap_err().starts_with("Cannot mix"));
+        assert!(translate("SELECT ?", 2).unwrap_err().starts_with("PostgreSQL raw SQL placeholders"));
+        for odd in ["'", "\"", "$", "$$", "/*", "/*/", "--", "\\", "E'\\", "__EDGEBASE_SQL_PARAM_", "?"] {
+            let _ = translate(odd, 0);
+        }
+    }
+}

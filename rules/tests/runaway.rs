@@ -1,0 +1,225 @@
+//! Can any rule stop the others, or the process?
+//!
+//! Every known way of running away: each must be denied within its budget plus 100 ms (more is
+//! allowed here for crowded machines, and printed), while an honest rule on the same engine
+//! goes on being answered, and the process survives.
+
+mod common;
+use common::{TABLE, at, loaded};
+use edgebase_rules::{Arg, Budgeted, Cause, Decision, Engine, Limits};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+#[global_allocator]
+static ALLOCATOR: Budgeted = Budgeted;
+
+/// Rules that must be denied, and whether JavaScript's own limits must do it, without losing
+/// the thread.
+const RUNAWAYS: [(&str, &str, bool); 33] = [
+    ("while_true", "() => { while (true) {} }", true),
+    (
+        "nested_loops",
+        "() => { for (let i = 0; i < 1e9; i++) for (let j = 0; j < 1e9; j++) {} }",
+        true,
+    ),
+    ("finally", "() => { try { while (true) {} } finally { while (true) {} } }", true),
+    ("catching", "() => { for (;;) { try { while (true) {} } catch {} } }", true),
+    (
+        "loop_of_calls",
+        "() => { const f = () => { for (let i = 0; i < 90000; i++); }; for (let i = 0; i < 90000; i++) f() }",
+        true,
+    ),
+    ("do_while", "() => { do ; while (1) }", true),
+    ("labelled", "() => { a: for (;;) { b: for (;;) { continue a } } }", true),
+    ("recursion", "() => { const f = () => f() + 1; return f() }", true),
+    ("recursion_foreach", "() => { const f = () => [1].forEach(f); f() }", true),
+    ("recursion_getter", "() => { const o = { get x() { return o.x } }; return o.x }", true),
+    ("exponential", "() => { const f = n => n ? f(n - 1) + f(n - 1) : 1; return f(40) }", true),
+    (
+        "exponential_default",
+        "() => { const f = (n, x = n ? f(n - 1) + f(n - 1) : 1) => x; return f(40) }",
+        true,
+    ),
+    ("generator", "() => { function* g() { for (;;) yield 1 } for (const x of g()); }", true),
+    (
+        "microtasks",
+        "async () => { const again = () => Promise.resolve().then(again); await again() }",
+        true,
+    ),
+    ("async_loop", "async () => { for (;;) await null }", true),
+    ("thenable", "() => { const t = { then(r) { r(t) } }; return t }", true),
+    ("proxy", "() => { const p = new Proxy({}, { get: (t, k, r) => r[k] }); return p.x }", true),
+    ("to_json", "() => JSON.stringify({ toJSON() { for (;;); } })", true),
+    ("replacer", "() => JSON.stringify([1], function () { return [1, [1]] })", true),
+    (
+        "sort_slow",
+        "() => Array.from({ length: 20000 }, (_, i) => i).sort((a, b) => { for (let i = 0; i < 1000; i++); return b - a })",
+        false,
+    ),
+    ("repeat", "() => 'a'.repeat(1e9).length", false),
+    ("regex", "() => /^(a+)+$/.test('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!')", false),
+    ("regex_alternation", "() => /^(a|a)*$/.test('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!')", false),
+    ("fill", "() => Array(1e8).fill(0).length", false),
+    ("includes_length", "() => Array.prototype.includes.call({ length: 2 ** 40 }, 1)", false),
+    (
+        "deep_stringify",
+        "() => { let o = {}; for (let i = 0; i < 90000; i++) o = { o }; return JSON.stringify(o).length }",
+        false,
+    ),
+    (
+        "deep_flat",
+        "() => { let a = []; for (let i = 0; i < 90000; i++) a = [a]; return a.flat(Infinity).length > 0 && (() => { for (;;); })() }",
+        false,
+    ),
+    (
+        "proxy_chain",
+        "() => { let p = {}; for (let i = 0; i < 90000; i++) p = new Proxy(p, {}); p.x; for (;;); }",
+        false,
+    ),
+    ("pad", "() => ''.padEnd(1e9, 'ab').length", false),
+    (
+        "doubling",
+        "() => { let s = 'ab'; for (let i = 0; i < 60; i++) s += s; return s.length }",
+        false,
+    ),
+    ("pushing", "() => { const a = []; for (;;) a.push([1, 2, 3, 4]) }", false),
+    ("buffer", "() => new ArrayBuffer(1e9).byteLength", true),
+    ("code", "() => eval('1') || new Function('return 1')()", true),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_runaway_is_denied_in_time_while_others_are_answered() {
+    let mut text = String::from("export default { honest: (n) => new Map() && n === 7,\n");
+    for (name, rule, _) in RUNAWAYS {
+        text.push_str(&format!("{name}: {rule},\n"));
+    }
+    text.push('}');
+    let loaded = loaded(&text);
+    let limits = Limits { lost: 64, ..Limits::default() };
+    let engine = Engine::start(&loaded, limits).expect("starts");
+    let stop = Arc::new(AtomicBool::new(false));
+    let answered = Arc::new(AtomicUsize::new(0));
+    let honest = {
+        let (engine, stop, answered) = (engine.clone(), Arc::clone(&stop), Arc::clone(&answered));
+        let id = at(&loaded, "honest");
+        tokio::spawn(async move {
+            let mut slowest = Duration::ZERO;
+            let mut denied = 0;
+            while !stop.load(Ordering::Relaxed) {
+                let started = Instant::now();
+                let seven = Arg::Json(Arc::new(serde_json::json!(7)));
+                let decision = engine.allows(id, vec![seven], Duration::from_secs(5)).await;
+                // A worker may fail under it; that denies, but must stay rare.
+                if decision == Decision::Allow {
+                    answered.fetch_add(1, Ordering::Relaxed);
+                } else {
+                    denied += 1;
+                }
+                slowest = slowest.max(started.elapsed());
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+            (slowest, denied)
+        })
+    };
+    let mut report = Vec::new();
+    for (name, _, in_javascript) in RUNAWAYS {
+        let (lost_before, _) = engine.lost_threads();
+        let answered_before = answered.load(Ordering::Relaxed);
+        let started = Instant::now();
+        let decision = engine.allows(at(&loaded, name), vec![], TABLE).await;
+        let took = started.elapsed();
+        assert!(matches!(decision, Decision::Deny(_)), "{name} must be denied");
+        assert!(took < TABLE + Duration::from_millis(400), "{name} took {took:?}");
+        // The next honest answer must come, whatever happened to the thread.
+        let patience = Instant::now();
+        while answered.load(Ordering::Relaxed) < answered_before + 2 {
+            assert!(patience.elapsed() < Duration::from_secs(5), "nobody is answered after {name}");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(60)).await;
+        let (lost, _) = engine.lost_threads();
+        report.push(format!("{name:20} {took:>12.1?}  {decision:?}  lost {}", lost - lost_before));
+        if in_javascript {
+            assert_eq!(lost, lost_before, "{name} must not cost a thread");
+        }
+    }
+    stop.store(true, Ordering::Relaxed);
+    let (slowest, denied) = honest.await.expect("the honest caller ends");
+    println!(
+        "{}\nhonest: {} answered, {denied} denied, slowest {slowest:?}",
+        report.join("\n"),
+        answered.load(Ordering::Relaxed)
+    );
+    assert!(slowest < Duration::from_secs(1), "an honest rule waited {slowest:?}");
+    assert_eq!(denied, 0, "an honest rule was denied");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rule_that_keeps_costing_threads_is_suspended() {
+    let loaded = loaded(
+        "export default { bad: () => /^(a+)+$/.test('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!'), good: () => new Map() }",
+    );
+    let engine = Engine::start(&loaded, Limits::default()).expect("starts");
+    let bad = at(&loaded, "bad");
+    for _ in 0..3 {
+        let decision = engine.allows(bad, vec![], TABLE).await;
+        assert_eq!(decision, Decision::Deny(Cause::Timeout));
+        // The caller is denied first; the thread is given up a moment later.
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+    let started = Instant::now();
+    assert_eq!(engine.allows(bad, vec![], TABLE).await, Decision::Deny(Cause::Tripped));
+    assert!(started.elapsed() < Duration::from_millis(30), "it is not evaluated");
+    assert_eq!(
+        engine.allows(at(&loaded, "good"), vec![], Duration::from_secs(5)).await,
+        Decision::Allow
+    );
+    assert_eq!(engine.lost_threads().0, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_calls_than_the_queue_holds_are_refused() {
+    let loaded = loaded(
+        "export default { wait: async (ctx) => { new Map(); return new Promise(() => {}) } }",
+    );
+    let limits = Limits { workers: 1, queue: 4, ..Limits::default() };
+    let engine = Engine::start(&loaded, limits).expect("starts");
+    let calls =
+        (0..10).map(|_| engine.allows(at(&loaded, "wait"), vec![], Duration::from_millis(200)));
+    let decisions = futures::future::join_all(calls).await;
+    let refused = decisions.iter().filter(|d| **d == Decision::Deny(Cause::Overload)).count();
+    assert_eq!(refused, 6);
+    assert!(decisions.iter().all(|d| !d.is_allowed()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_threads_of_a_dropped_engine_end() {
+    let threads = || {
+        let tasks = std::fs::read_dir("/proc/self/task").expect("Linux");
+        tasks
+            .filter_map(|t| std::fs::read_to_string(t.ok()?.path().join("comm")).ok())
+            .filter(|name| name.starts_with("rules-quiet"))
+            .count()
+    };
+    let loaded = loaded("export default { a: () => new Map() }");
+    let limits = Limits { workers: 3, name: "rules-quiet", ..Limits::default() };
+    let engine = Engine::start(&loaded, limits).expect("starts");
+    assert_eq!(
+        engine.allows(at(&loaded, "a"), vec![], Duration::from_secs(5)).await,
+        Decision::Allow
+    );
+    assert_eq!(threads(), 4, "three workers and one that watches");
+    let other = engine.clone();
+    drop(engine);
+    assert_eq!(
+        other.allows(at(&loaded, "a"), vec![], Duration::from_secs(5)).await,
+        Decision::Allow
+    );
+    drop(other);
+    let patience = Instant::now();
+    while threads() > 0 {
+        assert!(patience.elapsed() < Duration::from_secs(5), "{} threads are left", threads());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

@@ -1,0 +1,22 @@
+//! How does a test get at a running EdgeBase?
+//!
+//! [`Product`] is the real `edgebase dev` on a cluster of its own, [`Client`] speaks JSON over
+//! HTTP to it, [`token`] mints what a user would carry, [`sql`] looks at the database behind it.
+//! Tests share one product per config and keep apart by the instance ids and markers that they
+//! take from [`unique`]; whatever ends the test process ends every product that it started.
+
+mod http;
+mod product;
+pub mod sql;
+pub mod token;
+
+pub use http::{Answer, Client, encode, raw};
+pub use product::{Product, Settings, binary, fixture, workspace};
+
+/// A word that no other test of this process uses, for instance ids and markers.
+#[must_use]
+pub fn unique(what: &str) -> String {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    format!("{what}-{}", NEXT.fetch_add(1, Ordering::Relaxed))
+}
