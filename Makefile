@@ -38,8 +38,10 @@ test: build extension ## Run every test
 	@scripts/setup test
 	@$(ENV) EDGEBASE_PYTHON="$$PWD/.venv/bin/python" \
 	    cargo test --release $(LOCKED) --no-fail-fast $(REST)
+	@$(ENV) extension/test/run.sh "$$PG_CONFIG"
 
 lint: setup ## Formatting, clippy, documentation, licences
+	@scripts/setup lint
 	@$(ENV) cargo fmt --all --check
 	@$(ENV) cargo clippy --release $(LOCKED) $(REST) --all-targets -- -D warnings
 	@$(ENV) cargo clippy --release $(LOCKED) $(EXTENSION) -- -D warnings

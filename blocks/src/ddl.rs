@@ -230,9 +230,7 @@ pub fn references(schema: &str, table: &Table) -> Vec<Constraint> {
             qualified(schema, &reference.table),
             ident(&reference.column)
         );
-        for (event, action) in
-            [("DELETE", reference.on_delete), ("UPDATE", reference.on_update)]
-        {
+        for (event, action) in [("DELETE", reference.on_delete), ("UPDATE", reference.on_update)] {
             if let Some(action) = action {
                 clause.push_str(&format!(" ON {event} {}", action.sql()));
             }

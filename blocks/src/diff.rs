@@ -277,9 +277,8 @@ fn alter_columns(plan: &mut Plan, old: &Table, new: &Table, migrations: &[Migrat
 
 fn alter_constraints(plan: &mut Plan, old: &Table, new: &Table) {
     let name = qualified(SCHEMA, &new.name);
-    let drop = |c: &Constraint| {
-        format!("ALTER TABLE {name} DROP CONSTRAINT IF EXISTS {}", ident(&c.name))
-    };
+    let drop =
+        |c: &Constraint| format!("ALTER TABLE {name} DROP CONSTRAINT IF EXISTS {}", ident(&c.name));
     let before = [ddl::constraints(old), ddl::references(SCHEMA, old)].concat();
     let own = ddl::constraints(new);
     let foreign = ddl::references(SCHEMA, new);

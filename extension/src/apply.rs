@@ -16,10 +16,10 @@ use crate::lifecycle;
 use crate::migrate::{bring_up, refuse_losses};
 use crate::registry::{self, BlockRow};
 use crate::spi;
+use edgebase_blocks::StoredBlock;
 use edgebase_blocks::block::BlockKind;
 use edgebase_blocks::diff::{Step, diff};
 use edgebase_blocks::quote::ident;
-use edgebase_blocks::StoredBlock;
 use serde_json::{Value, json};
 
 /// What applying a block means.
@@ -68,8 +68,11 @@ fn plan(block: StoredBlock) -> Result<Plan, Error> {
         if before.kind != block.kind && has_instances(&block.namespace)? {
             return Err(Error::Destructive {
                 block: block.namespace.clone(),
-                steps: format!("turn it from {:?} into {:?} while it has instances", before.kind, block.kind)
-                    .to_lowercase(),
+                steps: format!(
+                    "turn it from {:?} into {:?} while it has instances",
+                    before.kind, block.kind
+                )
+                .to_lowercase(),
             });
         }
         steps = diff(&before, &block);
@@ -94,12 +97,13 @@ fn try_out(block: &StoredBlock) -> Result<(), Error> {
 /// The rows that tell what the block's change is.
 fn report(plan: &Plan, rows: &mut Vec<Value>) {
     let namespace = &plan.block.namespace;
-    let mut row = |table: Option<&str>, change: &str, destructive: bool, statement: Option<&str>| {
-        rows.push(json!({
-            "namespace": namespace, "table_name": table, "change": change,
-            "destructive": destructive, "statement": statement,
-        }));
-    };
+    let mut row =
+        |table: Option<&str>, change: &str, destructive: bool, statement: Option<&str>| {
+            rows.push(json!({
+                "namespace": namespace, "table_name": table, "change": change,
+                "destructive": destructive, "statement": statement,
+            }));
+        };
     let schema = match plan.block.kind {
         BlockKind::Single => namespace.clone(),
         BlockKind::Dynamic => format!("{namespace}:{{id}}"),
@@ -131,8 +135,8 @@ fn carry_out(plan: &Plan) -> Result<(), Error> {
         BlockKind::Dynamic => "dynamic",
     };
     if plan.changed {
-        let definition = serde_json::to_string(&plan.block)
-            .map_err(|e| Error::Internal(e.to_string()))?;
+        let definition =
+            serde_json::to_string(&plan.block).map_err(|e| Error::Internal(e.to_string()))?;
         spi::run(
             "INSERT INTO edgebase.block_version (version, namespace, definition)
              VALUES ($1, $2, $3::json) ON CONFLICT (version) DO NOTHING",

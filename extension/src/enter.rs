@@ -48,7 +48,9 @@ pub fn enter(args: &Args) -> Result<Answer, Error> {
             continue;
         };
         if is_superuser(role) || bypasses_rls(role) {
-            return Err(Error::EnterRefused("the instance role has been given rights it must not have"));
+            return Err(Error::EnterRefused(
+                "the instance role has been given rights it must not have",
+            ));
         }
         set_limits(&instance.schema)?;
         seal::seal(role);

@@ -115,16 +115,16 @@ impl Error {
         }
         match self {
             Self::Configured(_) => Some("Remove the block from the config and apply it first."),
-            Self::RoleMissing(_) => {
-                Some("After restoring a dump, run SELECT edgebase.repair() as a superuser or edgebase_admin.")
-            }
-            Self::SchemaMissing(_) => {
-                Some("Restore it from a backup, or remove what is left with edgebase.drop_instance.")
-            }
+            Self::RoleMissing(_) => Some(
+                "After restoring a dump, run SELECT edgebase.repair() as a superuser or edgebase_admin.",
+            ),
+            Self::SchemaMissing(_) => Some(
+                "Restore it from a backup, or remove what is left with edgebase.drop_instance.",
+            ),
             Self::SchemaTaken(_) => Some("Rename the schema that stands in the way."),
-            Self::DefaultPrivileges => {
-                Some("Find them in pg_default_acl and remove them with ALTER DEFAULT PRIVILEGES FOR ROLE edgebase_owner.")
-            }
+            Self::DefaultPrivileges => Some(
+                "Find them in pg_default_acl and remove them with ALTER DEFAULT PRIVILEGES FOR ROLE edgebase_owner.",
+            ),
             _ => None,
         }
     }

@@ -15,17 +15,15 @@ use crate::lifecycle::{self, bounded_waits, lock_instance};
 use crate::migrate::bring_up;
 use crate::registry;
 use crate::spi;
+use edgebase_blocks::StoredBlock;
 use edgebase_blocks::ddl::{add_constraint, references};
 use edgebase_blocks::quote::{ident, qualified};
-use edgebase_blocks::{StoredBlock, Table};
 use pgrx::datum::JsonB;
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// `edgebase.import_instance(namespace text, id text, rows jsonb)`
 pub fn import_instance(args: &Args) -> Result<Answer, Error> {
     let (namespace, id) = (args.text(0, "namespace")?, args.text_or_null(1));
-    let rows = args.json(2, "rows")?;
-    let rows = rows.as_array().ok_or_else(|| Error::Import("rows is not an array".into()))?;
     let (key, block) = registry::resolve(&namespace, id.as_deref())?;
     let (row, created) = lifecycle::create(&key, &block)?;
     if row.version != block.version {
@@ -34,17 +32,15 @@ pub fn import_instance(args: &Args) -> Result<Answer, Error> {
     let _bounded = bounded_waits()?;
     let schema = lock_instance(&key, Mode::Drop)?.schema;
     let definition = registry::definition(&block.version)?;
-    let total = as_owner(&schema, || fill(&schema, &definition, rows))?;
+    let total = as_owner(&schema, || fill(&schema, &definition, args))?;
     audit::record("import", &key, json!({ "rows": total, "created": created }))?;
     Ok(Answer::Json(json!({
         "namespace": namespace, "id": id, "schema": schema, "rows": total, "created": created,
     })))
 }
 
-fn fill(schema: &str, block: &StoredBlock, rows: &[Value]) -> Result<i64, Error> {
-    if let Some(stray) = rows.iter().find(|r| table_of(block, r).is_none()) {
-        return Err(Error::Import(format!("no table {} in this block", stray["table_name"])));
-    }
+fn fill(schema: &str, block: &StoredBlock, args: &Args) -> Result<i64, Error> {
+    refuse_strays(block, args)?;
     for table in &block.tables {
         let name = qualified(schema, &table.name);
         if spi::one::<bool>(&format!("SELECT true FROM {name} LIMIT 1"), &[])?.is_some() {
@@ -56,17 +52,18 @@ fn fill(schema: &str, block: &StoredBlock, rows: &[Value]) -> Result<i64, Error>
     }
     let mut total = 0;
     for table in &block.tables {
-        let own: Vec<&Value> = rows
-            .iter()
-            .filter(|r| table_of(block, r).is_some_and(|t| t.name == table.name))
-            .map(|r| &r["record"])
-            .collect();
-        total += own.len() as i64;
         let name = qualified(schema, &table.name);
-        spi::run(
-            &format!("INSERT INTO {name} SELECT * FROM jsonb_populate_recordset(NULL::{name}, $1)"),
-            &[JsonB(json!(own)).into()],
-        )?;
+        let sql = format!(
+            "WITH inserted AS (
+                 INSERT INTO {name}
+                 SELECT row.* FROM jsonb_array_elements($1) AS e,
+                     jsonb_populate_record(NULL::{name}, e -> 'record') AS row
+                 WHERE e ->> 'table_name' = $2
+                 RETURNING 1)
+             SELECT count(*) FROM inserted"
+        );
+        let rows = args.jsonb_datum(2, "rows")?;
+        total += spi::one::<i64>(&sql, &[rows, table.name.as_str().into()])?.unwrap_or(0);
     }
     for table in &block.tables {
         for key in references(schema, table) {
@@ -76,6 +73,16 @@ fn fill(schema: &str, block: &StoredBlock, rows: &[Value]) -> Result<i64, Error>
     Ok(total)
 }
 
-fn table_of<'b>(block: &'b StoredBlock, row: &Value) -> Option<&'b Table> {
-    row["table_name"].as_str().and_then(|name| block.table(name))
+/// Refuses rows for tables that the block has not got, rather than losing them.
+fn refuse_strays(block: &StoredBlock, args: &Args) -> Result<(), Error> {
+    let tables: Vec<&str> = block.tables.iter().map(|t| t.name.as_str()).collect();
+    let stray = spi::one::<String>(
+        "SELECT coalesce(e ->> 'table_name', 'null') FROM jsonb_array_elements($1) AS e
+         WHERE NOT coalesce($2 ? (e ->> 'table_name'), false) LIMIT 1",
+        &[args.jsonb_datum(2, "rows")?, JsonB(json!(tables)).into()],
+    )?;
+    match stray {
+        Some(name) => Err(Error::Import(format!("no table \"{name}\" in this block"))),
+        None => Ok(()),
+    }
 }

@@ -20,7 +20,7 @@ use edgebase_blocks::quote::{ident, qualified};
 use edgebase_blocks::{InstanceKey, StoredBlock, ddl, name};
 
 /// Who, beside the instance role, reads the tables of a single-instance block.
-const ANALYST: &str = "edgebase_analyst";
+pub const ANALYST: &str = "edgebase_analyst";
 
 /// Runs `work` as the owner of instances, unqualified names meaning the given schema.
 pub fn as_owner<T>(schema: &str, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {

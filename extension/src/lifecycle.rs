@@ -157,9 +157,8 @@ fn receipt(key: &InstanceKey, row: &InstanceRow) -> Result<Value, Error> {
 
 /// SHA-256 over the receipt's other members in the order in which they are listed in the docs.
 fn digest(receipt: &Value) -> String {
-    let members = [
-        "namespace", "id", "schema", "tables", "rows", "bytes", "dropped_at", "dropped_by",
-    ];
+    let members =
+        ["namespace", "id", "schema", "tables", "rows", "bytes", "dropped_at", "dropped_by"];
     let mut hash = Sha256::new();
     for member in members {
         hash.update(receipt[member].to_string().as_bytes());

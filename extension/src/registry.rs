@@ -12,8 +12,8 @@ use crate::error::Error;
 use crate::fence::identity::database_oid;
 use crate::fence::scan;
 use edgebase_blocks::block::BlockKind;
-use edgebase_blocks::{InstanceKey, StoredBlock};
 use edgebase_blocks::name;
+use edgebase_blocks::{InstanceKey, StoredBlock};
 
 /// A row of `edgebase.block`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,8 @@
 //! Roles are cluster-wide and not in a dump, and an instance role's name holds the database's
 //! oid. So after a restore the roles are missing or are another database's. `repair()` makes the
 //! role of every instance and sets the privileges on its schema and tables to exactly what they
-//! should be: missing ones are granted, all others revoked, whoever gave them.
+//! should be: missing ones are granted, all others revoked, whoever gave them. Schemas and tables
+//! belong to `edgebase_owner` again.
 //!
 //! It does so instance by instance and changes nothing where nothing is wrong.
 
@@ -16,6 +17,7 @@ use crate::fence::lock;
 use crate::instance::{self, as_owner};
 use crate::registry::{self, role_name};
 use crate::spi;
+use edgebase_blocks::block::BlockKind;
 use edgebase_blocks::quote::{ident, literal};
 use serde_json::{Value, json};
 
@@ -33,8 +35,9 @@ pub fn repair(_: &Args) -> Result<Answer, Error> {
             missing.push(schema.to_owned());
             continue;
         }
+        restore_owner(schema)?;
         let block = registry::definition(text("version"))?;
-        revoked += revoke_strangers(schema, number)?;
+        revoked += revoke_strangers(schema, number, block.kind)?;
         as_owner(schema, || instance::grant(schema, number, &block))?;
     }
     spi::run(
@@ -43,7 +46,8 @@ pub fn repair(_: &Args) -> Result<Answer, Error> {
         &[],
     )?;
     close_database()?;
-    let report = json!({ "roles_created": roles, "grants_revoked": revoked, "schemas_missing": missing });
+    let report =
+        json!({ "roles_created": roles, "grants_revoked": revoked, "schemas_missing": missing });
     audit::record_block("repair", "*", report.clone())?;
     Ok(Answer::Json(report))
 }
@@ -57,16 +61,37 @@ fn all_instances() -> Result<Vec<Value>, Error> {
     Ok(rows.as_array().cloned().unwrap_or_default())
 }
 
+/// A dump makes schemas before it makes the extension, and with it the role that owns them.
+fn restore_owner(schema: &str) -> Result<(), Error> {
+    let statements = spi::json(
+        "SELECT coalesce(jsonb_agg(statement), '[]') FROM (
+             SELECT format('ALTER SCHEMA %I OWNER TO edgebase_owner', nspname) AS statement
+             FROM pg_namespace WHERE nspname = $1 AND nspowner <> 'edgebase_owner'::regrole
+             UNION ALL
+             SELECT format('ALTER TABLE %I.%I OWNER TO edgebase_owner', nspname, relname)
+             FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+             WHERE nspname = $1 AND relkind IN ('r', 'p', 'v', 'm') AND relowner <> 'edgebase_owner'::regrole
+         ) AS wrong",
+        &[schema.into()],
+    )?;
+    for statement in statements.as_array().into_iter().flatten().filter_map(Value::as_str) {
+        spi::ddl(statement)?;
+    }
+    Ok(())
+}
+
 /// Revokes what anybody but owner, instance role and, on a single-instance block, analyst has on
 /// the schema or a table in it, and what those have too much. Grants that stay are made again.
-fn revoke_strangers(schema: &str, number: i64) -> Result<usize, Error> {
+fn revoke_strangers(schema: &str, number: i64, kind: BlockKind) -> Result<usize, Error> {
+    let role = role_name(number);
+    let reader = if kind == BlockKind::Single { instance::ANALYST } else { role.as_str() };
     let statements = spi::json(
         &format!(
             "WITH home AS (SELECT oid, nspname, nspacl, nspowner FROM pg_namespace WHERE nspname = {schema}),
                   allowed (role, kind, privilege) AS (
                       VALUES ({role}, 'SCHEMA', 'USAGE'), ({role}, 'TABLE', 'SELECT'), ({role}, 'TABLE', 'INSERT'),
                              ({role}, 'TABLE', 'UPDATE'), ({role}, 'TABLE', 'DELETE'),
-                             ('edgebase_analyst', 'SCHEMA', 'USAGE'), ('edgebase_analyst', 'TABLE', 'SELECT')),
+                             ({reader}, 'SCHEMA', 'USAGE'), ({reader}, 'TABLE', 'SELECT')),
                   granted AS (
                       SELECT 'SCHEMA' AS kind, format('%I', nspname) AS object, nspowner AS owner, acl.*
                       FROM home, aclexplode(nspacl) AS acl
@@ -82,7 +107,8 @@ fn revoke_strangers(schema: &str, number: i64) -> Result<usize, Error> {
                    SELECT FROM allowed a WHERE a.kind = granted.kind AND a.privilege = privilege_type
                       AND a.role = CASE WHEN grantee = 0 THEN 'PUBLIC' ELSE pg_get_userbyid(grantee)::text END))",
             schema = literal(schema),
-            role = literal(&role_name(number)),
+            role = literal(&role),
+            reader = literal(reader),
         ),
         &[],
     )?;

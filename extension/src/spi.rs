@@ -17,10 +17,7 @@ pub fn run(sql: &str, args: &[DatumWithOid]) -> Result<(), Error> {
 }
 
 /// The single value a statement gives, if it gives a row.
-pub fn one<T: FromDatum + IntoDatum>(
-    sql: &str,
-    args: &[DatumWithOid],
-) -> Result<Option<T>, Error> {
+pub fn one<T: FromDatum + IntoDatum>(sql: &str, args: &[DatumWithOid]) -> Result<Option<T>, Error> {
     Spi::connect_mut(|client| {
         let rows = client.update(sql, None, args)?;
         if rows.is_empty() { Ok(None) } else { rows.first().get_one::<T>() }

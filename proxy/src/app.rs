@@ -14,7 +14,7 @@ use crate::ops::{self, Target};
 use crate::reads::{Lane, RuleReads};
 use crate::route::{self, Action, Route, TablePath};
 use crate::snapshot::Snapshot;
-use crate::{body, endpoints, instances, sql};
+use crate::{body, endpoints, export, instances, sql};
 use arc_swap::ArcSwap;
 use axum::extract::Request;
 use axum::http::HeaderMap;
@@ -87,6 +87,9 @@ pub async fn handle(app: &Arc<App>, request: Request, peer: IpAddr) -> Result<Re
         Route::Table(path, action) => table(app, &snapshot, &head, user, path, action, body).await,
         Route::DropInstance { namespace, instance } => {
             instances::drop(app, &snapshot, &head, user, &namespace, &instance).await
+        }
+        Route::Export { namespace, instance } => {
+            export::run(app, &snapshot, &head, &namespace, &instance).await
         }
         Route::Sql => sql::run(app, &snapshot, &head, body).await,
         Route::Health => Ok(endpoints::health()),

@@ -17,6 +17,7 @@ pub mod cors;
 pub mod db;
 pub mod endpoints;
 pub mod error;
+pub mod export;
 pub mod hooks;
 pub mod instances;
 pub mod limit;

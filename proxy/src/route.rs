@@ -69,6 +69,13 @@ pub enum Route {
         /// The instance.
         instance: String,
     },
+    /// GET of everything an instance holds.
+    Export {
+        /// The block.
+        namespace: String,
+        /// The instance.
+        instance: String,
+    },
     /// POST `/api/sql`.
     Sql,
     /// GET `/api/health`.
@@ -104,6 +111,9 @@ pub fn parse(method: &Method, path: &str) -> Result<Route> {
         }
         ["api", "db", namespace, instance] if method == Method::DELETE && !namespace.is_empty() && !instance.is_empty() => {
             Ok(Route::DropInstance { namespace: decode(namespace)?, instance: decode(instance)? })
+        }
+        ["api", "db", namespace, instance, "export"] if get && !namespace.is_empty() && !instance.is_empty() => {
+            Ok(Route::Export { namespace: decode(namespace)?, instance: decode(instance)? })
         }
         ["api", "db", namespace, instance, "tables", table, rest @ ..] => {
             self::table(method, path, namespace, Some(instance), table, rest)

@@ -28,7 +28,6 @@ use tokio::task::JoinHandle;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
-use tower_http::timeout::TimeoutLayer;
 
 /// The longest a request may take; statements are bounded more tightly by the extension.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
@@ -134,7 +133,6 @@ fn router(app: Arc<App>) -> Router {
         .fallback(answer)
         .with_state(app)
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, REQUEST_TIMEOUT))
         .layer(SetResponseHeaderLayer::overriding(
             header::X_CONTENT_TYPE_OPTIONS,
             HeaderValue::from_static("nosniff"),
@@ -159,7 +157,8 @@ async fn answer(State(app): State<Arc<App>>, ConnectInfo(peer): ConnectInfo<Sock
 }
 
 async fn respond(app: &Arc<App>, request: Request, peer: SocketAddr, id: Option<&HeaderValue>, method: &Method, path: &str) -> Response {
-    match Box::pin(app::handle(app, request, peer.ip())).await {
+    let handled = tokio::time::timeout(REQUEST_TIMEOUT, Box::pin(app::handle(app, request, peer.ip())));
+    match handled.await.unwrap_or(Err(Error::TimedOut)) {
         Ok(response) => response,
         Err(error) => {
             let error = error.on(path);

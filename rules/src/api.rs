@@ -244,13 +244,15 @@ pub struct Limits {
     pub lost: usize,
     /// What the threads are called.
     pub name: &'static str,
+    /// Whether native forms are used; without them JavaScript decides everything.
+    pub native: bool,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
             workers: 2,
-            queue: 256,
+            queue: 1_024,
             slice: Duration::from_millis(20),
             loop_iterations: 1_000_000,
             recursion: 200,
@@ -258,6 +260,7 @@ impl Default for Limits {
             reads: 64,
             lost: 16,
             name: "rules",
+            native: true,
         }
     }
 }

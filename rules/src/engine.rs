@@ -7,7 +7,7 @@ use crate::api::{Arg, Cause, Decision, Failure, Form, Limits, RowDenied, RuleMet
 use crate::error::LoadError;
 use crate::fast::{self, Stop};
 use crate::js::seat::{Work, Yield};
-use crate::js::worker::Parts;
+use crate::js::thread::Parts;
 use crate::load::{Facts, Loaded};
 use crate::pool::Pool;
 use crate::rule::End;
@@ -63,7 +63,7 @@ impl Engine {
     /// One decision: a truthy result, awaited if it is a promise, allows.
     pub async fn allows(&self, f: FunctionId, args: Vec<Arg>, budget: Duration) -> Decision {
         let started = Instant::now();
-        let deadline = started + budget;
+        let deadline = until(started, budget);
         let Some(facts) = self.facts(f) else { return Decision::Deny(Cause::Unknown) };
         let mut fast = false;
         let decision = match self.native(facts, &args, deadline).await {
@@ -95,13 +95,15 @@ impl Engine {
         budget: Duration,
     ) -> Result<(), RowDenied> {
         let started = Instant::now();
-        let deadline = started + budget;
+        let deadline = until(started, budget);
         let Some(facts) = self.facts(f) else {
             return Err(RowDenied { index: 0, cause: Cause::Unknown });
         };
         let mut from = 0;
         let mut result = Ok(());
-        if let Ok(program) = &facts.fast {
+        if let Ok(program) = &facts.fast
+            && self.pool.limits().native
+        {
             let args = [auth.clone()];
             while from < rows.len() {
                 if from % ROWS_PER_LOOK == ROWS_PER_LOOK - 1 {
@@ -159,7 +161,7 @@ impl Engine {
         if self.facts(f).is_none() {
             return Err(Failure::Unknown);
         }
-        let result = match self.pool.ask(f, Work::Value(args), started + budget).await {
+        let result = match self.pool.ask(f, Work::Value(args), until(started, budget)).await {
             Ok(Yield::Value(value)) => Ok(value),
             Ok(_) => Err(Failure::WorkerLost),
             Err(failure) => Err(failure),
@@ -204,6 +206,9 @@ impl Engine {
     /// Evaluates natively, reading what the rule asks for.
     async fn native(&self, facts: &Facts, args: &[Arg], deadline: Instant) -> Native {
         let Ok(program) = &facts.fast else { return Native::Bail };
+        if !self.pool.limits().native {
+            return Native::Bail;
+        }
         let mut answers: Vec<Result<Value, String>> = Vec::new();
         loop {
             let decision = match fast::evaluate(program, args, None, &answers) {
@@ -231,6 +236,11 @@ impl Engine {
             return Native::Done(decision);
         }
     }
+}
+
+/// When a budget ends; "no limit" is an hour.
+fn until(started: Instant, budget: Duration) -> Instant {
+    started + budget.min(Duration::from_secs(3_600))
 }
 
 fn end_of(decision: &Decision) -> End {

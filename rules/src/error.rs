@@ -72,13 +72,6 @@ impl LoadError {
         }
     }
 
-    /// A mistake at a place of a file that is read for its source line.
-    #[must_use]
-    pub fn at_place(location: Location, message: impl Into<String>) -> Self {
-        let text = std::fs::read_to_string(&location.file).unwrap_or_default();
-        Self::at(location, &text, message)
-    }
-
     /// The place, when known.
     #[must_use]
     pub fn location(&self) -> Option<&Location> {

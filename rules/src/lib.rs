@@ -11,6 +11,8 @@
 
 mod api;
 mod budget;
+#[cfg(test)]
+mod differential;
 mod engine;
 mod error;
 mod fast;

@@ -8,7 +8,7 @@
 
 use crate::api::{Failure, Limits};
 use crate::js::seat::{Call, Outcome, Remains, Seat, Work};
-use crate::js::worker::{self, Parts};
+use crate::js::thread::{self, Parts};
 use crate::rule::Record;
 use edgebase_blocks::FunctionId;
 use rustix::process::{Pid, setpriority_process};
@@ -82,7 +82,7 @@ impl Pool {
 
     fn hire(&self, ready: impl FnOnce(Result<(), String>) + Send + 'static) -> Result<(), String> {
         let seat = Seat::new();
-        worker::spawn(Arc::clone(&self.parts), Arc::clone(&seat), ready)
+        thread::spawn(Arc::clone(&self.parts), Arc::clone(&seat), ready)
             .map_err(|e| format!("no thread: {e}"))?;
         self.seats.write().unwrap_or_else(PoisonError::into_inner).push(seat);
         Ok(())

@@ -97,7 +97,7 @@ export default defineConfig(config)",
     let place = |path: &str| loaded.locate(&keys(path)).map(|l| (l.line, l.column));
     assert_eq!(place("databases.app.tables.posts"), Some((4, 20)));
     assert_eq!(place("databases.app.tables.posts.schema.title"), Some((2, 26)));
-    assert_eq!(place("databases.app.tables.posts.fts.0"), Some((4, 43)));
+    assert_eq!(place("databases.app.tables.posts.fts.0"), Some((4, 44)));
     assert_eq!(place("release"), Some((6, 18)));
     assert_eq!(place("nothing"), Some((7, 1)), "the nearest ancestor: the export itself");
 }
@@ -113,7 +113,7 @@ fn mistakes_are_shown_with_their_place() {
     let e = error(&[("c.ts", "import x from './no'\nexport default { x }")]);
     assert!(e.starts_with("c.ts:1:15: cannot import './no': there is no such file"), "{e}");
     let e = error(&[("c.json", "{\"a\": 1,\n \"b\": tru }")]);
-    assert!(e.starts_with("c.json:2:9: expected ident\n   \"b\": tru }\n          ^"), "{e}");
+    assert!(e.starts_with("c.json:2:10: expected ident\n   \"b\": tru }\n           ^"), "{e}");
     let e = error(&[("c.json", "{\"access\": {\"$function\": 0}}")]);
     assert!(e.starts_with("c.json:1:14: the key '$function' is reserved"), "{e}");
     let e = error(&[("c.ts", "export default { a: {\n b: { $function: 0 } } }")]);

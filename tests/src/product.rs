@@ -13,7 +13,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::{Arc, LazyLock, Mutex, mpsc};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 /// How long a start may take, the making of the cluster included, on a machine that is busy.
@@ -55,6 +55,11 @@ struct Watchdog {
 
 static SHARED: LazyLock<Mutex<HashMap<String, Arc<Product>>>> = LazyLock::new(Mutex::default);
 
+/// A test that failed to start a product must not keep others from theirs.
+fn shared_products() -> MutexGuard<'static, HashMap<String, Arc<Product>>> {
+    SHARED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// The root of the workspace.
 #[must_use]
 pub fn workspace() -> PathBuf {
@@ -90,11 +95,9 @@ impl Product {
     #[must_use]
     pub fn shared(name: &str) -> Arc<Self> {
         extern "C" fn stop_all() {
-            let products = SHARED.lock().map(|mut all| std::mem::take(&mut *all));
-            drop(products);
+            drop(std::mem::take(&mut *shared_products()));
         }
-        // A test that failed to start one must not keep others from theirs.
-        let mut all = SHARED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut all = shared_products();
         if let Some(product) = all.get(name) {
             return Arc::clone(product);
         }

@@ -62,7 +62,9 @@ fn foreign_keys_come_after_every_table_so_circles_work() {
 
 #[test]
 fn full_text_covers_what_can_be_indexed() {
-    let b = block(json!({"p": {"schema": {"a": "text", "n": "number", "d": "datetime"}, "fts": ["a", "n", "d"]}}));
+    let b = block(
+        json!({"p": {"schema": {"a": "text", "n": "number", "d": "datetime"}, "fts": ["a", "n", "d"]}}),
+    );
     assert_eq!(
         fts_expression(&b.tables[0]).unwrap(),
         r#"to_tsvector('pg_catalog.simple'::regconfig, coalesce("a", '') || ' ' || coalesce("n"::text, ''))"#

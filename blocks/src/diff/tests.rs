@@ -20,16 +20,28 @@ fn additions_are_not_destructive_and_name_the_schema() {
         "q": {"schema": {"p": {"type": "string", "references": "p"}}}
     }));
     let steps = diff(&old, &new);
-    assert_eq!(words(&steps), [
-        "add_column p.b", "add_column p.c", "create_table q",
-        "add_constraint p.p.a.max", "create_index p.p.b.idx", "create_index p.p.fts",
-        "add_constraint q.q.p.fkey",
-    ]);
+    assert_eq!(
+        words(&steps),
+        [
+            "add_column p.b",
+            "add_column p.c",
+            "create_table q",
+            "add_constraint p.p.a.max",
+            "create_index p.p.b.idx",
+            "create_index p.p.fts",
+            "add_constraint q.q.p.fkey",
+        ]
+    );
     assert!(steps.iter().all(|s| !s.destructive && s.covered));
-    assert_eq!(steps[0].statements("w:1"), [r#"ALTER TABLE "w:1"."p" ADD COLUMN IF NOT EXISTS "b" double precision"#]);
+    assert_eq!(
+        steps[0].statements("w:1"),
+        [r#"ALTER TABLE "w:1"."p" ADD COLUMN IF NOT EXISTS "b" double precision"#]
+    );
     assert_eq!(
         steps[1].statements("w:1"),
-        [r#"ALTER TABLE "w:1"."p" ADD COLUMN IF NOT EXISTS "c" text COLLATE "C" NOT NULL DEFAULT ''"#]
+        [
+            r#"ALTER TABLE "w:1"."p" ADD COLUMN IF NOT EXISTS "c" text COLLATE "C" NOT NULL DEFAULT ''"#
+        ]
     );
     assert!(steps[6].statements("w:1")[0].contains(r#"REFERENCES "w:1"."p" ("id")"#));
 }
@@ -62,19 +74,30 @@ fn renames_run_before_additions_and_fills_after_them() {
         {"version": 1, "description": "r", "up": "ALTER TABLE p RENAME COLUMN a TO b"},
         {"version": 2, "description": "f", "up": "UPDATE p SET c = b"}
     ]}}));
-    assert_eq!(words(&diff(&old, &new)), [
-        "migrate p.1 (r)", "add_column p.b", "add_column p.c", "migrate p.2 (f)", "drop_column p.a",
-    ]);
+    assert_eq!(
+        words(&diff(&old, &new)),
+        [
+            "migrate p.1 (r)",
+            "add_column p.b",
+            "add_column p.c",
+            "migrate p.2 (f)",
+            "drop_column p.a",
+        ]
+    );
     assert!(diff(&old, &new).iter().all(|s| s.covered));
 }
 
 fn any_block() -> impl Strategy<Value = StoredBlock> {
     let field = prop_oneof![
-        Just(json!("string")), Just(json!("number")), Just(json!({"type": "string", "unique": true})),
-        Just(json!({"type": "string", "required": true, "max": 3})), Just(json!({"type": "json", "default": []})),
+        Just(json!("string")),
+        Just(json!("number")),
+        Just(json!({"type": "string", "unique": true})),
+        Just(json!({"type": "string", "required": true, "max": 3})),
+        Just(json!({"type": "json", "default": []})),
         Just(json!({"type": "string", "references": "t1"})),
     ];
-    let table = prop::collection::btree_map("[a-d]", field, 0..4).prop_map(|f| json!({"schema": f}));
+    let table =
+        prop::collection::btree_map("[a-d]", field, 0..4).prop_map(|f| json!({"schema": f}));
     let more = prop::collection::btree_map("t[2-4]", table.clone(), 0..3);
     (table, more).prop_map(|(first, more)| {
         let mut tables: serde_json::Map<String, Value> = more.into_iter().collect();

@@ -7,8 +7,8 @@
 use super::raise::{Capture, Failure, Plain, raise};
 use crate::answer::Answer;
 use crate::error::Error;
-use pgrx::datum::{IntoDatum, JsonB};
-use pgrx::fcinfo::{pg_getarg, pg_return_null};
+use pgrx::datum::{DatumWithOid, IntoDatum, JsonB};
+use pgrx::fcinfo::{pg_getarg, pg_getarg_datum, pg_return_null};
 use pgrx::pg_sys;
 use serde_json::Value;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -42,6 +42,16 @@ impl Args {
         let json = unsafe { pg_getarg::<JsonB>(self.fcinfo, n) };
         json.map(|j| j.0).ok_or(Error::NullArgument(name))
     }
+
+    /// A `jsonb` argument as PostgreSQL has it, to be bound to statements: parsing it here would
+    /// round its numbers.
+    pub fn jsonb_datum(&self, n: usize, name: &'static str) -> Result<DatumWithOid<'_>, Error> {
+        // SAFETY: declared as jsonb; the datum lives as long as the call, and so does `self`.
+        unsafe {
+            let datum = pg_getarg_datum(self.fcinfo, n).ok_or(Error::NullArgument(name))?;
+            Ok(DatumWithOid::new(datum, pg_sys::JSONBOID))
+        }
+    }
 }
 
 enum Outcome {
@@ -67,10 +77,7 @@ pub unsafe fn call(
 }
 
 #[inline(never)]
-fn run(
-    fcinfo: pg_sys::FunctionCallInfo,
-    body: fn(&Args) -> Result<Answer, Error>,
-) -> Outcome {
+fn run(fcinfo: pg_sys::FunctionCallInfo, body: fn(&Args) -> Result<Answer, Error>) -> Outcome {
     guarded(|| {
         let _capture = Capture::start();
         let answer = body(&Args { fcinfo })?;

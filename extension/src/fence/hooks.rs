@@ -82,11 +82,23 @@ unsafe extern "C-unwind" fn on_utility(
     unsafe {
         match next {
             Some(next) => next(
-                statement, text, read_only_tree, context, params, environment, destination,
+                statement,
+                text,
+                read_only_tree,
+                context,
+                params,
+                environment,
+                destination,
                 completion,
             ),
             None => standard_process_utility(
-                statement, text, read_only_tree, context, params, environment, destination,
+                statement,
+                text,
+                read_only_tree,
+                context,
+                params,
+                environment,
+                destination,
                 completion,
             ),
         }
@@ -101,9 +113,7 @@ fn check_statement(statement: *mut pg_sys::PlannedStmt) -> Result<(), Error> {
         return Ok(());
     }
     // SAFETY: the tag's name is a constant string of PostgreSQL's.
-    let name = unsafe {
-        CStr::from_ptr(pg_sys::GetCommandTagName(pg_sys::CreateCommandTag(node)))
-    };
+    let name = unsafe { CStr::from_ptr(pg_sys::GetCommandTagName(pg_sys::CreateCommandTag(node))) };
     Err(Error::Sealed(name.to_string_lossy().into_owned()))
 }
 
@@ -116,12 +126,9 @@ unsafe fn read_statement<'a>(node: *mut pg_sys::Node) -> Statement<'a> {
             NodeTag::T_TransactionStmt => {
                 use pg_sys::TransactionStmtKind::*;
                 let t = &*node.cast::<pg_sys::TransactionStmt>();
-                let two_phase = [
-                    TRANS_STMT_PREPARE,
-                    TRANS_STMT_COMMIT_PREPARED,
-                    TRANS_STMT_ROLLBACK_PREPARED,
-                ]
-                .contains(&t.kind);
+                let two_phase =
+                    [TRANS_STMT_PREPARE, TRANS_STMT_COMMIT_PREPARED, TRANS_STMT_ROLLBACK_PREPARED]
+                        .contains(&t.kind);
                 Statement::Transaction { two_phase, chain: t.chain }
             }
             NodeTag::T_VariableSetStmt => {
@@ -198,7 +205,9 @@ fn in_sealed_worker() -> bool {
     // SAFETY: gives null for a role that is gone; the name is copied.
     let name = unsafe {
         let name = pg_sys::GetUserNameFromId(now.user, true);
-        if name.is_null() { return true }
+        if name.is_null() {
+            return true;
+        }
         CStr::from_ptr(name).to_string_lossy().into_owned()
     };
     name.starts_with(&format!("eb_{}_", database_oid()))
@@ -229,8 +238,7 @@ fn judge(function: Oid) -> Option<String> {
         }
         let text = |attribute: u32| {
             let mut null = false;
-            let datum =
-                pg_sys::SysCacheGetAttr(cache as _, tuple, attribute as i16, &mut null);
+            let datum = pg_sys::SysCacheGetAttr(cache as _, tuple, attribute as i16, &mut null);
             String::from_datum(datum, null).unwrap_or_default()
         };
         let form = &*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_proc>();

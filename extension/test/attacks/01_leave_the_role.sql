@@ -151,6 +151,24 @@ END$$;
 SELECT public.as_postgres();
 \ir ../lib/verdict.sql
 
+\set attack 'a superuser''s function that sets role to the login role: refused by core'
+\set expect 42501
+\ir ../lib/begin.sql
+SELECT public.as_login();
+\ir ../lib/verdict.sql
+
+\set attack 'a superuser''s function that sets role to none: refused by core'
+\set expect 42501
+\ir ../lib/begin.sql
+SELECT public.as_none();
+\ir ../lib/verdict.sql
+
+\set attack 'a superuser''s function that sets session_authorization: refused by core'
+\set expect 42501
+\ir ../lib/begin.sql
+SELECT public.as_session();
+\ir ../lib/verdict.sql
+
 \set attack 'RESET ROLE after a savepoint and its rollback'
 \set expect EB008
 \ir ../lib/begin.sql

@@ -46,6 +46,26 @@ pub enum Reuse {
     Reset,
 }
 
+/// How a transaction begins and whether it ends by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Committed in the same round trip.
+    Commit,
+    /// Left open.
+    Hold,
+    /// Left open, read-only, all statements on one snapshot.
+    Snapshot,
+}
+
+impl Mode {
+    fn begin(self) -> &'static str {
+        match self {
+            Self::Commit | Self::Hold => "BEGIN",
+            Self::Snapshot => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        }
+    }
+}
+
 /// Builds statements for the schema an instance lives in.
 pub type Build<'a> = &'a (dyn Fn(&str) -> Vec<Sql> + Send + Sync);
 
@@ -91,7 +111,7 @@ impl Database {
     /// # Errors
     /// The first error, in the client's words; `table` names the fields behind constraints.
     pub async fn run(&self, key: &InstanceKey, table: &Table, build: Build<'_>) -> Result<Outcome<Vec<Vec<Row>>>> {
-        Ok(match self.open(key, table, build, true).await? {
+        Ok(match self.open(key, table, build, Mode::Commit).await? {
             Outcome::Done((_, rows)) => Outcome::Done(rows),
             Outcome::Absent => Outcome::Absent,
         })
@@ -102,7 +122,15 @@ impl Database {
     /// # Errors
     /// As for `run`.
     pub async fn begin(&self, key: &InstanceKey, table: &Table, build: Build<'_>) -> Result<Outcome<(Transaction, Vec<Vec<Row>>)>> {
-        self.open(key, table, build, false).await
+        self.begin_as(Mode::Hold, key, table, build).await
+    }
+
+    /// Like [`Self::begin`], in the mode given.
+    ///
+    /// # Errors
+    /// As for `run`.
+    pub async fn begin_as(&self, mode: Mode, key: &InstanceKey, table: &Table, build: Build<'_>) -> Result<Outcome<(Transaction, Vec<Vec<Row>>)>> {
+        self.open(key, table, build, mode).await
     }
 
     /// Makes the instance; idempotent.
@@ -184,7 +212,7 @@ impl Database {
         Ok(schema)
     }
 
-    async fn open(&self, key: &InstanceKey, table: &Table, build: Build<'_>, commit: bool) -> Result<Outcome<(Transaction, Vec<Vec<Row>>)>> {
+    async fn open(&self, key: &InstanceKey, table: &Table, build: Build<'_>, mode: Mode) -> Result<Outcome<(Transaction, Vec<Vec<Row>>)>> {
         let mut migrated = false;
         let mut relocated = false;
         loop {
@@ -197,7 +225,7 @@ impl Database {
                     None => return Ok(Outcome::Absent),
                 },
             };
-            let error = match self.attempt(key, &schema, build(&schema), commit).await? {
+            let error = match self.attempt(key, &schema, build(&schema), mode).await? {
                 Ok(done) => return Ok(Outcome::Done(done)),
                 Err(error) => error,
             };
@@ -220,15 +248,16 @@ impl Database {
     }
 
     /// One try: everything is sent before anything is awaited.
-    async fn attempt(&self, key: &InstanceKey, schema: &Arc<str>, statements: Vec<Sql>, commit: bool) -> Result<std::result::Result<(Transaction, Vec<Vec<Row>>), tokio_postgres::Error>> {
+    async fn attempt(&self, key: &InstanceKey, schema: &Arc<str>, statements: Vec<Sql>, mode: Mode) -> Result<std::result::Result<(Transaction, Vec<Vec<Row>>), tokio_postgres::Error>> {
         let transaction = Transaction { client: Some(self.connection().await?), schema: Arc::clone(schema) };
         let client = transaction.client()?;
+        let commit = mode == Mode::Commit;
         let enter = key_call("SELECT edgebase.enter(", key);
         let enter_params = enter.params();
         let params: Vec<_> = statements.iter().map(|s| (s.text(), s.params())).collect();
         // The futures of a join are first polled in order, and the driver sends on that poll.
         let (begun, entered, ran, committed) = join4(
-            client.batch_execute("BEGIN"),
+            client.batch_execute(mode.begin()),
             client.query_typed(enter.text(), &enter_params),
             join_all(params.iter().map(|(text, params)| client.query_typed(text, params))),
             async {

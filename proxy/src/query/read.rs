@@ -98,6 +98,15 @@ pub fn list(schema: &str, table: &Table, filter: &Filter, search: Option<&Search
     sql
 }
 
+/// Every record, in id order.
+#[must_use]
+pub fn all(schema: &str, table: &Table) -> Sql {
+    let mut sql = rows(schema, table);
+    sql.push(" ORDER BY t.\"id\"");
+    shown(&mut sql, table);
+    sql
+}
+
 /// At most `limit` records that match, in id order, for a rule that looks at rows.
 #[must_use]
 pub fn matching(schema: &str, table: &Table, filter: &Filter, search: Option<&Search>, limit: i64) -> Sql {

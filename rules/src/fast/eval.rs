@@ -4,19 +4,16 @@
 //! it; the caller performs the read and evaluates again from the start with the answer at
 //! hand, which is sound because nothing has effects.
 
-use super::equality::{loose, order, same_value_zero, strict, utf16_length};
-use super::number;
-use super::tree::{Body, Expr, Method, Operator, Program, Quantifier, ReadKind, Statement};
+use super::equality::same_value_zero;
+use super::operate::{binary, bounded, index, member, nothing};
+use super::tree::{Body, Expr, Method, Program, Quantifier, ReadKind, Statement};
 use super::value::{NotPrimitive, Val};
 use crate::api::{Arg, DbRead};
 use serde_json::Value;
 use std::borrow::Cow;
-use std::cmp::Ordering;
 
 /// Steps after which the engine, which has a clock, takes over.
 const FUEL: u32 = 200_000;
-/// Text longer than this is left to the engine, which counts memory.
-const LONGEST_TEXT: usize = 1 << 20;
 
 /// Why an evaluation ended without a value.
 #[derive(Debug)]
@@ -42,6 +39,19 @@ impl From<NotPrimitive> for Stop {
 pub(crate) struct Verdict {
     /// Whether the result is truthy.
     pub truthy: bool,
+    /// The result itself, for comparison with the engine's.
+    #[cfg(test)]
+    pub shown: String,
+}
+
+impl Verdict {
+    fn of(value: &Val<'_>) -> Self {
+        Self {
+            truthy: value.truthy(),
+            #[cfg(test)]
+            shown: value.shown(),
+        }
+    }
 }
 
 /// Evaluates with the answers to the reads made so far.
@@ -85,8 +95,8 @@ pub(crate) fn evaluate(
         run.body(&program.body, &mut slots)
     };
     match flow {
-        Ok(Some(value)) => Ok(Verdict { truthy: value.truthy() }),
-        Ok(None) => Ok(Verdict { truthy: false }),
+        Ok(Some(value)) => Ok(Verdict::of(&value)),
+        Ok(None) => Ok(Verdict::of(&Val::Undefined)),
         Err(Stop::Short) => Err(Stop::Bail),
         Err(stop) => Err(stop),
     }
@@ -352,101 +362,5 @@ impl<'v> Run<'v> {
         let fuel = u32::try_from(fuel).map_err(|_| Stop::Bail)?;
         self.fuel = self.fuel.checked_sub(fuel).ok_or(Stop::Bail)?;
         Ok(())
-    }
-}
-
-fn bounded(length: usize) -> Result<(), Stop> {
-    if length > LONGEST_TEXT { Err(Stop::Bail) } else { Ok(()) }
-}
-
-fn nothing(optional: bool, name: &str) -> Stop {
-    if optional {
-        Stop::Short
-    } else {
-        Stop::Throw(format!("cannot read property '{name}' of null or undefined"))
-    }
-}
-
-/// `object.name`.
-fn member<'v>(object: &Val<'v>, name: &str, optional: bool) -> Result<Val<'v>, Stop> {
-    match object {
-        Val::Json(Value::Object(map)) => match map.get(name) {
-            Some(value) => Ok(Val::of(value)),
-            None if inherited(name) => Err(Stop::Bail),
-            None => Ok(Val::Undefined),
-        },
-        Val::Undefined | Val::Null => Err(nothing(optional, name)),
-        Val::Json(Value::Array(items)) if name == "length" => Ok(Val::Number(items.len() as f64)),
-        Val::Array(items) if name == "length" => Ok(Val::Number(items.len() as f64)),
-        Val::Text(text) if name == "length" => Ok(Val::Number(utf16_length(text))),
-        _ => Err(Stop::Bail),
-    }
-}
-
-/// `object[key]`.
-fn index<'v>(object: &Val<'v>, key: &Val<'v>) -> Result<Val<'v>, Stop> {
-    if object.is_nullish() {
-        return Err(nothing(false, "[]"));
-    }
-    match (object, key) {
-        (_, Val::Text(name)) => member(object, name, false),
-        (Val::Json(Value::Array(_)) | Val::Array(_), Val::Number(n)) => {
-            if *n < 0.0 || n.fract() != 0.0 || *n >= f64::from(u32::MAX) {
-                return Err(Stop::Bail);
-            }
-            let i = *n as usize;
-            Ok(match object {
-                Val::Json(Value::Array(items)) => items.get(i).map_or(Val::Undefined, Val::of),
-                Val::Array(items) => items.get(i).cloned().unwrap_or(Val::Undefined),
-                _ => return Err(Stop::Bail),
-            })
-        }
-        (Val::Json(Value::Object(_)), Val::Number(n)) => {
-            member(object, &number::to_text(*n), false)
-        }
-        _ => Err(Stop::Bail),
-    }
-}
-
-/// Names that an object has although it does not own them.
-fn inherited(name: &str) -> bool {
-    matches!(
-        name,
-        "constructor"
-            | "hasOwnProperty"
-            | "isPrototypeOf"
-            | "propertyIsEnumerable"
-            | "toLocaleString"
-            | "toString"
-            | "valueOf"
-    ) || name.starts_with("__")
-}
-
-fn binary<'v>(operator: Operator, a: &Val<'v>, b: &Val<'v>) -> Result<Val<'v>, Stop> {
-    let ordered = |holds: fn(Ordering) -> bool| -> Result<Val<'v>, Stop> {
-        Ok(Val::Bool(order(a, b)?.is_some_and(holds)))
-    };
-    let number = |f: fn(f64, f64) -> f64| -> Result<Val<'v>, Stop> {
-        Ok(Val::Number(f(a.to_number()?, b.to_number()?)))
-    };
-    match operator {
-        Operator::StrictEqual => Ok(Val::Bool(strict(a, b))),
-        Operator::StrictUnequal => Ok(Val::Bool(!strict(a, b))),
-        Operator::Equal => Ok(Val::Bool(loose(a, b)?)),
-        Operator::Unequal => Ok(Val::Bool(!loose(a, b)?)),
-        Operator::Less => ordered(Ordering::is_lt),
-        Operator::LessEqual => ordered(Ordering::is_le),
-        Operator::Greater => ordered(Ordering::is_gt),
-        Operator::GreaterEqual => ordered(Ordering::is_ge),
-        Operator::Add if matches!(a, Val::Text(_)) || matches!(b, Val::Text(_)) => {
-            let (a, b) = (a.to_text()?, b.to_text()?);
-            bounded(a.len() + b.len())?;
-            Ok(Val::Text(Cow::Owned(format!("{a}{b}"))))
-        }
-        Operator::Add => number(|a, b| a + b),
-        Operator::Subtract => number(|a, b| a - b),
-        Operator::Multiply => number(|a, b| a * b),
-        Operator::Divide => number(|a, b| a / b),
-        Operator::Remainder => number(|a, b| a % b),
     }
 }

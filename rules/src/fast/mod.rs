@@ -10,9 +10,12 @@
 mod equality;
 mod eval;
 mod number;
+mod operate;
 mod tree;
 mod value;
 
-pub(crate) use eval::{Stop, Verdict, evaluate};
+pub(crate) use eval::{Stop, evaluate};
 pub(crate) use tree::{Body, Expr, Method, Operator, Program, Quantifier, ReadKind, Statement};
+#[cfg(test)]
+pub(crate) use value::canonical;
 pub(crate) use value::number_to_json;

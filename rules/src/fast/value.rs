@@ -98,6 +98,39 @@ impl<'v> Val<'v> {
     }
 }
 
+#[cfg(test)]
+impl Val<'_> {
+    /// Kind and content.
+    pub fn shown(&self) -> String {
+        match self {
+            Self::Undefined => "undefined".into(),
+            Self::Null => "null".into(),
+            Self::Bool(b) => format!("boolean {b}"),
+            Self::Number(n) => crate::differential::shown_number(*n),
+            Self::Text(t) => format!("text {t}"),
+            Self::Json(_) | Self::Array(_) => {
+                // Numbers as the engine writes them.
+                format!("object {}", canonical(&self.to_json().unwrap_or_default()))
+            }
+        }
+    }
+}
+
+/// Numbers in one spelling and keys in one order.
+#[cfg(test)]
+pub(crate) fn canonical(value: &Value) -> Value {
+    match value {
+        Value::Number(n) => n.as_f64().map_or(Value::Null, number_to_json),
+        Value::Array(items) => items.iter().map(canonical).collect(),
+        Value::Object(map) => {
+            let mut sorted: Vec<_> = map.iter().map(|(k, v)| (k.clone(), canonical(v))).collect();
+            sorted.sort_by(|a, b| a.0.cmp(&b.0));
+            sorted.into_iter().collect()
+        }
+        other => other.clone(),
+    }
+}
+
 /// A number as JSON: whole ones as integers, what JSON cannot hold as null.
 pub(crate) fn number_to_json(number: f64) -> Value {
     if number.fract() == 0.0 && number.abs() < 9_007_199_254_740_992.0 {

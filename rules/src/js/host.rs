@@ -51,6 +51,13 @@ const FIX: &str = "
     Object.freeze(String.prototype);
 ";
 
+/// Configs as EdgeBase's documentation prints them use `defineConfig` without importing it.
+const PRELUDE: &str = "
+    for (const name of ['defineConfig', 'defineFunction']) {
+        Object.defineProperty(globalThis, name, { value: (definition) => definition });
+    }
+";
+
 /// Puts the host's part into a fresh context.
 pub(crate) fn furnish(
     context: &mut Context,
@@ -79,6 +86,7 @@ pub(crate) fn furnish(
         .function(NativeFunction::from_fn_ptr(error), js_string!("error"), 0)
         .build();
     context.register_global_property(js_string!("console"), console, Attribute::empty())?;
+    context.eval(Source::from_bytes(PRELUDE))?;
     context.eval(Source::from_bytes(FIX))?;
     Ok(())
 }

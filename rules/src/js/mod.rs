@@ -10,5 +10,6 @@ pub(crate) mod reads;
 pub(crate) mod realm;
 pub(crate) mod seat;
 pub(crate) mod slice;
+pub(crate) mod thread;
 pub(crate) mod walk;
 pub(crate) mod worker;

@@ -37,6 +37,8 @@ struct Host {
     /// Promises by read, with the call that waits.
     promised: HashMap<u64, (u64, ResolvingFunctions)>,
     next: u64,
+    /// Calls whose promises have settled since somebody asked.
+    settled: Vec<u64>,
 }
 
 thread_local! {
@@ -52,6 +54,7 @@ pub(crate) fn open(seat: Arc<Seat>, runtime: Handle, stringify: JsFunction) {
         readers: HashMap::new(),
         promised: HashMap::new(),
         next: 1,
+        settled: Vec::new(),
     };
     HOST.with_borrow_mut(|h| *h = Some(host));
 }
@@ -104,6 +107,26 @@ pub(crate) fn finish(call: u64) {
 /// The promise that an answer settles, and the call it belongs to.
 pub(crate) fn promised(read: u64) -> Option<(u64, ResolvingFunctions)> {
     HOST.with_borrow_mut(|h| h.as_mut()?.promised.remove(&read))
+}
+
+/// Makes a pending promise tell when it settles.
+pub(crate) fn announce(call: u64, promise: &JsPromise, context: &mut Context) -> JsResult<()> {
+    let tell = NativeFunction::from_copy_closure(move |_, _, _| {
+        HOST.with_borrow_mut(|h| {
+            if let Some(host) = h {
+                budget::exempt(|| host.settled.push(call));
+            }
+        });
+        Ok(JsValue::undefined())
+    });
+    let tell = tell.to_js_function(context.realm());
+    promise.then(Some(tell.clone()), Some(tell), context)?;
+    Ok(())
+}
+
+/// A call whose promise has settled.
+pub(crate) fn next_settled() -> Option<u64> {
+    HOST.with_borrow_mut(|h| h.as_mut()?.settled.pop())
 }
 
 fn read(call: u64, kind: ReadKind, args: &[JsValue], context: &mut Context) -> JsResult<JsValue> {
@@ -159,7 +182,7 @@ pub(crate) fn error(message: &str, context: &mut Context) -> JsValue {
     JsNativeError::error().with_message(message.to_owned()).into_opaque(context).into()
 }
 
-fn refused(message: &'static str) -> JsError {
+pub(crate) fn refused(message: &'static str) -> JsError {
     JsNativeError::error().with_message(message).into()
 }
 

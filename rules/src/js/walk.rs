@@ -32,6 +32,9 @@ const DEEPEST: usize = 100;
 /// Walks a value.
 pub(crate) fn walk(value: &JsValue, context: &mut Context) -> Result<(Value, Walked), Misplaced> {
     let mut walk = Walk { path: Vec::new(), above: Vec::new(), walked: Walked::default() };
+    if value.is_callable() {
+        return Err(walk.misplaced("the default export must be an object, not a function"));
+    }
     match walk.value(value, context)? {
         Some(json @ Value::Object(_)) => Ok((json, walk.walked)),
         _ => Err(walk.misplaced("the default export must be an object")),

@@ -2,100 +2,28 @@
 //!
 //! It takes calls and answers from its seat, runs each as one slice under the clock and the
 //! memory budget, keeps evaluations that wait for reads, and collects garbage between
-//! requests. It trusts nothing it runs: a failure of any kind ends in a reply, and a failure
-//! of the engine itself ends the thread.
+//! requests. It trusts nothing it runs: every failure ends in a reply.
 
-use super::realm::{self, Broken, Evaluated};
+use super::realm::Evaluated;
 use super::seat::{Call, Message, Outcome, Seat, Work, Yield};
+use super::thread::Parts;
 use super::{convert, reads, slice};
-use crate::api::{Arg, Cause, Failure, Limits};
+use crate::api::{Arg, Cause, Failure};
 use crate::budget;
-use crate::load::{Facts, FunctionInfo, Program};
 use crate::syntax::Mention;
 use boa_engine::builtins::promise::PromiseState;
 use boa_engine::object::builtins::{JsFunction, JsPromise};
 use boa_engine::{Context, JsError, JsResult, JsValue};
 use edgebase_blocks::FunctionId;
 use serde_json::Value;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-use tokio::runtime::Handle;
 
-/// Stack of a worker: some of the engine's built-in functions recurse as deep as the data.
-const STACK: usize = 256 << 20;
 /// Garbage is collected after this many requests, or after [`IDLE`] without any.
 const COLLECT_AFTER: usize = 500;
 const IDLE: Duration = Duration::from_millis(100);
-
-/// What every worker of an engine shares.
-pub(crate) struct Parts {
-    pub program: Arc<Program>,
-    pub facts: Arc<Vec<Facts>>,
-    pub functions: Vec<FunctionInfo>,
-    pub limits: Limits,
-    pub runtime: Handle,
-    /// Threads given up that have not ended.
-    pub lost: AtomicUsize,
-}
-
-/// Starts a worker's thread; `ready` hears once whether the config evaluated as expected.
-pub(crate) fn spawn(
-    parts: Arc<Parts>,
-    seat: Arc<Seat>,
-    ready: impl FnOnce(Result<(), String>) + Send + 'static,
-) -> std::io::Result<()> {
-    let name = parts.limits.name.to_owned();
-    let body = move || {
-        seat.thread.store(rustix::thread::gettid().as_raw_nonzero().get(), Ordering::Relaxed);
-        budget::count(seat.over_memory);
-        let ended = catch_unwind(AssertUnwindSafe(|| {
-            let evaluated = match prepare(&parts) {
-                Ok(evaluated) => evaluated,
-                Err(message) => {
-                    ready(Err(message));
-                    seat.gone.store(true, Ordering::Release);
-                    return;
-                }
-            };
-            ready(Ok(()));
-            Worker::new(&parts, &seat, evaluated).serve();
-        }));
-        if ended.is_err() {
-            tracing::error!("the JavaScript engine panicked; its thread is set aside");
-            seat.gone.store(true, Ordering::Release);
-            // What the engine left on this thread is in an unknown state, and dropping it could
-            // panic again: the thread keeps it and sleeps.
-            loop {
-                std::thread::park();
-            }
-        }
-        if seat.lost.load(Ordering::Acquire) && !seat.retired.load(Ordering::Acquire) {
-            parts.lost.fetch_sub(1, Ordering::AcqRel);
-        }
-    };
-    std::thread::Builder::new().name(name).stack_size(STACK).spawn(body).map(|_| ())
-}
-
-fn prepare(parts: &Parts) -> Result<Evaluated, String> {
-    let evaluated =
-        realm::evaluate(&parts.program, &parts.limits).map_err(|Broken { path, message }| {
-            let path = path.map(|p| format!("{}: ", p.join("."))).unwrap_or_default();
-            format!("{path}{message}")
-        })?;
-    let same = evaluated.functions.len() == parts.functions.len()
-        && evaluated
-            .functions
-            .iter()
-            .zip(&parts.functions)
-            .all(|((k, _), i)| k.join(".") == i.path);
-    if same {
-        Ok(evaluated)
-    } else {
-        Err("the config has other functions each time it is evaluated; it must not depend on time or chance".into())
-    }
-}
 
 /// An evaluation that waits for its promise.
 struct Suspended {
@@ -103,10 +31,13 @@ struct Suspended {
     promise: JsPromise,
 }
 
-struct Worker<'p> {
+/// See the module.
+pub(crate) struct Worker<'p> {
     parts: &'p Parts,
     seat: &'p Arc<Seat>,
-    suspended: Vec<Suspended>,
+    suspended: HashMap<u64, Suspended>,
+    /// Of everything suspended, in order.
+    deadlines: BTreeSet<(Instant, u64)>,
     functions: Vec<JsFunction>,
     stringify: JsFunction,
     served: usize,
@@ -114,37 +45,46 @@ struct Worker<'p> {
     context: Context,
 }
 
-/// What came of calling the function once.
+/// What came of calling a function.
 enum Called {
     Settled(JsValue),
+    /// Its promise waits for a read.
     Pending(JsPromise),
 }
 
 impl<'p> Worker<'p> {
-    fn new(parts: &'p Parts, seat: &'p Arc<Seat>, evaluated: Evaluated) -> Self {
+    pub fn new(parts: &'p Parts, seat: &'p Arc<Seat>, evaluated: Evaluated) -> Self {
         let Evaluated { context, functions, stringify, .. } = evaluated;
         reads::open(Arc::clone(seat), parts.runtime.clone(), stringify.clone());
         let functions = functions.into_iter().map(|(_, f)| f).collect();
-        Self { parts, seat, suspended: Vec::new(), functions, stringify, served: 0, context }
+        Self {
+            parts,
+            seat,
+            suspended: HashMap::new(),
+            deadlines: BTreeSet::new(),
+            functions,
+            stringify,
+            served: 0,
+            context,
+        }
     }
 
-    fn serve(mut self) {
+    /// Serves until the seat is closed.
+    pub fn serve(mut self) {
         loop {
             match self.seat.next(self.patience()) {
                 Ok(Some(Message::Call(call))) => self.begin(call),
                 Ok(Some(Message::Answer { read, result })) => self.go_on(read, result),
-                Ok(None) => {
-                    if self.served > 0 {
-                        self.collect();
-                    }
-                }
+                Ok(None) if self.served > 0 => self.collect(),
+                Ok(None) => {}
                 Err(_) => break,
             }
+            self.wake();
             self.expire();
             if self.served >= COLLECT_AFTER {
                 self.collect();
             }
-            if self.seat.lost.load(Ordering::Acquire) || self.seat.retired.load(Ordering::Acquire) {
+            if self.seat.retired.load(Ordering::Acquire) {
                 break;
             }
         }
@@ -154,13 +94,12 @@ impl<'p> Worker<'p> {
 
     /// How long to wait for a message: until the first deadline, or until it is time to tidy.
     fn patience(&self) -> Option<Duration> {
-        let first = self.suspended.iter().map(|s| s.call.deadline).min();
-        let wait = first.map(|d| d.saturating_duration_since(Instant::now()));
+        let first = self.deadlines.first();
+        let wait = first.map(|(at, _)| at.saturating_duration_since(Instant::now()));
         match (wait, self.served > 0) {
             (Some(wait), true) => Some(wait.min(IDLE)),
-            (Some(wait), false) => Some(wait),
             (None, true) => Some(IDLE),
-            (None, false) => None,
+            (wait, false) => wait,
         }
     }
 
@@ -169,90 +108,51 @@ impl<'p> Worker<'p> {
         if !self.seat.is_wanted(call.id) || Instant::now() >= call.deadline {
             return self.finish(call.id, Err(Failure::Timeout));
         }
-        if let Work::Rows { .. } = call.work {
+        let (Work::Decide(args) | Work::Value(args)) = &call.work else {
             return self.rows(call, None);
-        }
-        let outcome = self.slice(call.id, call.function, call.deadline, |worker| {
-            let (Work::Decide(args) | Work::Value(args)) = &call.work else {
-                return Some(Err(Failure::Unknown));
-            };
+        };
+        let step = self.slice(call.id, call.function, call.deadline, |worker| {
             let args = worker.arguments(call.id, call.function, args);
-            match worker.call(call.function, &args) {
-                Ok(Called::Settled(value)) => Some(worker.settle(&call.work, &value)),
-                Ok(Called::Pending(promise)) => {
-                    worker.suspended.push(Suspended {
-                        call: Call {
-                            work: match &call.work {
-                                Work::Value(_) => Work::Value(Vec::new()),
-                                _ => Work::Decide(Vec::new()),
-                            },
-                            ..call
-                        },
-                        promise,
-                    });
-                    None
-                }
-                Err(e) => Some(Err(worker.failure(&e))),
+            match worker.call(call.id, call.function, &args) {
+                Ok(Called::Settled(value)) => Ok(worker.settle(&call.work, &value)),
+                Ok(Called::Pending(promise)) => Err(promise),
+                Err(e) => Ok(Err(worker.failure(&e))),
             }
         });
-        if let Some(outcome) = outcome {
-            self.finish(call.id, outcome);
+        match step {
+            Ok(outcome) => self.finish(call.id, outcome),
+            Err(promise) => self.suspend(call, promise),
         }
     }
 
     /// Evaluates the rows of a call one after the other; `settled` is the result of the row
     /// that was waited for.
-    fn rows(&mut self, mut call: Call, settled: Option<Result<JsValue, Failure>>) {
+    fn rows(&mut self, mut call: Call, mut settled: Option<Result<JsValue, Failure>>) {
         let Work::Rows { auth, rows, from } = &mut call.work else { return };
-        let mut settled = settled;
         // Converted once for all rows.
         let mut auth_value = None;
         while *from < rows.len() {
             let (id, function, deadline, index) = (call.id, call.function, call.deadline, *from);
             let step = match settled.take() {
-                Some(result) => Some(result),
-                None => {
-                    if Instant::now() >= deadline {
-                        let denied = Some((index, Cause::Timeout));
-                        return self.finish(id, Ok(Yield::Rows(denied)));
+                Some(result) => Ok(result),
+                None if Instant::now() >= deadline => Ok(Err(Failure::Timeout)),
+                None => self.slice(id, function, deadline, |worker| {
+                    let auth = auth_value
+                        .get_or_insert_with(|| worker.argument(id, function, 0, auth))
+                        .clone();
+                    let mention = worker.mention(function, 1);
+                    let row = convert::mentioned(&rows[index], mention, &mut worker.context);
+                    match worker.call(id, function, &[auth, row]) {
+                        Ok(Called::Settled(value)) => Ok(Ok(value)),
+                        Ok(Called::Pending(promise)) => Err(promise),
+                        Err(e) => Ok(Err(worker.failure(&e))),
                     }
-                    let row = &rows[index];
-                    let auth = &*auth;
-                    self.slice(id, function, deadline, |worker| {
-                        let auth = auth_value
-                            .get_or_insert_with(|| worker.argument(id, function, 0, auth))
-                            .clone();
-                        let mention = worker.mention(function, 1).clone();
-                        let row = convert::mentioned(row, &mention, &mut worker.context);
-                        match worker.call(function, &[auth, row]) {
-                            Ok(Called::Settled(value)) => Some(Ok(value)),
-                            Ok(Called::Pending(promise)) => {
-                                worker.suspended.push(Suspended {
-                                    call: Call {
-                                        id,
-                                        function,
-                                        deadline,
-                                        work: Work::Decide(Vec::new()),
-                                    },
-                                    promise,
-                                });
-                                None
-                            }
-                            Err(e) => Some(Err(worker.failure(&e))),
-                        }
-                    })
-                }
+                }),
             };
             match step {
-                None => {
-                    // The row's promise waits; its entry takes the whole call over.
-                    if let Some(last) = self.suspended.last_mut() {
-                        last.call = call;
-                    }
-                    return;
-                }
-                Some(Ok(value)) if value.to_boolean() => *from += 1,
-                Some(result) => {
+                Err(promise) => return self.suspend(call, promise),
+                Ok(Ok(value)) if value.to_boolean() => *from += 1,
+                Ok(result) => {
                     let cause = result.map_or_else(Cause::from, |_| Cause::Falsy);
                     return self.finish(id, Ok(Yield::Rows(Some((index, cause)))));
                 }
@@ -261,83 +161,88 @@ impl<'p> Worker<'p> {
         self.finish(call.id, Ok(Yield::Rows(None)));
     }
 
-    /// Delivers the answer to a read and goes on with whatever it wakes.
+    fn suspend(&mut self, mut call: Call, promise: JsPromise) {
+        // The arguments are the function's now; keeping them here would keep them for nothing.
+        if let Work::Decide(args) | Work::Value(args) = &mut call.work {
+            args.clear();
+        }
+        self.deadlines.insert((call.deadline, call.id));
+        self.suspended.insert(call.id, Suspended { call, promise });
+    }
+
+    fn resume(&mut self, call: u64) -> Option<Suspended> {
+        let suspended = self.suspended.remove(&call)?;
+        self.deadlines.remove(&(suspended.call.deadline, call));
+        Some(suspended)
+    }
+
+    /// Delivers the answer to a read and runs whatever it lets go on.
     fn go_on(&mut self, read: u64, result: Result<Value, String>) {
         let Some((id, resolvers)) = reads::promised(read) else { return };
-        let Some(at) = self.suspended.iter().position(|s| s.call.id == id) else { return };
-        let (function, deadline) =
-            (self.suspended[at].call.function, self.suspended[at].call.deadline);
+        let Some(waiting) = self.suspended.get(&id) else { return };
+        let (function, deadline) = (waiting.call.function, waiting.call.deadline);
         let failed = self.slice(id, function, deadline, |worker| {
             let context = &mut worker.context;
-            let settled = match result {
-                Ok(json) => {
-                    let value = convert::inward(&json, context);
-                    resolvers.resolve.call(&JsValue::undefined(), &[value], context)
-                }
-                Err(message) => {
-                    let error = reads::error(&message, context);
-                    resolvers.reject.call(&JsValue::undefined(), &[error], context)
-                }
+            let (settle, value) = match result {
+                Ok(json) => (&resolvers.resolve, convert::inward(&json, context)),
+                Err(message) => (&resolvers.reject, reads::error(&message, context)),
             };
+            let settled = settle.call(&JsValue::undefined(), &[value], context);
             match settled.and_then(|_| context.run_jobs()) {
                 Ok(()) => None,
                 Err(e) => Some(worker.failure(&e)),
             }
         });
         if let Some(failure) = failed
-            && let Some(at) = self.suspended.iter().position(|s| s.call.id == id)
+            && self.resume(id).is_some()
         {
-            let suspended = self.suspended.swap_remove(at);
-            self.finish(suspended.call.id, Err(failure));
+            self.finish(id, Err(failure));
         }
-        self.wake();
     }
 
-    /// Finishes every evaluation whose promise has settled; usually one.
+    /// Finishes the evaluations whose promises have settled.
     fn wake(&mut self) {
-        loop {
-            let settled =
-                self.suspended.iter().position(|s| s.promise.state() != PromiseState::Pending);
-            let Some(at) = settled else { return };
-            let Suspended { call, promise } = self.suspended.swap_remove(at);
+        while let Some(id) = reads::next_settled() {
+            let Some(Suspended { call, promise }) = self.resume(id) else { continue };
             let result = match promise.state() {
                 PromiseState::Fulfilled(value) => Ok(value),
                 PromiseState::Rejected(reason) => Err(reason),
-                PromiseState::Pending => return,
+                PromiseState::Pending => {
+                    self.suspend(call, promise);
+                    continue;
+                }
             };
-            let outcome =
-                self.slice(call.id, call.function, call.deadline, |worker| match result {
-                    Ok(value) => match call.work {
-                        Work::Rows { .. } => Err(Ok(value)),
-                        _ => Ok(worker.settle(&call.work, &value)),
-                    },
-                    Err(reason) => {
-                        let failure = convert::thrown(
-                            &reason,
-                            Some(&worker.stringify.clone()),
-                            &mut worker.context,
-                        );
-                        match call.work {
-                            Work::Rows { .. } => Err(Err(failure)),
-                            _ => Ok(Err(failure)),
-                        }
-                    }
-                });
-            match outcome {
-                Ok(outcome) => self.finish(call.id, outcome),
+            let is_rows = matches!(call.work, Work::Rows { .. });
+            let step = self.slice(id, call.function, call.deadline, |worker| match result {
+                Ok(value) if is_rows => Err(Ok(value)),
+                Ok(value) => Ok(worker.settle(&call.work, &value)),
+                Err(reason) => {
+                    let failure = worker.failure(&JsError::from_opaque(reason));
+                    if is_rows { Err(Err(failure)) } else { Ok(Err(failure)) }
+                }
+            });
+            match step {
+                Ok(outcome) => self.finish(id, outcome),
                 Err(row) => self.rows(call, Some(row)),
             }
         }
     }
 
     fn expire(&mut self) {
-        if self.suspended.is_empty() {
-            return;
-        }
-        let now = Instant::now();
-        while let Some(at) = self.suspended.iter().position(|s| s.call.deadline <= now) {
-            let id = self.suspended.swap_remove(at).call.id;
-            self.finish(id, Err(Failure::Timeout));
+        while let Some((deadline, id)) = self.deadlines.first().copied()
+            && deadline <= Instant::now()
+        {
+            let rows = match self.resume(id).map(|s| s.call.work) {
+                Some(Work::Rows { from, .. }) => Some(from),
+                _ => None,
+            };
+            self.finish(
+                id,
+                match rows {
+                    Some(from) => Ok(Yield::Rows(Some((from, Cause::Timeout)))),
+                    None => Err(Failure::Timeout),
+                },
+            );
         }
     }
 
@@ -364,21 +269,24 @@ impl<'p> Worker<'p> {
         result
     }
 
-    fn call(&mut self, function: FunctionId, args: &[JsValue]) -> JsResult<Called> {
-        let Some(function) = self.functions.get(function.0 as usize).cloned() else {
-            return Err(JsError::from_opaque(JsValue::undefined()));
+    fn call(&mut self, call: u64, function: FunctionId, args: &[JsValue]) -> JsResult<Called> {
+        let Some(function) = self.functions.get(function.0 as usize) else {
+            return Err(reads::refused("the config has no such function"));
         };
         let context = &mut self.context;
         let value = function.call(&JsValue::undefined(), args, context);
         let value = match value {
+            // A promise, or anything else with a `then`, is awaited.
             Ok(value) if value.is_object() => {
-                // A promise or anything else with a `then` is awaited.
                 let promise = JsPromise::resolve(value, context)?;
                 context.run_jobs()?;
                 return match promise.state() {
                     PromiseState::Fulfilled(value) => Ok(Called::Settled(value)),
                     PromiseState::Rejected(reason) => Err(JsError::from_opaque(reason)),
-                    PromiseState::Pending => Ok(Called::Pending(promise)),
+                    PromiseState::Pending => {
+                        reads::announce(call, &promise, context)?;
+                        Ok(Called::Pending(promise))
+                    }
                 };
             }
             other => other,
@@ -406,8 +314,9 @@ impl<'p> Worker<'p> {
         convert::failure(error, Some(&stringify), &mut self.context)
     }
 
-    fn mention(&self, function: FunctionId, index: usize) -> &Mention {
-        self.parts
+    fn mention(&self, function: FunctionId, index: usize) -> &'p Mention {
+        let parts: &'p Parts = self.parts;
+        parts
             .facts
             .get(function.0 as usize)
             .and_then(|f| f.mentions.get(index))
@@ -419,13 +328,13 @@ impl<'p> Worker<'p> {
     }
 
     fn argument(&mut self, call: u64, function: FunctionId, index: usize, arg: &Arg) -> JsValue {
-        let mention = self.mention(function, index).clone();
+        let mention = self.mention(function, index);
         match arg {
             Arg::Null => JsValue::null(),
             Arg::Undefined => JsValue::undefined(),
             Arg::Text(text) => JsValue::from(boa_engine::JsString::from(&**text)),
-            Arg::Json(json) => convert::mentioned(json, &mention, &mut self.context),
-            Arg::Context(_) if mention == Mention::Unused => JsValue::undefined(),
+            Arg::Json(json) => convert::mentioned(json, mention, &mut self.context),
+            Arg::Context(_) if *mention == Mention::Unused => JsValue::undefined(),
             Arg::Context(database) => {
                 reads::context_object(call, database, self.parts.limits.reads, &mut self.context)
             }

@@ -71,8 +71,18 @@ struct Inner {
     facts: Arc<Vec<Facts>>,
     files: Vec<PathBuf>,
     program: Arc<Program>,
-    places: HashMap<PathBuf, (Places, HashMap<String, PathBuf>)>,
+    sources: Sources,
 }
+
+/// What is known about a file's text after it has been prepared.
+struct Source {
+    text: String,
+    places: Places,
+    /// Files by the specifier that names them here.
+    links: HashMap<String, PathBuf>,
+}
+
+type Sources = HashMap<PathBuf, Source>;
 
 /// A loaded config; cheap to clone.
 #[derive(Clone)]
@@ -123,8 +133,11 @@ fn inside(path: &Path, environment: BTreeMap<String, String>) -> Result<Loaded, 
     let mut evaluated = realm::evaluate(&program, &limits).map_err(|e| match e.path {
         Some(keys) => {
             let message = format!("{}: {}", keys.join("."), e.message);
-            match locate(&read.places, &config, &keys) {
-                Some(location) => LoadError::at_place(location, message),
+            match locate(&read.sources, &config, &keys) {
+                Some(location) => {
+                    let text = read.sources.get(&location.file).map_or("", |s| &s.text);
+                    LoadError::at(location, text, message)
+                }
                 None => LoadError::in_file(&config, message),
             }
         }
@@ -137,7 +150,7 @@ fn inside(path: &Path, environment: BTreeMap<String, String>) -> Result<Loaded, 
             .and_then(|text| crate::syntax::tick_of(&text));
         let known = tick.and_then(|tick| read.functions.get(&tick));
         let location =
-            known.map(|k| k.location.clone()).or_else(|| locate(&read.places, &config, keys));
+            known.map(|k| k.location.clone()).or_else(|| locate(&read.sources, &config, keys));
         functions.push(FunctionInfo {
             path: keys.join("."),
             file: location.as_ref().map_or_else(|| config.clone(), |l| l.file.clone()),
@@ -157,7 +170,7 @@ fn inside(path: &Path, environment: BTreeMap<String, String>) -> Result<Loaded, 
         facts: Arc::new(facts),
         files: read.files,
         program,
-        places: read.places,
+        sources: read.sources,
     };
     Ok(Loaded { inner: Arc::new(inner) })
 }
@@ -174,7 +187,7 @@ impl Loaded {
     /// out in the files, through `defineConfig(...)`, constants and imports.
     #[must_use]
     pub fn locate(&self, path: &[String]) -> Option<Location> {
-        locate(&self.inner.places, &self.inner.program.modules[0].name, path)
+        locate(&self.inner.sources, &self.inner.program.modules[0].name, path)
     }
 
     /// A function of the config.
@@ -214,11 +227,9 @@ impl Loaded {
     }
 }
 
-type PlacesByFile = HashMap<PathBuf, (Places, HashMap<String, PathBuf>)>;
-
-fn locate(places: &PlacesByFile, config: &Path, keys: &[String]) -> Option<Location> {
+fn locate(sources: &Sources, config: &Path, keys: &[String]) -> Option<Location> {
     let mut file = config.to_owned();
-    let mut place: &Place = places.get(&file)?.0.exports.get("default")?;
+    let mut place: &Place = sources.get(&file)?.places.exports.get("default")?;
     let mut offset = place.offset;
     let mut file_of_offset = file.clone();
     let mut keys = keys.iter();
@@ -228,9 +239,9 @@ fn locate(places: &PlacesByFile, config: &Path, keys: &[String]) -> Option<Locat
     while let Some(name) = key {
         if let Some((specifier, export)) = &place.link {
             links += 1;
-            let target = places.get(&file).and_then(|(_, edges)| edges.get(specifier));
+            let target = sources.get(&file).and_then(|s| s.links.get(specifier));
             let next = target
-                .and_then(|t| Some((t, places.get(t)?.0.exports.get(export)?)))
+                .and_then(|t| Some((t, sources.get(t)?.places.exports.get(export)?)))
                 .filter(|_| links < 32);
             let Some((target, next)) = next else { break };
             file = target.clone();
@@ -243,6 +254,6 @@ fn locate(places: &PlacesByFile, config: &Path, keys: &[String]) -> Option<Locat
         file_of_offset.clone_from(&file);
         key = keys.next();
     }
-    let text = std::fs::read_to_string(&file_of_offset).ok()?;
-    Some(Location::of(&file_of_offset, &text, offset))
+    let text = &sources.get(&file_of_offset)?.text;
+    Some(Location::of(&file_of_offset, text, offset))
 }

@@ -3,11 +3,11 @@
 //! Follows imports from the config file, each file once, and prepares every text. JSON files
 //! are parsed here, so that no JavaScript can hide in them.
 
-use super::Module;
 use super::resolve::{self, SHARED_TEXT, Target};
+use super::{Module, Source, Sources};
 use crate::error::{LoadError, Location};
 use crate::fast;
-use crate::syntax::{self, Kind, Mention, Places};
+use crate::syntax::{self, Kind, Mention};
 use edgebase_blocks::rule::FUNCTION_MARKER;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -33,7 +33,7 @@ pub(super) struct Read {
     pub modules: Vec<Module>,
     pub files: Vec<PathBuf>,
     pub functions: HashMap<u32, Known>,
-    pub places: HashMap<PathBuf, (Places, HashMap<String, PathBuf>)>,
+    pub sources: Sources,
 }
 
 /// Reads a config and what it imports.
@@ -90,7 +90,8 @@ pub(super) fn read(path: &Path) -> Result<Read, LoadError> {
             let known = Known { location, mentions: function.mentions, fast: function.fast };
             read.functions.insert(function.tick, known);
         }
-        read.places.insert(file.clone(), (prepared.places, linked));
+        let source = Source { text, places: prepared.places, links: linked };
+        read.sources.insert(file.clone(), source);
         read.modules.push(Module { name: file, text: prepared.js, json: false, edges });
     }
     if shared.is_some() {
@@ -125,7 +126,10 @@ impl Read {
             let location = Location::of(file, &text, offset as u32);
             return Err(LoadError::at(location, &text, message));
         }
-        self.places.insert(file.to_owned(), (syntax::json_places(&text), HashMap::new()));
+
+        let places = syntax::json_places(&text);
+        let source = Source { text, places, links: HashMap::new() };
+        self.sources.insert(file.to_owned(), source);
         let text = value.to_string();
         self.modules.push(Module {
             name: file.to_owned(),

@@ -4,8 +4,8 @@
 //! (`edgebase check` prints it). Helpers and constants of the module are inlined when nothing
 //! can change them. Anything not understood here is refused, never approximated.
 
-use super::ticks::Node;
 use crate::fast::{Body, Expr, Program};
+use crate::syntax::ticks::Node;
 use oxc_ast::AstKind;
 use oxc_ast::ast::{
     ArrowFunctionBody, ArrowFunctionExpression, BindingPattern, Expression, FormalParameters,
@@ -15,11 +15,11 @@ use oxc_semantic::Semantic;
 use oxc_syntax::symbol::SymbolId;
 use std::collections::HashMap;
 
-#[path = "lower_expr.rs"]
+mod call;
 mod expr;
 
 /// Why there is no native form.
-pub(super) type Refusal = String;
+type Refusal = String;
 
 /// Helpers are inlined this deep.
 const DEEPEST_INLINE: usize = 8;
@@ -29,7 +29,10 @@ const MOST_SLOTS: usize = 63;
 const MOST_NODES: usize = 4_000;
 
 /// Compiles one function.
-pub(super) fn lower(semantic: &Semantic<'_>, node: Node<'_>) -> Result<Program, Refusal> {
+pub(in crate::syntax) fn lower(
+    semantic: &Semantic<'_>,
+    node: Node<'_>,
+) -> Result<Program, Refusal> {
     let mut lower = Lower {
         semantic,
         names: HashMap::new(),

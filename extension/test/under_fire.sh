@@ -1,0 +1,165 @@
+#!/bin/sh
+# What happens to instances when many create, when requests run during a drop, when a backend or
+# the server is killed at any step, and when a dump is restored into a fresh cluster?
+#
+#   extension/test/under_fire.sh [PG_CONFIG]
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/lib/cluster.sh"
+start_cluster "$dir"
+psql postgres -f "$here/lib/setup.sql" || exit 1
+
+failed=0
+ok() { echo "ok - $1"; }
+not_ok() { echo "NOT OK - $1"; failed=$((failed + 1)); }
+is() { if [ "$2" = "$3" ]; then ok "$1"; else not_ok "$1: expected '$3', got '$2'"; fi; }
+value() { psql postgres -At -c "$1"; }
+# The state of an instance in one word: all of it there, nothing of it there, or something between.
+state() {
+    value "SELECT CASE
+        WHEN registry AND schema AND role AND tables = 2 THEN 'whole'
+        WHEN NOT registry AND NOT schema AND roles = instances THEN 'nothing'
+        ELSE 'between' END
+    FROM (SELECT EXISTS (SELECT FROM edgebase.instance WHERE namespace = 'tenant' AND id = '$1') AS registry,
+        EXISTS (SELECT FROM pg_namespace WHERE nspname = 'tenant:$1') AS schema,
+        EXISTS (SELECT FROM edgebase.instances i JOIN pg_roles r ON rolname = role WHERE key = 'tenant:$1') AS role,
+        (SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname = 'tenant:$1' AND relkind = 'r') AS tables,
+        (SELECT count(*) FROM pg_roles WHERE rolname ~ '^eb_') AS roles,
+        (SELECT count(*) FROM edgebase.instance) AS instances) AS s"
+}
+
+# Fifty creators of one id.
+for i in $(seq 50); do
+    psql proxy_login -At -c "SELECT edgebase.create_instance('tenant', 'crowd') ->> 'created'" >"$dir/crowd.$i" 2>&1 &
+done
+wait
+is "of 50 creators one creates" "$(cat "$dir"/crowd.* | grep -c '^true$')" 1
+is "of 50 creators 49 find it made" "$(cat "$dir"/crowd.* | grep -c '^false$')" 49
+is "what they made is whole" "$(state crowd)" whole
+
+# Dropping while a request runs: bounded wait, nothing changed; then gone for good.
+psql proxy_login -c "BEGIN; SELECT edgebase.enter('tenant', 'crowd');
+    INSERT INTO invoices (id) VALUES ('held')" -c "SELECT pg_sleep(1.8)" -c "COMMIT" >/dev/null 2>&1 &
+sleep 0.5
+code=$(psql proxy_login -At -v VERBOSITY=sqlstate -c "SELECT edgebase.drop_instance('tenant', 'crowd')" 2>&1 | sed 's/.*ERROR:  //')
+is "a drop waits a bounded time for a running request" "$code" 55P03
+is "and leaves the instance whole" "$(state crowd)" whole
+wait
+for i in $(seq 8); do
+    ( for n in $(seq 30); do
+        psql proxy_login -v VERBOSITY=sqlstate -c "BEGIN; SELECT edgebase.enter('tenant', 'crowd');
+            INSERT INTO invoices (id) VALUES ('r-$i-$n'); COMMIT" 2>&1 | grep -o 'ERROR:.*'
+    done ) >"$dir/runner.$i" &
+done
+sleep 0.6
+rows=$(psql proxy_login -At -c "SELECT edgebase.drop_instance('tenant', 'crowd') ->> 'rows'")
+wait
+is "requests during and after a drop see only that it is gone" "$(cat "$dir"/runner.* | sort -u)" "ERROR:  EB002"
+is "nothing is left of it" "$(state crowd)" nothing
+[ "${rows:-0}" -ge 1 ] && ok "the receipt counts the rows written until then ($rows)" || not_ok "receipt rows: $rows"
+
+# Killing the backend at every step: an event trigger kills it after the n-th DDL command, and a
+# trigger on the audit at the very end.
+psql postgres <<'SQL'
+CREATE SEQUENCE public.step;
+CREATE TABLE public.deadly (at int);
+INSERT INTO public.deadly VALUES (-1);
+CREATE FUNCTION public.maybe_die() RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    IF nextval('public.step') = (SELECT at FROM public.deadly) THEN
+        EXECUTE format('COPY (SELECT 1) TO PROGRAM ''kill -9 %s''', pg_backend_pid());
+        PERFORM pg_sleep(10);
+    END IF;
+END$$;
+CREATE FUNCTION public.on_ddl() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS $$BEGIN PERFORM public.maybe_die(); END$$;
+CREATE FUNCTION public.on_row() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$BEGIN PERFORM public.maybe_die(); RETURN NEW; END$$;
+CREATE EVENT TRIGGER die ON ddl_command_end EXECUTE FUNCTION public.on_ddl();
+CREATE TRIGGER die BEFORE INSERT ON edgebase.audit_log FOR EACH ROW EXECUTE FUNCTION public.on_row();
+CREATE CONSTRAINT TRIGGER die_late AFTER INSERT ON edgebase.audit_log DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.on_row();
+SQL
+ready() { for _ in $(seq 100); do psql postgres -c "SELECT 1" >/dev/null 2>&1 && return; sleep 0.1; done; }
+# at_every_step NAME STATEMENT BEFORE AFTER: kills at step 1, 2, ... until the statement survives.
+at_every_step() {
+    n=0
+    while :; do
+        n=$((n + 1))
+        psql postgres -c "UPDATE public.deadly SET at = $n" -c "SELECT setval('public.step', 1, false)" >/dev/null
+        if psql proxy_login -At -c "$2" >/dev/null 2>&1; then break; fi
+        ready
+        psql postgres -c "UPDATE public.deadly SET at = -1" >/dev/null
+        found=$($5)
+        [ "$found" = "$3" ] || not_ok "$1, killed at step $n: expected $3, found $found"
+        [ $n -lt 40 ] || break
+    done
+    psql postgres -c "UPDATE public.deadly SET at = -1" >/dev/null
+    found=$($5)
+    if [ $n -gt 1 ] && [ "$found" = "$4" ]; then
+        ok "$1: killed at each of $((n - 1)) steps it left '$3', then finished as '$4'"
+    else
+        not_ok "$1: $((n - 1)) steps, then '$found'"
+    fi
+}
+ghost() { state ghost; }
+version() { value "SELECT CASE WHEN current THEN 'current' ELSE 'behind' END FROM edgebase.instances WHERE key = 'tenant:ghost'"; }
+at_every_step create "SELECT edgebase.create_instance('tenant', 'ghost')" nothing whole ghost
+psql postgres -c "INSERT INTO \"tenant:ghost\".invoices (id, note) VALUES ('g', 'grep-me-5d1f')"
+config=$(value "SELECT jsonb_build_object('blocks', jsonb_agg(jsonb_build_object('namespace', namespace, 'kind', kind, 'tables',
+    CASE WHEN namespace = 'tenant' THEN jsonb_set(tables::jsonb, '{0,fields,2}', '{\"name\": \"extra\", \"type\": \"string\", \"unique\": true}') ELSE tables::jsonb END))) FROM edgebase.blocks")
+psql admin_login -v c="$config" >/dev/null <<'SQL'
+SELECT * FROM edgebase.apply_config(:'c');
+SQL
+at_every_step migrate "SELECT edgebase.migrate('tenant', 'ghost')" behind current version
+at_every_step drop "SELECT edgebase.drop_instance('tenant', 'ghost')" whole nothing ghost
+
+# The same with the whole server.
+for what in create drop; do
+    psql postgres <<'SQL'
+CREATE OR REPLACE FUNCTION public.maybe_die() RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    IF nextval('public.step') = (SELECT at FROM public.deadly) THEN
+        EXECUTE 'COPY (SELECT 1) TO PROGRAM ''kill -9 $(head -1 postmaster.pid)''';
+        PERFORM pg_sleep(10);
+    END IF;
+END$$;
+UPDATE public.deadly SET at = 2;
+SELECT setval('public.step', 1, false) \g /dev/null
+SQL
+    psql proxy_login -c "SELECT edgebase.${what}_instance('tenant', 'fallen')" >/dev/null 2>&1
+    sleep 0.5
+    # The killed postmaster leaves its pid file; its children notice and go by themselves.
+    rm -f "$dir/data/postmaster.pid" "$dir"/.s.PGSQL.*
+    sleep 0.5
+    start_cluster "$dir"
+    if [ $what = create ]; then want=nothing; then_=whole; else want=whole; then_=nothing; fi
+    is "$what, the server killed: nothing half done" "$(state fallen)" $want
+    psql postgres -c "UPDATE public.deadly SET at = -1" >/dev/null
+    psql proxy_login -c "SELECT edgebase.${what}_instance('tenant', 'fallen')" >/dev/null
+    is "$what, the server killed: the next call finishes" "$(state fallen)" $then_
+done
+psql postgres -c "DROP EVENT TRIGGER die; DROP TRIGGER die ON edgebase.audit_log; DROP TRIGGER die_late ON edgebase.audit_log"
+
+# A dump after a drop holds nothing of the tenant's.
+"$bin/pg_dump" -h "$dir" -U postgres -f "$dir/plain.sql" postgres
+is "a dump after the drop holds nothing the tenant wrote" "$(grep -c 'grep-me-5d1f' "$dir/plain.sql")" 0
+is "while it does hold the others' rows" "$([ "$(grep -c planted-secret "$dir/plain.sql")" -gt 0 ] && echo yes)" yes
+
+psql proxy_login -c "SELECT edgebase.migrate('tenant', 'victim')" >/dev/null
+
+# Restored into a fresh cluster, where the instance roles do not exist.
+psql postgres -c "DROP FUNCTION public.on_ddl(), public.on_row() CASCADE" >/dev/null
+"$bin/pg_dump" -h "$dir" -U postgres -Fc -f "$dir/dump" postgres
+start_cluster "$dir/second"
+"$bin/psql" -X -q -h "$dir/second" -U postgres -d postgres -c "CREATE ROLE proxy_login LOGIN; CREATE ROLE stranger; CREATE ROLE filler" -c "CREATE DATABASE restored"
+"$bin/pg_restore" -h "$dir/second" -U postgres -d restored "$dir/dump" >"$dir/restore.log" 2>&1
+second() { user=$1; shift; "$bin/psql" -X -q -h "$dir/second" -U "$user" -d restored "$@"; }
+second postgres -c "GRANT edgebase_proxy TO proxy_login"
+enter="BEGIN; SELECT edgebase.enter('tenant', 'victim'); SELECT 'seen ' || id FROM invoices WHERE id = 'v1'; COMMIT"
+code=$(second proxy_login -At -v VERBOSITY=sqlstate -c "$enter" 2>&1 | sed -n 's/.*ERROR:  //p' | head -1)
+is "before repair nothing can be entered" "$code" 55000
+second postgres -c "SELECT edgebase.repair()" >/dev/null
+is "after repair the instance is there with its rows" "$(second proxy_login -At -c "$enter" | grep -c 'seen v1')" 1
+is "and another can be made" "$(second proxy_login -At -c "SELECT edgebase.create_instance('tenant', 'later') ->> 'created'")" true
+is "and every instance has its role" "$(second postgres -At -c "SELECT count(*) FROM edgebase.instances WHERE role NOT IN (SELECT rolname FROM pg_roles)")" 0
+is "and the audit came along" "$(second postgres -At -c "SELECT count(*) > 10 FROM edgebase.audit")" t
+
+[ $failed = 0 ] || { echo "$failed failed"; [ -n "${SHOW-}" ] && tail -n 50 "$dir/restore.log"; exit 1; }

@@ -1,0 +1,42 @@
+#!/bin/sh
+# Would the attacks notice? Builds the extension with one safeguard taken out at a time, in a copy
+# of the sources, and demands that the attacks then fail. Installs the weakened builds, so give it
+# a PostgreSQL that nobody uses, such as a private copy of the installation.
+#
+#   extension/test/weakened.sh PRIVATE_PG_CONFIG
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+pg_config=$1
+copy=$(mktemp -d /tmp/edgebase-weakened.XXXXXX)
+trap 'rm -rf "$copy"' EXIT
+unnoticed=0
+
+weaken() { # weaken NAME FILE SED
+    rm -rf "$copy"/*
+    cp -r "$root/Cargo.toml" "$root/Cargo.lock" "$root/blocks" "$root/extension" "$copy"
+    sed -i 's/^members = .*/members = ["blocks", "extension"]/; s/^default-members = .*/default-members = ["blocks"]/' "$copy/Cargo.toml"
+    sed -i "$3" "$copy/extension/src/$2"
+    if cmp -s "$copy/extension/src/$2" "$root/extension/src/$2"; then
+        echo "NOT OK - $1: the safeguard is not where this script looks for it"; unnoticed=1; return
+    fi
+    (cd "$copy/extension" && cargo pgrx install --release --pg-config "$pg_config" >"$copy/build.log" 2>&1) ||
+        { tail -n 30 "$copy/build.log"; exit 1; }
+    if "$here/run.sh" "$pg_config" >"$copy/run.log" 2>&1; then
+        echo "NOT OK - $1: no attack noticed"; unnoticed=1
+    else
+        echo "ok - $1: $(grep -c '^NOT OK' "$copy/run.log") attacks noticed, the first: $(grep '^NOT OK' "$copy/run.log" | head -1)"
+    fi
+}
+
+weaken "core is not told to refuse SET ROLE" fence/seal.rs 's/context: outer.context | LOCAL_CHANGE/context: outer.context/'
+weaken "the role is not switched at all" fence/seal.rs 's/\(Identity { user: role, .*\)\.assume();/let _ = \1;/'
+weaken "the login role is not restored at commit" fence/seal.rs 's/seal\.outer\.assume();/let _ = seal;/'
+weaken "pg_temp is not named in search_path" enter.rs 's/{}, pg_temp/{}/'
+weaken "no hook sees statements" fence/hooks.rs 's/pg_sys::ProcessUtility_hook = Some(on_utility);//'
+weaken "no hook sees functions" fence/hooks.rs 's/pg_sys::object_access_hook = Some(on_access);//'
+weaken "the caller is not checked" enter.rs 's/^    check_caller()?;//'
+weaken "limits are not set" enter.rs 's/if ceiling != 0 \&\& !stricter(now, ceiling)/if false \&\& !stricter(now, ceiling)/'
+weaken "the instance's version is not compared" enter.rs 's/if instance.version != block.version/if false/'
+weaken "default privileges are not looked at" instance.rs 's/if found.is_some()/if false/'
+exit $unnoticed

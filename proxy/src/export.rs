@@ -1,0 +1,90 @@
+//! `GET /api/db/{namespace}/{id}/export`: everything an instance holds, as NDJSON.
+//!
+//! For service keys. One line a record, `{"table": …, "record": …}`, tables in config order and
+//! rows in id order, all from one snapshot of a read-only sealed transaction. Rows are fetched
+//! through a cursor a few hundred at a time and wait for the client, so memory stays constant
+//! whatever the size. A failure in the middle breaks the transfer off: a truncated export never
+//! looks complete.
+
+use crate::app::{App, Head};
+use crate::auth::Scope;
+use crate::db::statement::Sql;
+use crate::db::{Mode, Outcome, Transaction};
+use crate::error::{Error, Result};
+use crate::instances;
+use crate::query::read;
+use crate::respond;
+use crate::snapshot::Snapshot;
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
+use edgebase_blocks::Table;
+use futures::SinkExt as _;
+use futures::channel::mpsc::{Sender, channel};
+use serde_json::Value;
+use std::sync::Arc;
+
+/// Rows of one fetch.
+const BATCH: i64 = 200;
+
+/// Starts the export.
+///
+/// # Errors
+/// 401 and 403 without a valid key, 404 for what does not exist.
+pub async fn run(app: &Arc<App>, snapshot: &Arc<Snapshot>, head: &Head, namespace: &str, id: &str) -> Result<Response> {
+    let text = format!("db:instance:{namespace}:export");
+    let scope = Scope { purpose: format!("scope '{text}'"), text, tenant: Some(id), bearer: true };
+    if !snapshot.auth.service(&head.headers, head.peer, &scope)? {
+        return Err(Error::ServiceKeyRequired(format!("export an instance of '{namespace}'")));
+    }
+    let block = snapshot
+        .config
+        .databases
+        .get(namespace)
+        .ok_or_else(|| Error::NotFound(format!("Database '{namespace}' not found in config")))?;
+    let key = instances::key(block, Some(id))?;
+    let opened = app.db.begin_as(Mode::Snapshot, &key, &Table::default(), &|_| Vec::new()).await?;
+    let Outcome::Done((transaction, _)) = opened else {
+        return Err(Error::NotFound(format!("Instance '{key}' does not exist.")));
+    };
+    let tables: Vec<Table> = block.tables.values().map(|t| t.table.clone()).collect();
+    let (mut lines, stream) = channel::<std::io::Result<Bytes>>(1);
+    tokio::spawn(async move {
+        let done = send(&transaction, &tables, &mut lines).await;
+        transaction.rollback().await;
+        if let Err(error) = done {
+            tracing::error!(detail = error.detail(), %key, "an export broke off: {error}");
+            // When the client is gone there is nobody to tell.
+            let _ = lines.send(Err(std::io::Error::other("the export failed"))).await;
+        }
+    });
+    let mut response = Response::new(Body::from_stream(stream));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
+    Ok(response)
+}
+
+async fn send(transaction: &Transaction, tables: &[Table], lines: &mut Sender<std::io::Result<Bytes>>) -> Result<()> {
+    for table in tables {
+        let mut declare = Sql::new("DECLARE export NO SCROLL CURSOR FOR ");
+        declare.push(read::all(transaction.schema(), table).text());
+        transaction.query(&declare, table).await?;
+        let fetch = Sql::new(&format!("FETCH {BATCH} FROM export"));
+        let name = Value::from(table.name.as_str());
+        loop {
+            let rows = transaction.query(&fetch, table).await?;
+            if rows.is_empty() {
+                break;
+            }
+            let mut chunk = String::new();
+            for row in &rows {
+                let record = respond::record(table, row)?;
+                chunk.push_str(&format!("{{\"table\":{name},\"record\":{}}}\n", record.text));
+            }
+            if lines.send(Ok(chunk.into())).await.is_err() {
+                return Ok(());
+            }
+        }
+        transaction.query(&Sql::new("CLOSE export"), table).await?;
+    }
+    Ok(())
+}
