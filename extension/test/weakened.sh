@@ -3,7 +3,8 @@
 # of the sources, and demands that the attacks then fail. Installs the weakened builds, so give it
 # a PostgreSQL that nobody uses, such as a private copy of the installation.
 #
-#   extension/test/weakened.sh PRIVATE_PG_CONFIG
+#   extension/test/weakened.sh PRIVATE_PG_CONFIG        all of them, half a minute each
+#   ONLY=pg_temp extension/test/weakened.sh PRIVATE_PG_CONFIG
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -11,8 +12,11 @@ pg_config=$1
 copy=$(mktemp -d /tmp/edgebase-weakened.XXXXXX)
 trap 'rm -rf "$copy"' EXIT
 unnoticed=0
+# Its own, or cargo would take a weakened library for the real one.
+export CARGO_TARGET_DIR="$root/target/weakened"
 
 weaken() { # weaken NAME FILE SED
+    case "$1" in *"${ONLY-}"*) ;; *) return 0 ;; esac
     rm -rf "$copy"/*
     cp -r "$root/Cargo.toml" "$root/Cargo.lock" "$root/blocks" "$root/extension" "$copy"
     sed -i 's/^members = .*/members = ["blocks", "extension"]/; s/^default-members = .*/default-members = ["blocks"]/' "$copy/Cargo.toml"

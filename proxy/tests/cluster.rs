@@ -3,6 +3,8 @@
 //! Every test has a cluster of its own, without the extension: what is tested here is the
 //! server's life, not what it holds.
 
+#![allow(clippy::unwrap_used, reason = "all of this file is a test")]
+
 use edgebase_proxy::admin;
 use edgebase_proxy::cluster::{Cluster, Options};
 use nix::sys::signal::{Signal, kill};

@@ -95,7 +95,12 @@ async fn row_rules_decide_alike_in_both_forms() {
     let engine =
         Engine::start(&loaded, Limits { native: false, ..Limits::default() }).expect("starts");
     let rows: Vec<Value> = (0..40)
-        .map(|n| json!({"id": n, "status": ["published", "draft"][n % 2], "authorId": ["u1", "u1", "u2"][n % 3], "tags": if n % 5 == 4 { json!(["x"]) } else { json!("x") }}))
+        .map(|n| {
+            let status = ["published", "draft"][n % 2];
+            let author = ["u1", "u1", "u2"][n % 3];
+            let tags = if n % 5 == 4 { json!(["x"]) } else { json!("x") };
+            json!({"id": n, "status": status, "authorId": author, "tags": tags})
+        })
         .collect();
     for number in 0..4 {
         let id = FunctionId(number);

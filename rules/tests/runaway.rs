@@ -209,7 +209,12 @@ async fn the_threads_of_a_dropped_engine_end() {
         engine.allows(at(&loaded, "a"), vec![], Duration::from_secs(5)).await,
         Decision::Allow
     );
-    assert_eq!(threads(), 4, "three workers and one that watches");
+    // A thread takes its name a moment after it has begun.
+    let patience = Instant::now();
+    while threads() != 4 {
+        assert!(patience.elapsed() < Duration::from_secs(5), "three workers and one that watches");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     let other = engine.clone();
     drop(engine);
     assert_eq!(

@@ -1,1 +1,4 @@
-//! Stub.
+//! Does the `edgebase` command do what its help says, and does a running one follow its config?
+
+mod commands;
+mod reload;

@@ -1,7 +1,7 @@
 //! How does a sealed transaction get stopped from doing what it may not?
 //!
 //! Two hooks, both silent outside a sealed transaction: one sees every utility statement before
-//! it runs, wherever it comes from (`DO` blocks included), one every function before it is first
+//! it runs, wherever it comes from (dynamic SQL of functions included), one every function before it is first
 //! called in a query. What is allowed is decided in [`crate::guard`].
 
 use super::boundary::guarded;
@@ -159,8 +159,7 @@ unsafe fn read_statement<'a>(node: *mut pg_sys::Node) -> Statement<'a> {
                 let inner = (*query.cast::<pg_sys::Query>()).utilityStmt;
                 if inner.is_null() { Statement::Harmless } else { read_statement(inner) }
             }
-            NodeTag::T_DoStmt
-            | NodeTag::T_CallStmt
+            NodeTag::T_CallStmt
             | NodeTag::T_VariableShowStmt
             | NodeTag::T_FetchStmt
             | NodeTag::T_ClosePortalStmt

@@ -136,13 +136,28 @@ DO $$BEGIN EXECUTE 'RESET ROLE'; END$$;
 DO $a$BEGIN EXECUTE 'DO $b$BEGIN SET ROLE NONE; END$b$'; END$a$;
 \ir ../lib/verdict.sql
 
-\set attack 'RESET ROLE inside DO, its error caught, then read the victim'
+\set attack 'RESET ROLE as dynamic SQL of a function'
+\set expect EB008
+\ir ../lib/begin.sql
+SELECT public.run('RESET ROLE');
+\ir ../lib/verdict.sql
+
+\set attack 'SET LOCAL ROLE as dynamic SQL of a function'
+\set expect EB008
+\ir ../lib/begin.sql
+SELECT public.run('SET LOCAL ROLE NONE');
+\ir ../lib/verdict.sql
+
+\set attack 'RESET ROLE inside a function that catches the error and reads the victim'
 \set expect 42501
 \ir ../lib/begin.sql
-DO $$BEGIN
-    BEGIN RESET ROLE; EXCEPTION WHEN OTHERS THEN NULL; END;
-    PERFORM * FROM "tenant:victim".invoices;
-END$$;
+SELECT public.run_caught('RESET ROLE', 'SELECT * FROM "tenant:victim".invoices');
+\ir ../lib/verdict.sql
+
+\set attack 'set_config inside a function that catches the error and reads the victim'
+\set expect 42501
+\ir ../lib/begin.sql
+SELECT public.run_caught('SELECT set_config(''role'', ''none'', false)', 'SELECT * FROM "tenant:victim".invoices');
 \ir ../lib/verdict.sql
 
 \set attack 'a superuser''s function with SET role: refused by core'

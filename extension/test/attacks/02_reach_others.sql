@@ -277,6 +277,12 @@ SELECT public.dblink_connect('dbname=postgres');
 SELECT query FROM pg_stat_activity;
 \ir ../lib/verdict.sql
 
+\set attack 'the activity of others'' tables'
+\set expect EB008
+\ir ../lib/begin.sql
+SELECT n_tup_ins FROM pg_stat_all_tables;
+\ir ../lib/verdict.sql
+
 \set attack 'other sessions'' locks in pg_locks'
 \set expect EB008
 \ir ../lib/begin.sql

@@ -263,16 +263,34 @@ COMMIT AND CHAIN;
 ROLLBACK AND CHAIN;
 \ir ../lib/verdict.sql
 
-\set attack 'COMMIT inside DO inside the transaction'
-\set expect 2D000
+\set attack 'COMMIT inside DO'
+\set expect EB008
 \ir ../lib/begin.sql
 DO $$BEGIN COMMIT; END$$;
 \ir ../lib/verdict.sql
 
-\set attack 'ROLLBACK inside DO inside the transaction'
-\set expect 2D000
+\set attack 'ROLLBACK inside DO'
+\set expect EB008
 \ir ../lib/begin.sql
 DO $$BEGIN ROLLBACK; END$$;
+\ir ../lib/verdict.sql
+
+\set attack 'COMMIT inside a procedure'
+\set expect 2D000
+\ir ../lib/begin.sql
+CALL public.commits();
+\ir ../lib/verdict.sql
+
+\set attack 'LISTEN as dynamic SQL of a function'
+\set expect EB008
+\ir ../lib/begin.sql
+SELECT public.run('LISTEN secrets');
+\ir ../lib/verdict.sql
+
+\set attack 'a code block that catches its cancellation to outlive its time limit'
+\set expect EB008
+\ir ../lib/begin.sql
+DO $$BEGIN LOOP BEGIN PERFORM pg_sleep(9); EXCEPTION WHEN query_canceled THEN NULL; END; END LOOP; END$$;
 \ir ../lib/verdict.sql
 
 \set attack 'pg_export_snapshot'

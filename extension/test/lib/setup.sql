@@ -39,6 +39,13 @@ CREATE FUNCTION public.definer() RETURNS text LANGUAGE sql SECURITY DEFINER AS '
 CREATE FUNCTION public.enter_as_definer() RETURNS void LANGUAGE sql SECURITY DEFINER AS $$SELECT edgebase.enter('tenant', 'mallory')$$;
 CREATE FUNCTION public.enter_with_set() RETURNS void LANGUAGE sql SET work_mem = '1MB' AS $$SELECT edgebase.enter('tenant', 'mallory')$$;
 CREATE FUNCTION public.enter_plain() RETURNS void LANGUAGE plpgsql AS $$BEGIN PERFORM edgebase.enter('tenant', 'mallory'); END$$;
+CREATE FUNCTION public.run(sql text) RETURNS void LANGUAGE plpgsql AS $$BEGIN EXECUTE sql; END$$;
+CREATE FUNCTION public.run_caught(first text, second text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    BEGIN EXECUTE first; EXCEPTION WHEN OTHERS THEN NULL; END;
+    EXECUTE second;
+END$$;
+CREATE PROCEDURE public.commits() LANGUAGE plpgsql AS $$BEGIN COMMIT; END$$;
 CREATE TABLE public.invoices (id text, planted boolean);
 CREATE FUNCTION public.planted() RETURNS text LANGUAGE sql AS $$SELECT 'planted'$$;
 GRANT SELECT ON public.invoices TO PUBLIC;

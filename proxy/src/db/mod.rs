@@ -199,6 +199,19 @@ impl Database {
         self.plain(&key_call(function, key)).await
     }
 
+    /// Brings the instance up to date. Whatever stops it is no fault of the request, so it is
+    /// a 503 whose cause is in the log.
+    async fn migrate(&self, key: &InstanceKey) -> Result<()> {
+        let sql = key_call("SELECT edgebase.migrate(", key);
+        let client = self.connection().await?;
+        client.query_typed(sql.text(), &sql.params()).await.map(drop).map_err(|e| {
+            Error::unavailable(
+                "This database could not be brought up to date with the config. Its data is unchanged; try again later.",
+                format!("migration of '{key}' failed: {}", sqlstate::describe(&e)),
+            )
+        })
+    }
+
     async fn locate(&self, key: &InstanceKey) -> Result<Option<Arc<str>>> {
         let rows = self.call("SELECT edgebase.locate(", key).await?;
         let schema: Option<String> = match rows.first() {
@@ -236,7 +249,7 @@ impl Database {
                 }
                 Some(Signal::Behind) if !migrated => {
                     migrated = true;
-                    self.call("SELECT edgebase.migrate(", key).await?;
+                    self.migrate(key).await?;
                 }
                 Some(Signal::Moved) if is_cached && !relocated => {
                     relocated = true;

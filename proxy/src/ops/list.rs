@@ -33,6 +33,7 @@ pub struct ListRequest {
     fields: Option<Vec<String>>,
     search: Option<Search>,
     is_search: bool,
+    counted: bool,
 }
 
 /// A checked count.
@@ -50,6 +51,7 @@ impl ListRequest {
             fields: fields(table, head)?,
             search: Search::parse(term, head.param("highlightPre"), head.param("highlightPost"))?,
             is_search,
+            counted: !matches!(head.param("includeTotal"), Some("0" | "false")),
         })
     }
 }
@@ -94,7 +96,7 @@ pub(super) async fn list(target: &Target<'_>, request: ListRequest) -> Result<Re
     }
     let page = &request.page;
     let search = request.search.as_ref();
-    let counted = !page.has_cursor();
+    let counted = request.counted && !page.has_cursor();
     let rows = target
         .run(table, Need::Existing, &|schema| {
             let mut statements = vec![match search.filter(|_| request.is_search) {

@@ -81,18 +81,35 @@ impl Generator {
     fn rule(&mut self) -> String {
         let mut scope = Scope { names: vec!["auth".into(), "row".into(), "id".into()], fresh: 0 };
         let is_async = self.below(8) == 0;
+        let params = match self.below(6) {
+            0 => {
+                let (a, b) = (scope.declare(), scope.declare());
+                scope.names.remove(0);
+                format!("{{ id: {a}, role: {b} }}, row: any, id")
+            }
+            1 => {
+                let a = scope.declare();
+                scope.names.remove(1);
+                format!("auth, {{ '{}': {a} }}, id?: string", self.pick(&FIELDS))
+            }
+            2 => {
+                scope.names.truncate(2);
+                "auth: any, row: any".to_owned()
+            }
+            _ => "auth: any, row: any, id: string".to_owned(),
+        };
         let start = if is_async { "async " } else { "" };
         if self.below(3) > 0 {
             let e = self.expr(&mut scope, 4);
             let e = if is_async { format!("await later({e})") } else { e };
-            return format!("{start}(auth, row, id) => ({e})");
+            return format!("{start}({params}) => ({e})");
         }
         let mut body = String::new();
         for _ in 0..self.below(4) {
             body.push_str(&self.statement(&mut scope));
         }
         let e = self.expr(&mut scope, 3);
-        format!("{start}(auth: any, row: any, id: string) => {{ {body}return {e} }}")
+        format!("{start}({params}) => {{ {body}return {e} }}")
     }
 
     fn statement(&mut self, scope: &mut Scope) -> String {
@@ -211,11 +228,10 @@ impl Generator {
             }
             20 | 21 => {
                 let method = self.pick(&["some", "every", "find"]);
-                let list = self.pick(&["auth?.list", "row?.items", "auth?.custom?.list", "ROLES"]);
-                let list = if list == "ROLES" {
-                    if method == "find" { "row?.items" } else { list }
-                } else {
-                    list
+                let list = match self.below(5) {
+                    0 if method != "find" => "ROLES".to_owned(),
+                    1 => format!("{}?.custom?.list", self.name(scope)),
+                    n => format!("{}?.{}", self.name(scope), ["list", "items"][n % 2]),
                 };
                 let mut inner = scope.clone();
                 let (item, index) = (inner.declare(), inner.declare());
@@ -231,7 +247,7 @@ impl Generator {
                 match self.below(5) {
                     0 => format!("present({a})"),
                     1 => format!("both({a}, {b})"),
-                    2 => "isOwner(auth, row)".into(),
+                    2 => format!("isOwner({}, {})", self.name(scope), self.name(scope)),
                     3 => format!("ranked({}, {})", self.name(scope), self.name(scope)),
                     _ => format!("both({a})"),
                 }

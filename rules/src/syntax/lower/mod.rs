@@ -45,14 +45,17 @@ pub(in crate::syntax) fn lower(
     };
     let callable = Callable::of(node)?;
     let mut prologue = Vec::new();
-    for (index, parameter) in callable.params.items.iter().enumerate() {
+    // Arguments fill the first slots, before anything taken out of them gets one.
+    for _ in &callable.params.items {
+        lower.slot()?;
+    }
+    for (slot, parameter) in callable.params.items.iter().enumerate() {
         if parameter.initializer.is_some() {
             return Err("it has a default parameter".into());
         }
-        let slot = lower.slot()?;
         match &parameter.pattern {
             BindingPattern::BindingIdentifier(id) => {
-                lower.bind(id.symbol_id.get(), Name::Parameter(index))?;
+                lower.bind(id.symbol_id.get(), Name::Parameter(slot))?;
             }
             BindingPattern::ObjectPattern(pattern) => {
                 lower.used |= 1 << slot;

@@ -1,0 +1,169 @@
+//! Do `check`, `token` and `instances` answer a person at a prompt?
+
+use edgebase_tests::{Product, binary, fixture, unique, workspace};
+use serde_json::json;
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn edgebase(arguments: &[&str]) -> Output {
+    let mut command = Command::new(binary());
+    command.args(arguments).env_remove("JWT_USER_SECRET").env_remove("EDGEBASE_LOG");
+    command.output().expect("the command runs")
+}
+
+fn check(config: &Path) -> (Option<i32>, String, String) {
+    let output = edgebase(&["check", "--config", config.to_str().unwrap()]);
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn check_prints_blocks_tables_and_rules_of_a_good_config() {
+    for name in ["seed_first.ts", "seed_rest.ts", "contract.ts", "release.ts", "sdk.ts"] {
+        let (code, out, err) = check(&fixture(name));
+        assert_eq!(code, Some(0), "{name}: {err}");
+        assert!(out.contains("is valid"), "{name}: {out}");
+    }
+    let (_, out, _) = check(&fixture("seed_first.ts"));
+    for part in ["block app", "table posts", "title, body, authorId", "block user", "canCreate", "notes"] {
+        assert!(out.contains(part), "{part} is missing from:\n{out}");
+    }
+}
+
+#[test]
+fn the_examples_are_valid() {
+    for name in ["notes", "saas"] {
+        let (code, _, err) = check(&workspace().join("examples").join(name).join("edgebase.config.ts"));
+        assert_eq!(code, Some(0), "{name}: {err}");
+    }
+}
+
+#[test]
+fn check_names_file_and_line_of_every_mistake() {
+    for (name, place, word) in [
+        ("broken_type.ts", "broken_type.ts:7:", "strin"),
+        ("broken_syntax.ts", "broken_syntax.ts:4:", ""),
+        ("broken_rule.ts", "broken_rule.ts:6:", "reed"),
+        ("broken_import.ts", "broken_import.ts:1:", "rules"),
+        ("broken.json", "broken.json:3:", "strin"),
+    ] {
+        let (code, out, err) = check(&fixture(name));
+        assert_eq!(code, Some(1), "{name}: {out}");
+        assert!(err.contains(place) && err.contains(word), "{name}: {err}");
+        assert!(!err.contains("panicked"), "{name}: {err}");
+    }
+    let (code, _, err) = check(&fixture("none.ts"));
+    assert_eq!(code, Some(1));
+    assert!(err.contains("none.ts"), "{err}");
+}
+
+#[test]
+fn help_explains_every_command_and_unknown_ones_are_refused() {
+    let help = edgebase(&["--help"]);
+    let text = String::from_utf8_lossy(&help.stdout).into_owned();
+    for command in ["dev", "serve", "check", "token", "apply", "instances"] {
+        assert!(text.contains(command), "{command} is missing from:\n{text}");
+        assert!(edgebase(&[command, "--help"]).status.success());
+    }
+    assert_eq!(edgebase(&["nonsense"]).status.code(), Some(2));
+    assert_eq!(edgebase(&["check", "--nonsense"]).status.code(), Some(2));
+}
+
+#[tokio::test]
+async fn a_minted_token_is_accepted_and_carries_its_claims() {
+    let product = Product::shared("release.ts");
+    let data_dir = product.data_dir();
+    let id = unique("minted");
+    let claims = json!({"custom": {"plan": "pro"}}).to_string();
+    let output = edgebase(&[
+        "token", "--sub", &id, "--role", "admin", "--claims", &claims, "--expires", "5m",
+        "--data-dir", data_dir.to_str().unwrap(),
+    ]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let token = String::from_utf8(output.stdout).unwrap();
+    let client = product.anonymous().bearer(token.trim());
+    let row = json!({"title": "x", "ownerId": id});
+    let made = client.post("/api/db/app/tables/open", &row).await.expect(201);
+    let record = format!("/api/db/app/tables/open/{}", made["id"].as_str().unwrap());
+    client.patch(&record, &json!({"title": "y"})).await.expect(200);
+
+    let other = Command::new(binary())
+        .args(["token", "--sub", "x"])
+        .env("JWT_USER_SECRET", "another secret")
+        .output()
+        .unwrap();
+    let token = String::from_utf8(other.stdout).unwrap();
+    let client = product.anonymous().bearer(token.trim());
+    client.get("/api/db/app/tables/open").await.refused(401, "Invalid token.");
+}
+
+#[test]
+fn token_says_what_is_wrong_with_its_arguments() {
+    let nowhere = std::env::temp_dir().join("edgebase-no-such-directory");
+    let nowhere = nowhere.to_str().unwrap();
+    for arguments in [
+        vec!["token", "--sub", "a", "--data-dir", nowhere],
+        vec!["token", "--sub", "", "--data-dir", nowhere],
+        vec!["token", "--sub", "a", "--claims", "[1]", "--data-dir", nowhere],
+        vec!["token", "--sub", "a", "--expires", "soon"],
+        vec!["token"],
+    ] {
+        let output = edgebase(&arguments);
+        assert!(!output.status.success(), "{arguments:?}");
+        assert!(output.stdout.is_empty() && !output.stderr.is_empty(), "{arguments:?}");
+    }
+}
+
+#[tokio::test]
+async fn instances_are_created_listed_and_deleted_by_hand() {
+    let product = Product::shared("release.ts");
+    let data_dir = product.data_dir();
+    let data_dir = data_dir.to_str().unwrap();
+    let id = unique("by hand's \"");
+    let run = |arguments: &[&str]| {
+        let mut all = vec!["instances"];
+        all.extend(arguments);
+        all.extend(["--data-dir", data_dir]);
+        let output = edgebase(&all);
+        let err = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{arguments:?}: {err}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    run(&["create", "room", &id]);
+    assert!(run(&["list"]).contains(&id));
+    let path = format!("/api/db/room/{}/tables/messages", edgebase_tests::encode(&id));
+    product.user("u").post(&path, &json!({"text": "x"})).await.expect(201);
+    run(&["delete", "room", &id, "--yes"]);
+    assert!(!run(&["list"]).contains(&id));
+    assert_eq!(product.user("u").get(&path).await.expect(200)["items"], json!([]));
+}
+
+#[test]
+fn a_second_product_on_the_same_data_is_refused() {
+    let product = Product::shared("release.ts");
+    let data_dir = product.data_dir();
+    let output = edgebase(&[
+        "dev", "--json", "--listen", "127.0.0.1:0",
+        "--config", product.config.to_str().unwrap(),
+        "--data-dir", data_dir.to_str().unwrap(),
+    ]);
+    assert!(!output.status.success());
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(err.contains("in use"), "{err}");
+}
+
+#[test]
+fn a_broken_config_is_reported_before_anything_is_started() {
+    let data_dir = std::env::temp_dir().join(unique(&format!("edgebase-none-{}", std::process::id())));
+    let output = edgebase(&[
+        "dev", "--json", "--listen", "127.0.0.1:0",
+        "--config", fixture("broken_type.ts").to_str().unwrap(),
+        "--data-dir", data_dir.to_str().unwrap(),
+    ]);
+    let err = String::from_utf8_lossy(&output.stderr).into_owned();
+    let started = data_dir.join("postgres").exists();
+    let _ = std::fs::remove_dir_all(&data_dir);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(err.contains("broken_type.ts:7:"), "{err}");
+    assert!(!started, "no cluster is made for a config that cannot be served");
+}
