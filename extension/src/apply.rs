@@ -85,9 +85,10 @@ fn has_instances(namespace: &str) -> Result<bool, Error> {
     Ok(spi::one::<bool>(sql, &[namespace.into()])?.is_some())
 }
 
-/// Builds the block's tables in a schema of their own; the caller rolls it back.
+/// Builds the block's tables in a schema of their own, whose name no key can take; the caller rolls
+/// it back.
 fn try_out(block: &StoredBlock) -> Result<(), Error> {
-    let schema = "edgebase: trial";
+    let schema = ":trial:";
     spi::run(&format!("CREATE SCHEMA {} AUTHORIZATION edgebase_owner", ident(schema)), &[])?;
     instance::as_owner(schema, || {
         edgebase_blocks::ddl::create_block(schema, block).iter().try_for_each(|s| spi::ddl(s))

@@ -85,7 +85,8 @@ pub async fn apply_config(client: &Client, config: &Config, dry_run: bool) -> Re
 /// # Errors
 /// When the database refuses.
 pub async fn create_instance(client: &Client, namespace: &str, id: Option<&str>) -> Result<Value> {
-    one(client, "SELECT to_jsonb(edgebase.create_instance($1::text, $2::text))", namespace, id).await
+    one(client, "SELECT to_jsonb(edgebase.create_instance($1::text, $2::text))", namespace, id)
+        .await
 }
 
 /// Deletes an instance with all its data, and returns the receipt.

@@ -14,7 +14,7 @@ use crate::ops::{self, Target};
 use crate::reads::{Lane, RuleReads};
 use crate::route::{self, Action, Route, TablePath};
 use crate::snapshot::Snapshot;
-use crate::{body, endpoints, export, instances, sql};
+use crate::{body, endpoints, export, instances, openapi, sql};
 use arc_swap::ArcSwap;
 use axum::extract::Request;
 use axum::http::HeaderMap;
@@ -95,6 +95,7 @@ pub async fn handle(app: &Arc<App>, request: Request, peer: IpAddr) -> Result<Re
         Route::Health => Ok(endpoints::health()),
         Route::Schema => endpoints::schema(&snapshot, &head, &user),
         Route::Config => Ok(endpoints::config(&snapshot)),
+        Route::OpenApi => Ok(openapi::respond(&head)),
         Route::Root => Ok(endpoints::root()),
         Route::Internal => Err(Error::Denied("Access denied. Internal endpoints are not publicly accessible.".into())),
     }

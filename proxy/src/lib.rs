@@ -21,6 +21,7 @@ pub mod export;
 pub mod hooks;
 pub mod instances;
 pub mod limit;
+pub mod openapi;
 pub mod ops;
 pub mod query;
 pub mod reads;

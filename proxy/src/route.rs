@@ -84,6 +84,8 @@ pub enum Route {
     Schema,
     /// GET `/api/config`.
     Config,
+    /// GET `/openapi.json`.
+    OpenApi,
     /// GET `/`.
     Root,
     /// Anything under `/internal/`.
@@ -100,6 +102,7 @@ pub fn parse(method: &Method, path: &str) -> Result<Route> {
     let get = method == Method::GET;
     match segments.as_slice() {
         [""] if get => Ok(Route::Root),
+        ["openapi.json"] if get => Ok(Route::OpenApi),
         ["internal", ..] => Ok(Route::Internal),
         ["api", "sql"] if method == Method::POST => Ok(Route::Sql),
         ["api", "health"] if get => Ok(Route::Health),

@@ -5,6 +5,7 @@
 //! under 50 us.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{Criterion, criterion_group, criterion_main};
 use edgebase_rules::{Arg, Budgeted, Context, DbRead, Engine, FunctionId, Limits, Loaded, load};
 use futures::future::BoxFuture;
@@ -49,7 +50,7 @@ fn config(text: &str) -> Loaded {
     load(&file, &HashMap::new()).unwrap()
 }
 
-fn decisions(c: &mut Criterion) {
+fn decisions_in<M: Measurement + 'static>(c: &mut Criterion<M>, forms: &[(&str, bool)]) {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let _inside = runtime.enter();
@@ -65,7 +66,7 @@ fn decisions(c: &mut Criterion) {
             "createdAt": "2026-01-01T00:00:00.000Z", "updatedAt": "2026-01-01T00:00:00.000Z", "a": 1, "b": 2, "c": 3, "d": 4, "e": 5,
         }))
         .collect();
-    for (form, native) in [("native", true), ("engine", false)] {
+    for (form, native) in forms.iter().copied() {
         let engine = Engine::start(&loaded, Limits { native, ..Limits::default() }).unwrap();
         let mut group = c.benchmark_group(form);
         let context: Arg = Arg::Context(Arc::new(Answers));
@@ -101,6 +102,15 @@ fn decisions(c: &mut Criterion) {
     }
 }
 
+/// The native form alone, in CPU time of its thread, which a crowded machine does not blur.
+fn native_cpu(c: &mut Criterion<ThreadTime>) {
+    decisions_in(c, &[("native, CPU time", true)]);
+}
+
+fn decisions(c: &mut Criterion) {
+    decisions_in(c, &[("native", true), ("engine", false)]);
+}
+
 fn loading(c: &mut Criterion) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("edgebase.config.ts");
@@ -108,9 +118,53 @@ fn loading(c: &mut Criterion) {
     c.bench_function("load", |b| b.iter(|| load(&file, &HashMap::new()).unwrap()));
 }
 
+/// CPU time of the measuring thread.
+struct ThreadTime(WallTime);
+
+impl Measurement for ThreadTime {
+    type Intermediate = Duration;
+    type Value = Duration;
+
+    fn start(&self) -> Duration {
+        let t = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        Duration::new(t.tv_sec.unsigned_abs(), t.tv_nsec as u32)
+    }
+
+    fn end(&self, start: Duration) -> Duration {
+        self.start() - start
+    }
+
+    fn add(&self, a: &Duration, b: &Duration) -> Duration {
+        *a + *b
+    }
+
+    fn zero(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn to_f64(&self, value: &Duration) -> f64 {
+        value.as_nanos() as f64
+    }
+
+    fn formatter(&self) -> &dyn ValueFormatter {
+        self.0.formatter()
+    }
+}
+
+fn timing<M: Measurement>(c: Criterion<M>) -> Criterion<M> {
+    c.sample_size(30)
+        .measurement_time(Duration::from_secs(1))
+        .warm_up_time(Duration::from_millis(300))
+}
+
 criterion_group! {
-    name = benches;
-    config = Criterion::default().sample_size(40).measurement_time(Duration::from_secs(2)).warm_up_time(Duration::from_millis(500));
+    name = cpu;
+    config = timing(Criterion::default().with_measurement(ThreadTime(WallTime)));
+    targets = native_cpu
+}
+criterion_group! {
+    name = wall;
+    config = timing(Criterion::default());
     targets = decisions, loading
 }
-criterion_main!(benches);
+criterion_main!(cpu, wall);

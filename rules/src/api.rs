@@ -161,7 +161,7 @@ pub enum Failure {
         /// The error's message, or the thrown value as text.
         message: String,
         /// What a typed error said besides; all `None` for any other error.
-        typed: Thrown,
+        typed: Box<Thrown>,
     },
     /// See [`Cause::Timeout`].
     Timeout,

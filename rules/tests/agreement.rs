@@ -249,14 +249,14 @@ proptest! {
         runtime.block_on(async {
             let native = Engine::start(&loaded, Limits::default()).expect("starts");
             let engine = Engine::start(&loaded, Limits { native: false, ..Limits::default() }).expect("starts");
-            for n in 0..list.len() {
+            for (n, (_, rule)) in list.iter().enumerate() {
                 let args = || vec![json_arg(json!({"list": ["a", 1]})), json_arg(json!({"list": []})), text("a"), Records::of(&[("m", "a", json!(true))])];
                 let started = Instant::now();
                 let a = native.allows(FunctionId(n as u32), args(), Duration::from_millis(100)).await;
                 let b = engine.allows(FunctionId(n as u32), args(), Duration::from_millis(100)).await;
-                assert!(started.elapsed() < Duration::from_secs(2), "{}", list[n].1);
+                assert!(started.elapsed() < Duration::from_secs(2), "{rule}");
                 if loaded.form(FunctionId(n as u32)) == Form::Fast {
-                    assert_eq!(a.is_allowed(), b.is_allowed(), "{}: {a:?} {b:?}", list[n].1);
+                    assert_eq!(a.is_allowed(), b.is_allowed(), "{rule}: {a:?} {b:?}");
                 }
             }
         });

@@ -44,7 +44,7 @@ fn check_names_file_and_line_of_every_mistake() {
         ("broken_type.ts", "broken_type.ts:7:", "strin"),
         ("broken_syntax.ts", "broken_syntax.ts:4:", ""),
         ("broken_rule.ts", "broken_rule.ts:6:", "reed"),
-        ("broken_import.ts", "broken_import.ts:1:", "rules"),
+        ("broken_import.ts", "broken_import.ts:1:", "databases"),
         ("broken.json", "broken.json:3:", "strin"),
     ] {
         let (code, out, err) = check(&fixture(name));
@@ -129,11 +129,12 @@ async fn instances_are_created_listed_and_deleted_by_hand() {
         assert!(output.status.success(), "{arguments:?}: {err}");
         String::from_utf8(output.stdout).unwrap()
     };
-    run(&["create", "room", &id]);
+    let key = format!("room:{id}");
+    run(&["create", &key]);
     assert!(run(&["list"]).contains(&id));
     let path = format!("/api/db/room/{}/tables/messages", edgebase_tests::encode(&id));
     product.user("u").post(&path, &json!({"text": "x"})).await.expect(201);
-    run(&["delete", "room", &id, "--yes"]);
+    run(&["delete", &key, "--yes"]);
     assert!(!run(&["list"]).contains(&id));
     assert_eq!(product.user("u").get(&path).await.expect(200)["items"], json!([]));
 }

@@ -22,7 +22,8 @@ pub struct Writers {
 
 impl Writers {
     pub fn start(product: &Product) -> Self {
-        let (acknowledged, count, stop) = <(Arc<Mutex<Acknowledged>>, Arc<_>, Arc<_>)>::default();
+        let acknowledged = Arc::<Mutex<Acknowledged>>::default();
+        let (count, stop) = (Arc::<AtomicUsize>::default(), Arc::<AtomicBool>::default());
         let tasks = (0..WRITERS)
             .map(|writer| {
                 let client = caller(product);

@@ -1,7 +1,6 @@
 """Does every database method of the official Python SDK work on both kinds of block?
 
-Not here, because the server does not have them yet: `sql` (needs POST /api/sql), `broadcast` and
-`on_snapshot`.
+Not here, because the server does not have them yet: `broadcast` and `on_snapshot`.
 """
 
 import os
@@ -176,6 +175,21 @@ def test_update_many_and_delete_many(posts, mark):
     assert query.count() == 0
     with pytest.raises(ValueError):
         posts.delete_many()
+
+
+def test_sql(posts, mark):
+    posts.insert_many([{"mark": mark, "title": "it's", "views": n} for n in range(3)])
+    query = "SELECT title, views FROM posts WHERE mark = ? AND views > ? ORDER BY views"
+    rows = posts.sql(query, [mark, 0])
+    assert rows == [{"title": "it's", "views": 1}, {"title": "it's", "views": 2}]
+
+
+def test_sql_of_the_client(admin, mark):
+    for place in ({"namespace": "shared"}, {"namespace": "workspace", "instance_id": f"ws-{mark}"}):
+        assert admin.sql(**place, query="SELECT 1 AS a, ? AS b", params=["x"]) == [{"a": 1, "b": "x"}]
+        with pytest.raises(EdgeBaseError) as error:
+            admin.sql(**place, query="SELEC 1")
+        assert error.value.status_code == 400
 
 
 def test_errors_carry_status_and_message(posts):

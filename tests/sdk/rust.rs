@@ -1,7 +1,6 @@
 //! Does the official Rust SDK work against us, every database method, on both kinds of block?
 //!
-//! Not here, because the server does not have them yet: `sql` (needs `POST /api/sql`) and
-//! `broadcast`.
+//! Not here, because the server does not have it yet: `broadcast`.
 
 use edgebase_admin::{EdgeBase, Error};
 use edgebase_core::TableRef;
@@ -176,6 +175,31 @@ async fn many_at_once() {
         assert_eq!(changed.delete_many().await.unwrap()["succeeded"], 300);
         assert_eq!(place.mine().count().await.unwrap(), 800);
         assert!(place.table.delete_many().await.is_err(), "the SDK itself refuses");
+    }
+}
+
+#[tokio::test]
+async fn raw_sql() {
+    for place in both("posts") {
+        for views in [1, 2, 3] {
+            let row = json!({"mark": place.mark, "title": "it's", "views": views});
+            place.table.insert(&row).await.unwrap();
+        }
+        let query = "SELECT title, views FROM posts WHERE mark = ? AND views > ? ORDER BY views";
+        let rows = place.table.sql(query, &[json!(place.mark), json!(1)]).await.unwrap();
+        let found: Vec<_> = rows.iter().map(|r| (&r["title"], &r["views"])).collect();
+        assert_eq!(found, [(&json!("it's"), &json!(2)), (&json!("it's"), &json!(3))]);
+    }
+    let product = Product::shared("sdk.ts");
+    let client = EdgeBase::server(&product.url, &product.service_key).unwrap();
+    let instance = unique("ws");
+    for id in [None, Some(&*instance)] {
+        let namespace = if id.is_none() { "shared" } else { "workspace" };
+        let answer = client.sql(namespace, id, "SELECT 1 AS a, ? AS b", &["x"]).await.unwrap();
+        assert_eq!(answer["rows"], json!([{"a": 1, "b": "x"}]));
+        assert_eq!(answer["columns"], json!(["a", "b"]));
+        let failed = client.sql::<Value>(namespace, id, "SELEC 1", &[]).await.unwrap_err();
+        assert_eq!(status(&failed), 400);
     }
 }
 

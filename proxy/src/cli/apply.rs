@@ -54,7 +54,6 @@ fn line(change: &Change) -> String {
         Some(table) => format!("{}.{table}", change.namespace),
         None => change.namespace.clone(),
     };
-    let statement =
-        change.statement.iter().map(|s| format!("\n    {}", s.replace('\n', "\n    ")));
+    let statement = change.statement.iter().map(|s| format!("\n    {}", s.replace('\n', "\n    ")));
     format!("{mark} {place}: {}{}", change.change, statement.collect::<String>())
 }

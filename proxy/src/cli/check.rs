@@ -9,8 +9,8 @@ use super::{ConfigArgument, environment, print};
 use anyhow::Result;
 use edgebase_blocks::block::TableConfig;
 use edgebase_blocks::{Block, BlockKind, Rule};
-use edgebase_rules::{Form, Loaded};
 use edgebase_proxy::config::AppConfig;
+use edgebase_rules::{Form, Loaded};
 use std::fmt::Write as _;
 
 /// Validate a config and print its blocks, tables and rules.

@@ -4,7 +4,7 @@
 //! changes of the config. A changed config takes effect only when it loads, validates, and the
 //! database and the server both accept it; otherwise the old one stays and the reason is logged.
 
-use super::signals::{Request, Signals};
+use super::signals::Signals;
 use super::watch::Watch;
 use super::{ConfigArgument, DataDirArgument, environment, print};
 use anyhow::{Context, Result};
@@ -75,10 +75,10 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     let path = arguments.config.resolve()?;
     let running = tokio::select! {
         started = start(&arguments, &path) => started?,
-        () = signals.stop() => return Ok(()),
+        () = signals.any() => return Ok(()),
     };
     let mut watch = Watch::on(&running.files)
-        .inspect_err(|e| tracing::warn!("{e:#}; send SIGHUP to reload the config"))
+        .inspect_err(|e| tracing::warn!("{e:#}; a changed config needs a restart"))
         .ok();
     if arguments.json {
         print(ready(&running))?;
@@ -86,12 +86,9 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         print(greeting(&arguments, &path, &running))?;
     }
     loop {
-        let request = tokio::select! {
-            request = signals.next() => request,
-            () = changed(watch.as_mut()) => Request::Reload,
-        };
-        if request == Request::Stop {
-            break;
+        tokio::select! {
+            () = signals.any() => break,
+            () = changed(watch.as_mut()) => {}
         }
         match reload(&running, &path).await {
             Ok((files, changes)) => {
@@ -110,7 +107,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     // A second signal does not wait for requests under way.
     tokio::select! {
         () = running.server.shutdown(GRACE) => {}
-        () = signals.stop() => tracing::warn!("not waiting for requests under way"),
+        () = signals.any() => tracing::warn!("not waiting for requests under way"),
     }
     running.cluster.stop().await
 }

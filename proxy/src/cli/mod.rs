@@ -32,7 +32,13 @@ pub struct Cli {
     pub command: Command,
 
     /// What to log: error, warn, info, debug, trace, or a filter like `info,edgebase_proxy=debug`.
-    #[arg(long, global = true, env = "EDGEBASE_LOG", value_name = "FILTER", help_heading = "Global options")]
+    #[arg(
+        long,
+        global = true,
+        env = "EDGEBASE_LOG",
+        value_name = "FILTER",
+        help_heading = "Global options"
+    )]
     pub log: Option<String>,
 }
 

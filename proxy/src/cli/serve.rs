@@ -39,11 +39,8 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     let mut signals = Signals::listen()?;
     let path = arguments.config.resolve()?;
     let environment = environment();
-    let database_url = environment
-        .get("EDGEBASE_DATABASE_URL")
-        .filter(|url| !url.is_empty())
-        .cloned()
-        .context(
+    let database_url =
+        environment.get("EDGEBASE_DATABASE_URL").filter(|url| !url.is_empty()).cloned().context(
             "EDGEBASE_DATABASE_URL is not set. It is the address of the database for the proxy's \
              login role, e.g. postgres://proxy:password@db.example.com/app",
         )?;

@@ -1,6 +1,7 @@
 //! Which signals does a running server obey?
 //!
-//! SIGINT and SIGTERM stop it, SIGHUP reloads its config.
+//! SIGINT and SIGTERM stop it. SIGHUP reloads the config of a production server; for one that
+//! runs in a terminal it means that the terminal was closed.
 
 use anyhow::{Context, Result};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -41,8 +42,8 @@ impl Signals {
         }
     }
 
-    /// Waits for a request to stop.
-    pub async fn stop(&mut self) {
-        while self.next().await != Request::Stop {}
+    /// Waits for any of them.
+    pub async fn any(&mut self) {
+        self.next().await;
     }
 }

@@ -58,7 +58,9 @@ fn claims(arguments: &Arguments, now: Duration) -> Result<Map<String, Value>> {
         None => Map::new(),
         Some(text) => match serde_json::from_str(text) {
             Ok(Value::Object(claims)) => claims,
-            Ok(_) => bail!("--claims must be a JSON object, like '{{\"custom\":{{\"plan\":\"pro\"}}}}'."),
+            Ok(_) => {
+                bail!("--claims must be a JSON object, like '{{\"custom\":{{\"plan\":\"pro\"}}}}'.")
+            }
             Err(e) => bail!("--claims is not JSON: {e}"),
         },
     };
@@ -105,7 +107,8 @@ mod tests {
 
     #[test]
     fn further_claims_cannot_replace_subject_and_issuer() {
-        let line = ["--sub", "alice", "--claims", r#"{"sub":"bob","iss":"x","custom":{"plan":"pro"}}"#];
+        let line =
+            ["--sub", "alice", "--claims", r#"{"sub":"bob","iss":"x","custom":{"plan":"pro"}}"#];
         let claims = claims(&parse(&line), Duration::from_secs(100)).unwrap();
         assert_eq!(
             Value::Object(claims),

@@ -34,8 +34,7 @@ impl Binaries {
         };
         found.sort_by_key(|b| std::cmp::Reverse(b.major));
         found.dedup();
-        let versions =
-            found.iter().map(|b| b.major.to_string()).collect::<Vec<_>>().join(", ");
+        let versions = found.iter().map(|b| b.major.to_string()).collect::<Vec<_>>().join(", ");
         if found.is_empty() {
             bail!(
                 "No PostgreSQL server was found. Install one (apt-get install postgresql), or name \

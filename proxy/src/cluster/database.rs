@@ -5,11 +5,11 @@
 //! nothing else. Every step can be repeated, so a start that was interrupted is completed by
 //! the next one.
 
+use super::Cluster;
 use super::account::Account;
 use super::binaries::Binaries;
 use super::layout::Layout;
 use super::secrets::{Secrets, write_private};
-use super::Cluster;
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::process::Stdio;
@@ -56,15 +56,13 @@ pub async fn initialise(
     if !sync {
         command.arg("--no-sync");
     }
-    let output =
-        tokio::process::Command::from(command).kill_on_drop(true).output().await;
+    let output = tokio::process::Command::from(command).kill_on_drop(true).output().await;
     fs::remove_file(&password).ok();
     let output = output.context("running initdb")?;
     if !output.status.success() {
         bail!("initdb failed: {}", String::from_utf8_lossy(&output.stderr).trim());
     }
-    fs::rename(&draft, &layout.pgdata)
-        .with_context(|| format!("renaming {}", draft.display()))
+    fs::rename(&draft, &layout.pgdata).with_context(|| format!("renaming {}", draft.display()))
 }
 
 /// Gives the superuser the password of `secrets` without knowing the old one, by the server's
@@ -139,9 +137,8 @@ pub async fn prepare(cluster: &Cluster, extension: bool) -> Result<()> {
         .await
         .map_err(crate::admin::explain)
         .context("installing the extension into the database")?;
-    let role = client
-        .query_opt("SELECT 1 FROM pg_roles WHERE rolname = $1", &[&PROXY_ROLE])
-        .await?;
+    let role =
+        client.query_opt("SELECT 1 FROM pg_roles WHERE rolname = $1", &[&PROXY_ROLE]).await?;
     if role.is_none() {
         client.batch_execute(&format!("CREATE ROLE {PROXY_ROLE}")).await?;
     }

@@ -23,7 +23,7 @@ use sha2::{Digest, Sha256};
 use std::fs::{self, DirBuilder, File, Permissions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 const STATE: &str = "cluster.json";
@@ -73,9 +73,7 @@ pub fn prepare(data_dir: &Path) -> Result<PathBuf> {
 /// Takes the lock of a data directory; the kernel gives it back when we end, however we end.
 pub fn lock(data_dir: &Path) -> Result<File> {
     let path = data_dir.join("lock");
-    let open = || {
-        File::options().read(true).write(true).create(true).truncate(false).open(&path)
-    };
+    let open = || File::options().read(true).write(true).create(true).truncate(false).open(&path);
     let mut file = open().with_context(|| format!("opening {}", path.display()))?;
     match file.try_lock() {
         Ok(()) => {
@@ -193,7 +191,7 @@ impl Layout {
         if fs::metadata(&self.log_file).is_ok_and(|m| m.len() > LONGEST_LOG) {
             fs::rename(&self.log_file, self.log_file.with_extension("log.1"))?;
         }
-        File::options().create(true).append(true).open(&self.log_file)
+        File::options().create(true).append(true).mode(0o600).open(&self.log_file)
     }
 
     /// The last lines of the log.
@@ -279,9 +277,8 @@ fn elsewhere(data_dir: &Path, account: &Account) -> Result<PathBuf> {
 
 /// The path with symbolic links above its last part resolved, as `/proc` shows it.
 fn canonical(path: &Path) -> Result<PathBuf> {
-    let resolve = |p: &Path| {
-        fs::canonicalize(p).with_context(|| format!("looking for {}", p.display()))
-    };
+    let resolve =
+        |p: &Path| fs::canonicalize(p).with_context(|| format!("looking for {}", p.display()));
     match (path.exists(), path.parent(), path.file_name()) {
         (false, Some(parent), Some(name)) => Ok(resolve(parent)?.join(name)),
         _ => resolve(path),

@@ -27,8 +27,7 @@ const STABLE: Duration = Duration::from_secs(60);
 
 /// Stops the process whose number is `$1`, if it works in directory `$2`, once its standard
 /// input closes.
-const GUARDIAN: &str =
-    r#"read -r _; [ "$(readlink "/proc/$1/cwd")" = "$2" ] && kill -INT "$1""#;
+const GUARDIAN: &str = r#"read -r _; [ "$(readlink "/proc/$1/cwd")" = "$2" ] && kill -INT "$1""#;
 
 struct Recipe {
     binaries: Binaries,
@@ -58,9 +57,10 @@ impl Recipe {
     fn spawn(&self) -> Result<Running> {
         let pgdata = &self.layout.pgdata;
         orphan::remove_stale_lock(pgdata)?;
-        let log = self.layout.open_log().with_context(|| {
-            format!("opening the log {}", self.layout.log_file.display())
-        })?;
+        let log = self
+            .layout
+            .open_log()
+            .with_context(|| format!("opening the log {}", self.layout.log_file.display()))?;
         let program = self.binaries.program("postgres");
         let server = self
             .account
@@ -112,17 +112,10 @@ impl Running {
 impl Postmaster {
     /// Starts the server, not watched yet: until it has answered once, the caller looks.
     pub fn start(binaries: &Binaries, account: &Account, layout: &Layout) -> Result<Self> {
-        let recipe = Recipe {
-            binaries: binaries.clone(),
-            account: account.clone(),
-            layout: layout.clone(),
-        };
+        let recipe =
+            Recipe { binaries: binaries.clone(), account: account.clone(), layout: layout.clone() };
         let running = recipe.spawn()?;
-        Ok(Self {
-            recipe: Arc::new(recipe),
-            running: Arc::new(Mutex::new(running)),
-            watcher: None,
-        })
+        Ok(Self { recipe: Arc::new(recipe), running: Arc::new(Mutex::new(running)), watcher: None })
     }
 
     /// Whether the server process exists.
@@ -203,7 +196,11 @@ fn watch(recipe: &Recipe, running: &Mutex<Running>) {
             continue;
         }
         if pause > Duration::ZERO {
-            tracing::warn!("the log {} ends with:\n{}", recipe.layout.log_file.display(), recipe.layout.log_tail());
+            tracing::warn!(
+                "the log {} ends with:\n{}",
+                recipe.layout.log_file.display(),
+                recipe.layout.log_tail()
+            );
         }
         match recipe.spawn() {
             Ok(again) => *held = again,

@@ -45,8 +45,9 @@ pub fn write(
 ) -> Result<()> {
     let port = port.to_string();
     let sockets = layout.socket_dir.to_string_lossy();
-    let mut text = "# Written by edgebase at every start; use ALTER SYSTEM for changes of your own.\n"
-        .to_owned();
+    let mut text =
+        "# Written by edgebase at every start; use ALTER SYSTEM for changes of your own.\n"
+            .to_owned();
     let placed = [("port", port.as_str()), ("unix_socket_directories", &sockets)];
     let extra = extra.iter().map(|(k, v)| (k.as_str(), v.as_str()));
     for (name, value) in FIXED.into_iter().chain(placed).chain(extra) {
@@ -65,7 +66,8 @@ pub fn write(
          local all all scram-sha-256\n\
          host all all 127.0.0.1/32 scram-sha-256\n",
     )?;
-    let main = fs::read_to_string(dir.join("postgresql.conf")).context("reading postgresql.conf")?;
+    let main =
+        fs::read_to_string(dir.join("postgresql.conf")).context("reading postgresql.conf")?;
     if !main.lines().any(|l| l == INCLUDE) {
         write("postgresql.conf", &format!("{main}\n{INCLUDE}\n"))?;
     }

@@ -8,7 +8,7 @@ use super::eval::Stop;
 use super::number;
 use super::tree::Operator;
 use super::value::Val;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
@@ -32,7 +32,7 @@ pub(super) fn nothing(optional: bool, name: &str) -> Stop {
 /// `object.name`.
 pub(super) fn member<'v>(object: &Val<'v>, name: &str, optional: bool) -> Result<Val<'v>, Stop> {
     match object {
-        Val::Json(Value::Object(map)) => match map.get(name) {
+        Val::Json(Value::Object(map)) => match get(map, name) {
             Some(value) => Ok(Val::of(value)),
             None if inherited(name) => Err(Stop::Bail),
             None => Ok(Val::Undefined),
@@ -68,6 +68,16 @@ pub(super) fn index<'v>(object: &Val<'v>, key: &Val<'v>) -> Result<Val<'v>, Stop
         }
         _ => Err(Stop::Bail),
     }
+}
+
+/// Objects up to this size are searched, which beats hashing the name.
+const SMALL: usize = 16;
+
+fn get<'v>(map: &'v Map<String, Value>, name: &str) -> Option<&'v Value> {
+    if map.len() > SMALL {
+        return map.get(name);
+    }
+    map.iter().find(|(key, _)| *key == name).map(|(_, value)| value)
 }
 
 /// Names that an object has although it does not own them.

@@ -110,11 +110,11 @@ pub(crate) fn failure(
     }
     if let Some(native) = error.as_native() {
         let message = native.message().to_owned();
-        return Failure::Threw { message, typed: Thrown::default() };
+        return Failure::Threw { message, typed: Box::default() };
     }
     match error.as_opaque() {
         Some(value) => thrown(value, stringify, context),
-        None => Failure::Threw { message: "unknown error".into(), typed: Thrown::default() },
+        None => Failure::Threw { message: "unknown error".into(), typed: Box::default() },
     }
 }
 
@@ -130,7 +130,7 @@ pub(crate) fn thrown(
             Some(text) => text.to_std_string_lossy(),
             None => value.display().to_string(),
         };
-        return Failure::Threw { message, typed: Thrown::default() };
+        return Failure::Threw { message, typed: Box::default() };
     };
     let text = |key: JsString, context: &mut Context| -> Option<String> {
         object.get(key, context).ok()?.as_string().map(|s| s.to_std_string_lossy())
@@ -142,14 +142,14 @@ pub(crate) fn thrown(
         .and_then(|c| c.as_number())
         .filter(|c| c.fract() == 0.0 && (400.0..600.0).contains(c))
         .map(|c| c as u16);
-    let mut typed = Thrown::default();
+    let mut typed = Box::<Thrown>::default();
     if code.is_some() {
         let slug = text(js_string!("slug"), context);
         let data = object.get(js_string!("data"), context).ok().and_then(|d| match stringify {
             Some(stringify) => outward(&d, stringify, context).ok().flatten(),
             None => None,
         });
-        typed = Thrown { code, slug, data };
+        *typed = Thrown { code, slug, data };
     }
     Failure::Threw { message, typed }
 }

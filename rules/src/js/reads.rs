@@ -154,6 +154,20 @@ fn read(call: u64, kind: ReadKind, args: &[JsValue], context: &mut Context) -> J
     }
 }
 
+/// Delivers itself when dropped, so that a read that panics is answered too.
+struct Answer {
+    seat: Arc<Seat>,
+    read: u64,
+    result: Result<Value, String>,
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        let result = std::mem::replace(&mut self.result, Ok(Value::Null));
+        self.seat.answer(self.read, result);
+    }
+}
+
 fn post(
     host: Option<&mut Host>,
     call: u64,
@@ -169,9 +183,9 @@ fn post(
     host.promised.insert(number, (call, resolvers));
     let seat = Arc::clone(&host.seat);
     let database = Arc::clone(&reader.database);
+    let mut answer = Answer { seat, read: number, result: Err("the read failed".to_owned()) };
     let task = host.runtime.spawn(async move {
-        let result: Result<Value, String> = database.read(read).await;
-        seat.answer(number, result);
+        answer.result = database.read(read).await;
     });
     reader.running.push(task.abort_handle());
     Ok(())

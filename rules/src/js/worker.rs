@@ -24,6 +24,8 @@ use std::time::{Duration, Instant};
 /// Garbage is collected after this many requests, or after [`IDLE`] without any.
 const COLLECT_AFTER: usize = 500;
 const IDLE: Duration = Duration::from_millis(100);
+/// Beginning a slice asks the system for the time; few rows share one.
+const ROWS_PER_SLICE: usize = 16;
 
 /// An evaluation that waits for its promise.
 struct Suspended {
@@ -50,6 +52,19 @@ enum Called {
     Settled(JsValue),
     /// Its promise waits for a read.
     Pending(JsPromise),
+}
+
+/// How far a row has come.
+enum Row {
+    Allowed,
+    Denied(Cause),
+    Waits(JsPromise),
+}
+
+impl Row {
+    fn of(value: &JsValue) -> Self {
+        if value.to_boolean() { Self::Allowed } else { Self::Denied(Cause::Falsy) }
+    }
 }
 
 impl<'p> Worker<'p> {
@@ -127,38 +142,55 @@ impl<'p> Worker<'p> {
 
     /// Evaluates the rows of a call one after the other; `settled` is the result of the row
     /// that was waited for.
-    fn rows(&mut self, mut call: Call, mut settled: Option<Result<JsValue, Failure>>) {
+    fn rows(&mut self, mut call: Call, settled: Option<Result<JsValue, Failure>>) {
         let Work::Rows { auth, rows, from } = &mut call.work else { return };
+        let waited = settled.is_some();
+        let mut step = match settled {
+            None => Row::Allowed,
+            Some(Ok(value)) => Row::of(&value),
+            Some(Err(failure)) => Row::Denied(failure.into()),
+        };
+        *from += usize::from(waited && matches!(step, Row::Allowed));
         // Converted once for all rows.
         let mut auth_value = None;
-        while *from < rows.len() {
-            let (id, function, deadline, index) = (call.id, call.function, call.deadline, *from);
-            let step = match settled.take() {
-                Some(result) => Ok(result),
-                None if Instant::now() >= deadline => Ok(Err(Failure::Timeout)),
-                None => self.slice(id, function, deadline, |worker| {
-                    let auth = auth_value
-                        .get_or_insert_with(|| worker.argument(id, function, 0, auth))
-                        .clone();
-                    let mention = worker.mention(function, 1);
-                    let row = convert::mentioned(&rows[index], mention, &mut worker.context);
-                    match worker.call(id, function, &[auth, row]) {
-                        Ok(Called::Settled(value)) => Ok(Ok(value)),
-                        Ok(Called::Pending(promise)) => Err(promise),
-                        Err(e) => Ok(Err(worker.failure(&e))),
-                    }
-                }),
-            };
+        loop {
             match step {
-                Err(promise) => return self.suspend(call, promise),
-                Ok(Ok(value)) if value.to_boolean() => *from += 1,
-                Ok(result) => {
-                    let cause = result.map_or_else(Cause::from, |_| Cause::Falsy);
-                    return self.finish(id, Ok(Yield::Rows(Some((index, cause)))));
+                Row::Allowed if *from == rows.len() => {
+                    return self.finish(call.id, Ok(Yield::Rows(None)));
                 }
+                Row::Allowed if Instant::now() >= call.deadline => {
+                    step = Row::Denied(Cause::Timeout)
+                }
+                Row::Allowed => {
+                    let (id, function) = (call.id, call.function);
+                    let until = rows.len().min(*from + ROWS_PER_SLICE);
+                    self.served += (until - *from) / ROWS_PER_SLICE;
+                    step = self.slice(id, function, call.deadline, |worker| {
+                        let auth = auth_value
+                            .get_or_insert_with(|| worker.argument(id, function, 0, auth));
+                        let mut step = Row::Allowed;
+                        while *from < until && matches!(step, Row::Allowed) {
+                            step = worker.row(id, function, auth, &rows[*from]);
+                            *from += usize::from(matches!(step, Row::Allowed));
+                        }
+                        step
+                    });
+                }
+                Row::Denied(cause) => {
+                    return self.finish(call.id, Ok(Yield::Rows(Some((*from, cause)))));
+                }
+                Row::Waits(promise) => return self.suspend(call, promise),
             }
         }
-        self.finish(call.id, Ok(Yield::Rows(None)));
+    }
+
+    fn row(&mut self, call: u64, function: FunctionId, auth: &JsValue, row: &Value) -> Row {
+        let row = convert::mentioned(row, self.mention(function, 1), &mut self.context);
+        match self.call(call, function, &[auth.clone(), row]) {
+            Ok(Called::Settled(value)) => Row::of(&value),
+            Ok(Called::Pending(promise)) => Row::Waits(promise),
+            Err(e) => Row::Denied(self.failure(&e).into()),
+        }
     }
 
     fn suspend(&mut self, mut call: Call, promise: JsPromise) {

@@ -214,7 +214,7 @@ fn diagnostic(
         message = format!("{message} ({help})");
     }
     match diagnostic.labels.first() {
-        Some(label) => at(file, text, original(label.offset() as u32), message),
+        Some(label) => at(file, text, original(label.offset()), message),
         None => LoadError::in_file(file, message),
     }
 }
