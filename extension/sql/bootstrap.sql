@@ -23,8 +23,7 @@ BEGIN
         END IF;
     END LOOP;
     IF EXISTS (SELECT FROM pg_catalog.pg_roles
-               WHERE rolname LIKE 'edgebase\_%' AND rolname IN
-                   ('edgebase_owner', 'edgebase_proxy', 'edgebase_admin', 'edgebase_analyst')
+               WHERE rolname IN ('edgebase_owner', 'edgebase_proxy', 'edgebase_admin', 'edgebase_analyst')
                  AND (rolsuper OR rolbypassrls OR rolcanlogin OR rolreplication OR rolcreaterole))
     THEN
         RAISE EXCEPTION 'one of the roles edgebase_owner, edgebase_proxy, edgebase_admin, edgebase_analyst has rights it must not have'

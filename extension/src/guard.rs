@@ -89,6 +89,7 @@ pub fn allows(statement: &Statement) -> bool {
 /// outlives the transaction or shows other sessions.
 const DENIED_SYMBOLS: &[&str] = &[
     "set_config_by_name",
+    "setseed",
     "pg_notify",
     "pg_listening_channels",
     "pg_export_snapshot",
@@ -102,6 +103,7 @@ const DENIED_SYMBOLS: &[&str] = &[
     "pg_cursor",
     "pg_reload_conf",
     "pg_import_system_collations",
+    "pg_isolation_test_session_is_blocked",
     "brin_summarize_new_values",
     "gin_clean_pending_list",
 ];
@@ -114,6 +116,7 @@ const DENIED_PREFIXES: &[&str] = &[
     "pg_logical_",
     "pg_stat_get_",
     "pg_stat_reset",
+    "pg_copy_",
     "pg_create_",
     "pg_drop_",
     "pg_replication_",
@@ -126,16 +129,19 @@ const DENIED_PREFIXES: &[&str] = &[
 /// Libraries whose functions open connections of their own, out of the seal.
 const DENIED_LIBRARIES: &[&str] = &["dblink", "pg_background", "pg_cron", "plproxy"];
 
+/// Functions of other libraries that change the session: `pg_trgm` keeps a threshold in a setting.
+const DENIED_LIBRARY_SYMBOLS: &[&str] = &["set_limit"];
+
 /// Whether a sealed transaction may call a function of `LANGUAGE internal`.
 pub fn allows_builtin(symbol: &str) -> bool {
     !DENIED_SYMBOLS.contains(&symbol) && !DENIED_PREFIXES.iter().any(|p| symbol.starts_with(p))
 }
 
 /// Whether a sealed transaction may call a function of a loaded library.
-pub fn allows_library(path: &str) -> bool {
+pub fn allows_library(path: &str, symbol: &str) -> bool {
     let file = path.rsplit('/').next().unwrap_or(path);
     let name = file.strip_suffix(".so").unwrap_or(file);
-    !DENIED_LIBRARIES.contains(&name)
+    !DENIED_LIBRARIES.contains(&name) && !DENIED_LIBRARY_SYMBOLS.contains(&symbol)
 }
 
 #[cfg(test)]
@@ -161,7 +167,8 @@ mod tests {
         assert!(!allows_builtin("be_loread"));
         assert!(!allows_builtin("pg_try_advisory_xact_lock_int4"));
         assert!(allows_builtin("textlen"));
-        assert!(!allows_library("$libdir/dblink"));
-        assert!(allows_library("$libdir/plpgsql"));
+        assert!(!allows_library("$libdir/dblink", "dblink_record"));
+        assert!(!allows_library("$libdir/pg_trgm", "set_limit"));
+        assert!(allows_library("$libdir/pgcrypto", "pg_random_bytes"));
     }
 }

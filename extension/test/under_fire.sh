@@ -1,6 +1,7 @@
 #!/bin/sh
-# What happens to instances when many create, when requests run during a drop, when a backend or
-# the server is killed at any step, and when a dump is restored into a fresh cluster?
+# What happens to instances when many create, when requests run during a drop, in thousands of
+# random steps, when a backend or the server is killed at any step, and when a dump is restored into
+# a fresh cluster?
 #
 #   extension/test/under_fire.sh [PG_CONFIG]
 set -u
@@ -57,6 +58,16 @@ wait
 is "requests during and after a drop see only that it is gone" "$(cat "$dir"/runner.* | sort -u)" "ERROR:  EB002"
 is "nothing is left of it" "$(state crowd)" nothing
 [ "${rows:-0}" -ge 1 ] && ok "the receipt counts the rows written until then ($rows)" || not_ok "receipt rows: $rows"
+
+# Thousands of random steps over several connections against a model.
+if command -v python3 >/dev/null 2>&1; then
+    psql postgres -c "ALTER ROLE proxy_login SET edgebase.ddl_lock_timeout = '30ms'"
+    python3 "$here/interleave.py" "$dir" "$bin/psql" "${STEPS-3000}" || failed=$((failed + 1))
+    psql postgres -c "ALTER ROLE proxy_login RESET ALL"
+    psql postgres -c "SELECT edgebase.drop_instance(namespace, id) FROM edgebase.instance WHERE namespace = 'prop'" >/dev/null
+else
+    echo "skipped - random interleavings: no python3"
+fi
 
 # Killing the backend at every step: an event trigger kills it after the n-th DDL command, and a
 # trigger on the audit at the very end.
@@ -161,5 +172,13 @@ is "after repair the instance is there with its rows" "$(second proxy_login -At 
 is "and another can be made" "$(second proxy_login -At -c "SELECT edgebase.create_instance('tenant', 'later') ->> 'created'")" true
 is "and every instance has its role" "$(second postgres -At -c "SELECT count(*) FROM edgebase.instances WHERE role NOT IN (SELECT rolname FROM pg_roles)")" 0
 is "and the audit came along" "$(second postgres -At -c "SELECT count(*) > 10 FROM edgebase.audit")" t
+
+# The extension dropped and made anew beside what its first life left: nothing of it is taken over.
+is "dropping the extension is refused while tenants depend on it" \
+    "$(second postgres -v VERBOSITY=sqlstate -c "DROP EXTENSION edgebase" 2>&1 | sed 's/.*ERROR:  //')" 2BP01
+second postgres -c "SET client_min_messages = error" -c "DROP EXTENSION edgebase CASCADE" -c "CREATE EXTENSION edgebase"
+second postgres -c "SELECT edgebase.apply_config('{\"databases\": {\"tenant\": {\"instance\": true, \"tables\": {\"invoices\": {}}}}}')" >/dev/null
+is "a new life does not take over an old schema" "$(second postgres -At -c "SELECT edgebase.create_instance('tenant', 'victim') ->> 'schema'")" "tenant:victim:"
+is "nor an old role" "$(second postgres -At -c "SELECT count(*) FROM edgebase.instances i WHERE has_schema_privilege(i.role, 'tenant:victim', 'USAGE')")" 0
 
 [ $failed = 0 ] || { echo "$failed failed"; [ -n "${SHOW-}" ] && tail -n 50 "$dir/restore.log"; exit 1; }

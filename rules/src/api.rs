@@ -246,6 +246,8 @@ pub struct Limits {
     pub name: &'static str,
     /// Whether native forms are used; without them JavaScript decides everything.
     pub native: bool,
+    /// Whether a result that is not a boolean is reported, once per rule.
+    pub development: bool,
 }
 
 impl Default for Limits {
@@ -261,6 +263,7 @@ impl Default for Limits {
             lost: 16,
             name: "rules",
             native: true,
+            development: false,
         }
     }
 }

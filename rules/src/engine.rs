@@ -10,7 +10,7 @@ use crate::js::seat::{Work, Yield};
 use crate::js::thread::Parts;
 use crate::load::{Facts, Loaded};
 use crate::pool::Pool;
-use crate::rule::End;
+use crate::rule::{End, Record};
 use edgebase_blocks::FunctionId;
 use serde_json::Value;
 use std::sync::Arc;
@@ -66,14 +66,13 @@ impl Engine {
         let deadline = until(started, budget);
         let Some(facts) = self.facts(f) else { return Decision::Deny(Cause::Unknown) };
         let mut fast = false;
-        let decision = match self.native(facts, &args, deadline).await {
+        let decision = match self.native(f, facts, &args, deadline).await {
             Native::Done(decision) => {
                 fast = true;
                 decision
             }
             Native::Bail => match self.pool.ask(f, Work::Decide(args), deadline).await {
-                Ok(Yield::Truth(true)) => Decision::Allow,
-                Ok(Yield::Truth(false)) => Decision::Deny(Cause::Falsy),
+                Ok(Yield::Truth { truthy, boolean }) => self.decision(f, truthy, boolean),
                 // A worker answers what it was asked.
                 Ok(_) => Decision::Deny(Cause::WorkerLost),
                 Err(failure) => Decision::Deny(failure.into()),
@@ -203,8 +202,26 @@ impl Engine {
         }
     }
 
+    /// Truthiness decides; in development a result that is no boolean is remarked on.
+    fn decision(&self, f: FunctionId, truthy: bool, boolean: bool) -> Decision {
+        if !boolean
+            && self.pool.limits().development
+            && self.pool.records.get(f.0 as usize).is_some_and(Record::first_remark)
+        {
+            let rule = self.loaded.function(f).map_or("?", |i| i.path.as_str());
+            tracing::warn!(rule, truthy, "the rule gave a result that is not a boolean");
+        }
+        if truthy { Decision::Allow } else { Decision::Deny(Cause::Falsy) }
+    }
+
     /// Evaluates natively, reading what the rule asks for.
-    async fn native(&self, facts: &Facts, args: &[Arg], deadline: Instant) -> Native {
+    async fn native(
+        &self,
+        f: FunctionId,
+        facts: &Facts,
+        args: &[Arg],
+        deadline: Instant,
+    ) -> Native {
         let Ok(program) = &facts.fast else { return Native::Bail };
         if !self.pool.limits().native {
             return Native::Bail;
@@ -212,8 +229,7 @@ impl Engine {
         let mut answers: Vec<Result<Value, String>> = Vec::new();
         loop {
             let decision = match fast::evaluate(program, args, None, &answers) {
-                Ok(verdict) if verdict.truthy => Decision::Allow,
-                Ok(_) => Decision::Deny(Cause::Falsy),
+                Ok(verdict) => self.decision(f, verdict.truthy, verdict.boolean),
                 Err(Stop::Throw(message)) => Decision::Deny(Cause::Threw(message)),
                 Err(Stop::Bail | Stop::Short) => return Native::Bail,
                 Err(Stop::Need(read)) => {
@@ -238,6 +254,12 @@ impl Engine {
     }
 }
 
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("loaded", &self.loaded).finish_non_exhaustive()
+    }
+}
+
 /// When a budget ends; "no limit" is an hour.
 fn until(started: Instant, budget: Duration) -> Instant {
     started + budget.min(Duration::from_secs(3_600))
@@ -248,5 +270,36 @@ fn end_of(decision: &Decision) -> End {
         Decision::Allow => End::Allowed,
         Decision::Deny(Cause::Falsy) => End::Denied,
         Decision::Deny(_) => End::Failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_panic_of_the_engine_denies_and_costs_only_its_thread() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("c.js");
+        let text = "export default { bad: () => panicOnPurpose(), good: () => new Map(),
+            waits: () => new Promise(() => {}) }";
+        std::fs::write(&file, text).unwrap();
+        let loaded = crate::load(&file, &HashMap::new()).unwrap();
+        let engine = Engine::start(&loaded, Limits { workers: 1, ..Limits::default() }).unwrap();
+        let ample = Duration::from_secs(5);
+        // One that waits on the thread when it is lost is answered as well.
+        let waiting = tokio::spawn({
+            let engine = engine.clone();
+            async move { engine.allows(FunctionId(2), vec![], ample).await }
+        });
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let started = Instant::now();
+        let decision = engine.allows(FunctionId(0), vec![], ample).await;
+        assert_eq!(decision, Decision::Deny(Cause::WorkerLost));
+        assert_eq!(waiting.await.unwrap(), Decision::Deny(Cause::WorkerLost));
+        assert!(started.elapsed() < Duration::from_secs(1));
+        assert_eq!(engine.allows(FunctionId(1), vec![], ample).await, Decision::Allow);
+        assert_eq!(engine.lost_threads(), (1, 1));
     }
 }

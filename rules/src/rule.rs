@@ -5,7 +5,7 @@
 //! spend threads.
 
 use crate::api::RuleMetrics;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -32,6 +32,7 @@ pub(crate) struct Record {
     denials: AtomicU64,
     errors: AtomicU64,
     nanos: AtomicU64,
+    remarked: AtomicBool,
     breaker: Mutex<Breaker>,
     /// Whether `breaker` has anything to say, to be read without its lock.
     stalled: AtomicU64,
@@ -58,6 +59,11 @@ impl Record {
             self.errors.fetch_add(1, Ordering::Relaxed);
         }
         self.nanos.fetch_add(time.as_nanos() as u64, Ordering::Relaxed);
+    }
+
+    /// Whether something said once about the rule is said now for the first time.
+    pub fn first_remark(&self) -> bool {
+        !self.remarked.swap(true, Ordering::Relaxed)
     }
 
     /// Whether the rule is suspended now.

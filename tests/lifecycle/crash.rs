@@ -70,7 +70,12 @@ async fn killed_at(product: &Product, id: &str, call: &str, point: &str, victim:
     }
     let broken = running.await.unwrap();
     assert!(broken.is_err(), "{call} at {point}: {broken:?}");
-    drop(holder);
+    // One killed backend makes the server end all others; before that it still answers.
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !holder.is_closed() {
+        assert!(Instant::now() < deadline, "the server does not end its sessions");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     connect_again(&product.admin_url).await
 }
 

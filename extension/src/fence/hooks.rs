@@ -245,7 +245,10 @@ fn judge(function: Oid) -> Option<String> {
         let allowed = if language == INTERNAL_LANGUAGE {
             guard::allows_builtin(&text(pg_sys::Anum_pg_proc_prosrc))
         } else if language == C_LANGUAGE {
-            guard::allows_library(&text(pg_sys::Anum_pg_proc_probin))
+            guard::allows_library(
+                &text(pg_sys::Anum_pg_proc_probin),
+                &text(pg_sys::Anum_pg_proc_prosrc),
+            )
         } else {
             true
         };

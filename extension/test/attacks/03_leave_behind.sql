@@ -299,6 +299,30 @@ DO $$BEGIN LOOP BEGIN PERFORM pg_sleep(9); EXCEPTION WHEN query_canceled THEN NU
 SELECT pg_export_snapshot();
 \ir ../lib/verdict.sql
 
+\set attack 'setseed, to foretell the next tenant''s random()'
+\set expect EB008
+\ir ../lib/begin.sql
+SELECT setseed(0.5);
+\ir ../lib/verdict.sql
+
+\set attack 'pg_copy_logical_replication_slot'
+\set expect EB008
+\ir ../lib/begin.sql
+SELECT pg_copy_logical_replication_slot('a', 'b');
+\ir ../lib/verdict.sql
+
+\set attack 'pg_stat_reset'
+\set expect 42501
+\ir ../lib/begin.sql
+SELECT pg_stat_reset();
+\ir ../lib/verdict.sql
+
+\set attack 'nextval of the registry''s sequence'
+\set expect 42501
+\ir ../lib/begin.sql
+SELECT nextval('edgebase.instance_number');
+\ir ../lib/verdict.sql
+
 \set attack 'VACUUM'
 \set expect EB008
 \ir ../lib/begin.sql

@@ -13,6 +13,7 @@ use edgebase_proxy::admin;
 use edgebase_proxy::cluster::{Cluster, Options};
 use edgebase_proxy::config::AppConfig;
 use edgebase_proxy::server::{Server, Settings};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -121,8 +122,11 @@ async fn start(arguments: &Arguments, path: &Path) -> Result<Running> {
             environment.insert(name.to_owned(), value);
         }
     }
-    // Before anything is started: the most likely mistake is one in the config.
+    // Before anything is started: what is most likely to be wrong.
     let app = AppConfig::load(path, &environment)?;
+    std::net::TcpListener::bind(arguments.listen).with_context(|| {
+        format!("Cannot listen on {}. Name another address with --listen", arguments.listen)
+    })?;
     let cluster = Cluster::start(Options {
         postgres_bin: arguments.postgres_bin.clone(),
         ..Options::new(&arguments.dir.data_dir)
@@ -233,6 +237,8 @@ Ctrl-C stops everything; the data stays in {}.\n",
 
 /// A list request that the service key may make on the config's first table.
 fn example_path(config: &Config) -> String {
+    const ESCAPED: &AsciiSet =
+        &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
     let block = config
         .databases
         .values()
@@ -241,9 +247,7 @@ fn example_path(config: &Config) -> String {
     let Some((block, table)) = block.and_then(|b| Some((b, b.tables.keys().next()?))) else {
         return "/api/health".into();
     };
-    let part = |text: &str| {
-        percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
-    };
+    let part = |text: &str| utf8_percent_encode(text, ESCAPED).to_string();
     let instance = if block.kind == BlockKind::Dynamic { "/alice" } else { "" };
     format!("/api/db/{}{instance}/tables/{}", part(&block.namespace), part(table))
 }

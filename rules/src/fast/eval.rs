@@ -39,6 +39,8 @@ impl From<NotPrimitive> for Stop {
 pub(crate) struct Verdict {
     /// Whether the result is truthy.
     pub truthy: bool,
+    /// Whether it is a boolean at all.
+    pub boolean: bool,
     /// The result itself, for comparison with the engine's.
     #[cfg(test)]
     pub shown: String,
@@ -48,6 +50,7 @@ impl Verdict {
     fn of(value: &Val<'_>) -> Self {
         Self {
             truthy: value.truthy(),
+            boolean: matches!(value, Val::Bool(_)),
             #[cfg(test)]
             shown: value.shown(),
         }

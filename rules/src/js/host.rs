@@ -88,6 +88,12 @@ pub(crate) fn furnish(
     context.register_global_property(js_string!("console"), console, Attribute::empty())?;
     context.eval(Source::from_bytes(PRELUDE))?;
     context.eval(Source::from_bytes(FIX))?;
+    #[cfg(test)]
+    context.register_global_builtin_callable(
+        js_string!("panicOnPurpose"),
+        0,
+        NativeFunction::from_fn_ptr(|_, _, _| panic!("on purpose")),
+    )?;
     Ok(())
 }
 

@@ -161,6 +161,12 @@ struct Answer {
     result: Result<Value, String>,
 }
 
+impl Answer {
+    fn deliver(mut self, result: Result<Value, String>) {
+        self.result = result;
+    }
+}
+
 impl Drop for Answer {
     fn drop(&mut self) {
         let result = std::mem::replace(&mut self.result, Ok(Value::Null));
@@ -183,9 +189,9 @@ fn post(
     host.promised.insert(number, (call, resolvers));
     let seat = Arc::clone(&host.seat);
     let database = Arc::clone(&reader.database);
-    let mut answer = Answer { seat, read: number, result: Err("the read failed".to_owned()) };
+    let answer = Answer { seat, read: number, result: Err("the read failed".to_owned()) };
     let task = host.runtime.spawn(async move {
-        answer.result = database.read(read).await;
+        answer.deliver(database.read(read).await);
     });
     reader.running.push(task.abort_handle());
     Ok(())

@@ -28,7 +28,10 @@ pub(crate) enum Work {
 /// A completed answer.
 #[derive(Debug)]
 pub(crate) enum Yield {
-    Truth(bool),
+    Truth {
+        truthy: bool,
+        boolean: bool,
+    },
     Value(Option<Value>),
     /// The first row denied, if any.
     Rows(Option<(usize, Cause)>),

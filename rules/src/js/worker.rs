@@ -337,7 +337,7 @@ impl<'p> Worker<'p> {
                     Err(e) => Err(self.failure(&e)),
                 }
             }
-            _ => Ok(Yield::Truth(value.to_boolean())),
+            _ => Ok(Yield::Truth { truthy: value.to_boolean(), boolean: value.is_boolean() }),
         }
     }
 

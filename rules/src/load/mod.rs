@@ -175,6 +175,12 @@ fn inside(path: &Path, environment: BTreeMap<String, String>) -> Result<Loaded, 
     Ok(Loaded { inner: Arc::new(inner) })
 }
 
+impl std::fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Loaded").field("files", &self.inner.files).finish_non_exhaustive()
+    }
+}
+
 impl Loaded {
     /// The default export, with `{"$function": n}` in the place of each function; keys in
     /// their order.
