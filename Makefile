@@ -38,7 +38,9 @@ test: build extension ## Run every test
 	@scripts/setup test
 	@$(ENV) EDGEBASE_PYTHON="$$PWD/.venv/bin/python" \
 	    cargo test --release $(LOCKED) --no-fail-fast $(REST)
-	@$(ENV) extension/test/run.sh "$$PG_CONFIG"
+	@$(ENV) for script in docs run under_fire; do \
+	    echo "==> extension/test/$$script.sh"; extension/test/$$script.sh "$$PG_CONFIG" || exit 1; \
+	done
 
 lint: setup ## Formatting, clippy, documentation, licences
 	@scripts/setup lint

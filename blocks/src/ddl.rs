@@ -12,7 +12,8 @@
 use crate::name::{MAX_IDENT, shorten};
 use crate::quote::{ident, literal, qualified};
 use crate::storage::StoredBlock;
-use crate::table::{Field, FieldType, Index, Table};
+use crate::field::{Field, FieldType};
+use crate::table::{Index, Table};
 use serde_json::Value;
 
 /// The column of a schemaless table that holds a row's fields.

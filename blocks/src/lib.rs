@@ -9,6 +9,7 @@ pub mod block;
 pub mod config;
 pub mod ddl;
 pub mod diff;
+pub mod field;
 pub mod name;
 pub mod quote;
 pub mod rule;
@@ -19,7 +20,8 @@ pub mod table;
 
 pub use block::{Block, BlockKind};
 pub use config::{Config, ConfigError};
+pub use field::{Field, FieldType};
 pub use name::InstanceKey;
 pub use rule::{FunctionId, Rule};
 pub use storage::{StoredBlock, StoredTable};
-pub use table::{Field, FieldType, Table};
+pub use table::Table;

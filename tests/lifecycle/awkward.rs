@@ -9,12 +9,60 @@ use serde_json::{Value, json};
 /// Legal ids that somebody could take for something else.
 fn ids() -> Vec<String> {
     let odd = [
-        "public", "pg_x", "pg_catalog", "pg_temp", "information_schema", "edgebase", "select", "SELECT", "from",
-        "UPPER", "upper", "Ünïcode", "dou\"ble", "sin'gle", "\"", "\"\"", "''", "back\\slash", "$$", "$1", "%s",
-        "two  spaces", " leading", "trailing ", "a/b", "a%2Fb", "a.b", "..", ".", "?q=1", "#frag", "&", "+", "100%",
-        "'; DROP SCHEMA app CASCADE; --", "😀👩‍👩‍👧", "e\u{301}", "é", "日本語", "~", "null", "0", "*", "{id}", "batch", "export",
+        "public",
+        "pg_x",
+        "pg_catalog",
+        "pg_temp",
+        "information_schema",
+        "edgebase",
+        "select",
+        "SELECT",
+        "from",
+        "UPPER",
+        "upper",
+        "Ünïcode",
+        "dou\"ble",
+        "sin'gle",
+        "\"",
+        "\"\"",
+        "''",
+        "back\\slash",
+        "$$",
+        "$1",
+        "%s",
+        "two  spaces",
+        " leading",
+        "trailing ",
+        "a/b",
+        "a%2Fb",
+        "a.b",
+        "..",
+        ".",
+        "?q=1",
+        "#frag",
+        "&",
+        "+",
+        "100%",
+        "'; DROP SCHEMA app CASCADE; --",
+        "😀👩‍👩‍👧",
+        "e\u{301}",
+        "é",
+        "日本語",
+        "~",
+        "null",
+        "0",
+        "*",
+        "{id}",
+        "batch",
+        "export",
     ];
-    let long = ["x".repeat(255), "ä".repeat(127), "😀".repeat(63), format!("{}\"", "q".repeat(254)), "x".repeat(58)];
+    let long = [
+        "x".repeat(255),
+        "ä".repeat(127),
+        "😀".repeat(63),
+        format!("{}\"", "q".repeat(254)),
+        "x".repeat(58),
+    ];
     odd.into_iter().map(str::to_owned).chain(long).collect()
 }
 
@@ -35,10 +83,14 @@ async fn every_legal_id_lives_a_whole_life_over_http() {
         assert_eq!(read["title"], *id);
         assert_eq!(user.get(&path).await.expect(200)["total"], 1, "{id:?}");
         let export = service.get(&format!("{}/export", instance(id))).await;
-        let line: Value = serde_json::from_str(&export.text).unwrap_or_else(|e| panic!("{id:?} {e}: {}", export.text));
+        let line: Value = serde_json::from_str(&export.text)
+            .unwrap_or_else(|e| panic!("{id:?} {e}: {}", export.text));
         assert_eq!(line["record"], read, "{id:?}");
         let body = json!({"namespace": "room", "id": id, "sql": "SELECT title FROM notes"});
-        assert_eq!(service.post("/api/sql", &body).await.expect(200)["rows"], json!([{"title": id}]));
+        assert_eq!(
+            service.post("/api/sql", &body).await.expect(200)["rows"],
+            json!([{"title": id}])
+        );
     }
     for id in &ids {
         let receipt = user.delete(&instance(id)).await;
@@ -59,9 +111,16 @@ async fn every_legal_id_lives_a_whole_life_by_sql() {
     let ids = ids();
     for id in &ids {
         let id = literal(id);
-        assert_eq!(one(&proxy, &format!("SELECT edgebase.create_instance('vault', {id}) ->> 'created'")).await, "true");
+        assert_eq!(
+            one(&proxy, &format!("SELECT edgebase.create_instance('vault', {id}) ->> 'created'"))
+                .await,
+            "true"
+        );
         proxy.batch_execute(&format!("BEGIN; SELECT edgebase.enter('vault', {id})")).await.unwrap();
-        proxy.batch_execute(&format!("INSERT INTO notes (id, title) VALUES ('n', {id}); COMMIT")).await.unwrap();
+        proxy
+            .batch_execute(&format!("INSERT INTO notes (id, title) VALUES ('n', {id}); COMMIT"))
+            .await
+            .unwrap();
     }
     for id in &ids {
         let text = literal(id);
@@ -70,7 +129,8 @@ async fn every_legal_id_lives_a_whole_life_by_sql() {
         assert!(schema.len() <= 63, "{schema}");
         let direct = format!("SELECT title FROM {}.notes", ident(&schema));
         assert_eq!(texts(&admin, &direct).await.unwrap(), [id.as_str()]);
-        let export = format!("SELECT record ->> 'title' FROM edgebase.export_instance('vault', {text})");
+        let export =
+            format!("SELECT record ->> 'title' FROM edgebase.export_instance('vault', {text})");
         assert_eq!(texts(&admin, &export).await.unwrap(), [id.as_str()]);
         let copy = literal(&unique("copy"));
         let import = format!(
@@ -92,9 +152,23 @@ async fn what_is_no_legal_id_is_refused_and_makes_nothing() {
     let admin = connect(&product.admin_url).await;
     let proxy = connect(&product.proxy_url).await;
     let service = product.service();
-    for id in ["a:b", ":", "  ", "\u{a0}", "tab\t", "line\n", "\u{1}", "\u{7f}", "\u{85}", &"x".repeat(256), &"ä".repeat(128)] {
+    for id in [
+        "a:b",
+        ":",
+        "  ",
+        "\u{a0}",
+        "tab\t",
+        "line\n",
+        "\u{1}",
+        "\u{7f}",
+        "\u{85}",
+        &"x".repeat(256),
+        &"ä".repeat(128),
+    ] {
         for function in ["create_instance", "enter", "drop_instance", "migrate", "locate"] {
-            let state = refusal(&proxy, &format!("SELECT edgebase.{function}('room', {})", literal(id))).await;
+            let state =
+                refusal(&proxy, &format!("SELECT edgebase.{function}('room', {})", literal(id)))
+                    .await;
             assert_eq!(state.as_deref(), Some("EB004"), "{function} {id:?}");
         }
         let made = service.post(&notes(id), &json!({"title": "x"})).await;

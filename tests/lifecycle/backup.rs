@@ -17,9 +17,15 @@ async fn a_dump_restored_into_a_fresh_cluster_and_repaired_is_a_working_product(
     let source = Product::start(&fixture("lifecycle.ts"));
     let service = source.service();
     for id in ["one", "two", AWKWARD, "gone"] {
-        service.post(&notes(id), &json!({"id": "x", "title": format!("of {id}"), "data": {"k": [1]}})).await.expect(201);
+        service
+            .post(&notes(id), &json!({"id": "x", "title": format!("of {id}"), "data": {"k": [1]}}))
+            .await
+            .expect(201);
     }
-    service.post("/api/db/app/tables/notes", &json!({"id": "x", "title": "of app"})).await.expect(201);
+    service
+        .post("/api/db/app/tables/notes", &json!({"id": "x", "title": "of app"}))
+        .await
+        .expect(201);
     service.delete(&instance("gone")).await.expect(200);
     let file = source.data_dir().with_file_name("dump");
     printed(postgres_program("pg_dump").args(["-Fc", "-d", &source.admin_url, "-f"]).arg(&file));
@@ -41,7 +47,10 @@ async fn a_dump_restored_into_a_fresh_cluster_and_repaired_is_a_working_product(
         assert_eq!(state(&admin, "room", id).await, "whole", "{id}");
     }
     let again = one(&admin, "SELECT edgebase.repair()").await;
-    assert!(again.contains("\"roles_created\": 0") && again.contains("\"grants_revoked\": 0"), "{again}");
+    assert!(
+        again.contains("\"roles_created\": 0") && again.contains("\"grants_revoked\": 0"),
+        "{again}"
+    );
     let killed = Command::new("kill").args(["-KILL", &target.pid().to_string()]).status().unwrap();
     assert!(killed.success());
     target.restart();
@@ -69,7 +78,9 @@ async fn works(target: &Product) {
         assert_eq!(list.items()[0]["title"], format!("of {id}"));
         assert_eq!(list.items()[0]["data"], json!({"k": [1]}));
         service.post(&notes(id), &json!({"id": "y"})).await.expect(201);
-        let bad = service.post(&format!("/api/db/room/{}/tables/links", encode(id)), &json!({"note": "none"})).await;
+        let bad = service
+            .post(&format!("/api/db/room/{}/tables/links", encode(id)), &json!({"note": "none"}))
+            .await;
         assert_eq!(bad.status, 400, "references are in force: {}", bad.text);
     }
     assert_eq!(service.get("/api/db/app/tables/notes").await.ids(), ["x"]);
@@ -85,7 +96,10 @@ async fn works(target: &Product) {
     assert_eq!(refusal(&proxy, "SELECT * FROM \"room:one\".notes").await.as_deref(), Some("42501"));
     proxy.batch_execute("BEGIN; SELECT edgebase.enter('room', 'one')").await.unwrap();
     assert_eq!(texts(&proxy, "SELECT id FROM notes ORDER BY id").await.unwrap(), ["x", "y"]);
-    assert_eq!(refusal(&proxy, "SELECT * FROM \"room:fresh\".notes").await.as_deref(), Some("42501"));
+    assert_eq!(
+        refusal(&proxy, "SELECT * FROM \"room:fresh\".notes").await.as_deref(),
+        Some("42501")
+    );
     proxy.batch_execute("ROLLBACK").await.unwrap();
     assert_eq!(refusal(&proxy, "CREATE TEMP TABLE t (x int)").await.as_deref(), Some("42501"));
 }

@@ -38,7 +38,12 @@ async fn of_fifty_connections_that_create_one_id_one_creates_and_all_succeed() {
                 client.query_one(sql, &[&id]).await.map(|row| row.get::<_, String>(0))
             });
         }
-        let made: Vec<String> = crowd.join_all().await.into_iter().map(|made| made.unwrap_or_else(|e| panic!("{}", why(&e)))).collect();
+        let made: Vec<String> = crowd
+            .join_all()
+            .await
+            .into_iter()
+            .map(|made| made.unwrap_or_else(|e| panic!("{}", why(&e))))
+            .collect();
         assert_eq!(made.iter().filter(|created| *created == "true").count(), 1, "{made:?}");
         assert_eq!(made.iter().filter(|created| *created == "false").count(), CROWD - 1);
         assert_eq!(state(&admin, "room", &id).await, "whole");

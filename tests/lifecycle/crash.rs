@@ -20,7 +20,8 @@ const CREATE: [&str; 6] = [
     "edgebase.audit_log",
 ];
 const MIGRATE: [&str; 4] = ["pg_attribute", "TENANT", "edgebase.instance", "edgebase.audit_log"];
-const DROP: [&str; 5] = ["TENANT", "pg_namespace", "pg_authid", "edgebase.instance", "edgebase.audit_log"];
+const DROP: [&str; 5] =
+    ["TENANT", "pg_namespace", "pg_authid", "edgebase.instance", "edgebase.audit_log"];
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Victim {
@@ -86,7 +87,13 @@ async fn call(product: &Product, function: &str, id: &str) {
 }
 
 /// Kills the call at each point and checks what is left, and that the next call finishes.
-async fn at_each(product: &Product, function: &str, points: &[&str], victim: Victim, columns: &mut usize) {
+async fn at_each(
+    product: &Product,
+    function: &str,
+    points: &[&str],
+    victim: Victim,
+    columns: &mut usize,
+) {
     for point in points {
         let about = format!("{function} killed at {point} ({victim:?})");
         let id = unique("crash");
@@ -139,7 +146,12 @@ async fn serves(product: &Product) {
         if answer.status == 201 {
             return;
         }
-        assert!(answer.status == 503 && Instant::now() < deadline, "{}: {}", answer.status, answer.text);
+        assert!(
+            answer.status == 503 && Instant::now() < deadline,
+            "{}: {}",
+            answer.status,
+            answer.text
+        );
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }

@@ -13,7 +13,11 @@ async fn without_a_delete_rule_only_a_service_key_may_delete() {
     let id = unique("vault");
     let (path, whole) = (format!("/api/db/vault/{id}/tables/notes"), format!("/api/db/vault/{id}"));
     product.user("owner").post(&path, &json!({"id": "a"})).await.expect(201);
-    for caller in [product.anonymous(), product.user("owner"), product.user_with("x", &json!({"role": "admin"}))] {
+    for caller in [
+        product.anonymous(),
+        product.user("owner"),
+        product.user_with("x", &json!({"role": "admin"})),
+    ] {
         let answer = caller.delete(&whole).await;
         assert_eq!(answer.status, 403, "{}", answer.text);
     }

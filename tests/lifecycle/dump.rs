@@ -14,8 +14,14 @@ async fn nothing_that_a_deleted_tenant_wrote_is_in_a_dump() {
     for (id, text) in [("leaver", secret), ("stayer", kept)] {
         let row = json!({"id": text, "title": text, "body": text.repeat(500), "data": {"deep": [text, {text: 1}]}});
         service.post(&notes(id), &row).await.expect(201);
-        service.post(&format!("/api/db/room/{id}/tables/loose"), &json!({"any": text})).await.expect(201);
-        service.patch(&format!("{}/{text}", notes(id)), &json!({"title": "changed"})).await.expect(200);
+        service
+            .post(&format!("/api/db/room/{id}/tables/loose"), &json!({"any": text}))
+            .await
+            .expect(201);
+        service
+            .patch(&format!("{}/{text}", notes(id)), &json!({"title": "changed"}))
+            .await
+            .expect(200);
         let body = json!({"namespace": "room", "id": id, "sql": "SELECT count(*) FROM notes WHERE body LIKE ?", "params": [format!("%{text}%")]});
         service.post("/api/sql", &body).await.expect(200);
     }

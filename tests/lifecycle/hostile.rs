@@ -67,31 +67,91 @@ fn texts_against(victim: &str, schema: &str, role: &str) -> Vec<String> {
     .to_vec();
     all.extend(
         [
-            "COMMIT", "ROLLBACK", "ABORT", "END", "COMMIT AND CHAIN", "BEGIN", "SAVEPOINT s", "ROLLBACK TO s",
-            "PREPARE TRANSACTION 'left'", "RESET ROLE", "RESET ALL", "RESET SESSION AUTHORIZATION", "SET ROLE NONE",
-            "SET ROLE edgebase_owner", "SET ROLE postgres", "SET SESSION AUTHORIZATION DEFAULT", "DISCARD ALL",
-            "DISCARD PLANS", "SET statement_timeout = 0", "SET LOCAL statement_timeout = 0",
-            "SET default_transaction_read_only = on", "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
-            "SET TRANSACTION READ ONLY", "LISTEN everything", "NOTIFY everything, 'x'", "UNLISTEN *",
-            "SELECT pg_notify('everything', 'x')", "SELECT pg_advisory_lock(1)", "SELECT pg_advisory_lock_shared(1, 2)",
-            "SELECT pg_try_advisory_lock(3)", "SELECT pg_advisory_xact_lock(4)",
-            "DECLARE held CURSOR WITH HOLD FOR SELECT * FROM notes", "DECLARE kept CURSOR FOR SELECT * FROM notes",
-            "FETCH ALL FROM held", "CLOSE ALL", "PREPARE mine AS SELECT 1", "EXECUTE mine", "DEALLOCATE ALL",
-            "CREATE TEMP TABLE notes (id text)", "CREATE TEMP VIEW notes AS SELECT 1",
-            "SELECT * INTO TEMP shadow FROM notes", "CREATE SCHEMA planted", "CREATE TABLE public.notes (id text)",
-            "CREATE FUNCTION pg_temp.f() RETURNS int LANGUAGE sql AS 'SELECT 1'", "CREATE ROLE planted",
-            "DO $$ BEGIN PERFORM 1; END $$", "CALL nothing()", "VACUUM", "CHECKPOINT", "LOAD 'edgebase'",
-            "COPY notes TO '/tmp/stolen'", "COPY notes FROM '/etc/passwd'", "COPY notes TO PROGRAM 'cat'",
-            "COPY (SELECT 1) TO STDOUT", "SELECT pg_read_file('/etc/passwd')", "SELECT pg_ls_dir('.')",
-            "SELECT lo_import('/etc/passwd')", "SELECT lo_create(0)", "SELECT * FROM pg_authid",
-            "SELECT * FROM pg_stat_activity", "SELECT * FROM pg_prepared_statements", "SELECT * FROM pg_locks",
-            "SELECT * FROM edgebase.instance", "SELECT * FROM edgebase.instances", "SELECT * FROM edgebase.audit",
-            "SELECT * FROM edgebase.block_version", "SELECT edgebase.repair()", "SELECT edgebase.create_instance('room', 'planted')",
-            "SELECT edgebase.apply_config('{}')", "SELECT pg_terminate_backend(pg_backend_pid())",
-            "SELECT pg_cancel_backend(pg_backend_pid())", "SELECT pg_reload_conf()", "SELECT pg_export_snapshot()",
-            "SELECT txid_current()", "SELECT * FROM app.notes", "ALTER SYSTEM SET fsync = off",
-            "SELECT set_config('edgebase.statement_timeout', '0', false)", "SET edgebase.lock_timeout = 0", "",
-            "-- nothing", ";", "/*", "SELECT $1", "\u{0}", "SELECT current_setting('is_superuser')",
+            "COMMIT",
+            "ROLLBACK",
+            "ABORT",
+            "END",
+            "COMMIT AND CHAIN",
+            "BEGIN",
+            "SAVEPOINT s",
+            "ROLLBACK TO s",
+            "PREPARE TRANSACTION 'left'",
+            "RESET ROLE",
+            "RESET ALL",
+            "RESET SESSION AUTHORIZATION",
+            "SET ROLE NONE",
+            "SET ROLE edgebase_owner",
+            "SET ROLE postgres",
+            "SET SESSION AUTHORIZATION DEFAULT",
+            "DISCARD ALL",
+            "DISCARD PLANS",
+            "SET statement_timeout = 0",
+            "SET LOCAL statement_timeout = 0",
+            "SET default_transaction_read_only = on",
+            "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
+            "SET TRANSACTION READ ONLY",
+            "LISTEN everything",
+            "NOTIFY everything, 'x'",
+            "UNLISTEN *",
+            "SELECT pg_notify('everything', 'x')",
+            "SELECT pg_advisory_lock(1)",
+            "SELECT pg_advisory_lock_shared(1, 2)",
+            "SELECT pg_try_advisory_lock(3)",
+            "SELECT pg_advisory_xact_lock(4)",
+            "DECLARE held CURSOR WITH HOLD FOR SELECT * FROM notes",
+            "DECLARE kept CURSOR FOR SELECT * FROM notes",
+            "FETCH ALL FROM held",
+            "CLOSE ALL",
+            "PREPARE mine AS SELECT 1",
+            "EXECUTE mine",
+            "DEALLOCATE ALL",
+            "CREATE TEMP TABLE notes (id text)",
+            "CREATE TEMP VIEW notes AS SELECT 1",
+            "SELECT * INTO TEMP shadow FROM notes",
+            "CREATE SCHEMA planted",
+            "CREATE TABLE public.notes (id text)",
+            "CREATE FUNCTION pg_temp.f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+            "CREATE ROLE planted",
+            "DO $$ BEGIN PERFORM 1; END $$",
+            "CALL nothing()",
+            "VACUUM",
+            "CHECKPOINT",
+            "LOAD 'edgebase'",
+            "COPY notes TO '/tmp/stolen'",
+            "COPY notes FROM '/etc/passwd'",
+            "COPY notes TO PROGRAM 'cat'",
+            "COPY (SELECT 1) TO STDOUT",
+            "SELECT pg_read_file('/etc/passwd')",
+            "SELECT pg_ls_dir('.')",
+            "SELECT lo_import('/etc/passwd')",
+            "SELECT lo_create(0)",
+            "SELECT * FROM pg_authid",
+            "SELECT * FROM pg_stat_activity",
+            "SELECT * FROM pg_prepared_statements",
+            "SELECT * FROM pg_locks",
+            "SELECT * FROM edgebase.instance",
+            "SELECT * FROM edgebase.instances",
+            "SELECT * FROM edgebase.audit",
+            "SELECT * FROM edgebase.block_version",
+            "SELECT edgebase.repair()",
+            "SELECT edgebase.create_instance('room', 'planted')",
+            "SELECT edgebase.apply_config('{}')",
+            "SELECT pg_terminate_backend(pg_backend_pid())",
+            "SELECT pg_cancel_backend(pg_backend_pid())",
+            "SELECT pg_reload_conf()",
+            "SELECT pg_export_snapshot()",
+            "SELECT txid_current()",
+            "SELECT * FROM app.notes",
+            "ALTER SYSTEM SET fsync = off",
+            "SELECT set_config('edgebase.statement_timeout', '0', false)",
+            "SET edgebase.lock_timeout = 0",
+            "",
+            "-- nothing",
+            ";",
+            "/*",
+            "SELECT $1",
+            "\u{0}",
+            "SELECT current_setting('is_superuser')",
         ]
         .map(str::to_owned),
     );
@@ -108,7 +168,14 @@ async fn all_is_well(service: &Client, alpha: &Client, victim: &str, after: &str
     let own = async || sql(alpha, "alpha", probe).await;
     let answers = tokio::join!(theirs(), own(), theirs(), own(), theirs(), own());
     let (a, b, c, d, e, f) = answers;
-    for (answer, id, titles) in [(a, victim, SECRET), (c, victim, SECRET), (e, victim, SECRET), (b, "alpha", "own"), (d, "alpha", "own"), (f, "alpha", "own")] {
+    for (answer, id, titles) in [
+        (a, victim, SECRET),
+        (c, victim, SECRET),
+        (e, victim, SECRET),
+        (b, "alpha", "own"),
+        (d, "alpha", "own"),
+        (f, "alpha", "own"),
+    ] {
         assert_eq!(answer.status, 200, "after {after:?}: {}", answer.text);
         let want = json!({"own": true, "who": "edgebase_dev_proxy", "path": format!("\"room:{id}\", pg_temp"),
             "timeout": "30s", "readonly": "off", "titles": titles});
@@ -126,14 +193,20 @@ async fn no_text_of_a_key_bound_to_one_tenant_reaches_another_or_stays_behind() 
     service.post(&notes(&victim), &json!({"id": "s", "title": SECRET})).await.expect(201);
     let begun = service.post(&notes("alpha"), &json!({"id": "own", "title": "own"})).await;
     assert_eq!(begun.status, 201, "{}", begun.text);
-    let role = one(&admin, &format!("SELECT role FROM edgebase.instances WHERE id = '{victim}'")).await;
+    let role =
+        one(&admin, &format!("SELECT role FROM edgebase.instances WHERE id = '{victim}'")).await;
     let hostile = texts_against(&victim, &format!("room:{victim}"), &role);
     assert!(hostile.len() > 100);
     for text in &hostile {
         let began = Instant::now();
         let answer = sql(&alpha, "alpha", text).await;
         assert!(began.elapsed() < Duration::from_secs(10), "{text:?} took {:?}", began.elapsed());
-        assert!(matches!(answer.status, 200 | 400 | 503), "{text:?}: {} {}", answer.status, answer.text);
+        assert!(
+            matches!(answer.status, 200 | 400 | 503),
+            "{text:?}: {} {}",
+            answer.status,
+            answer.text
+        );
         assert!(!answer.text.contains(SECRET), "{text:?}: {}", answer.text);
         if text.contains(&format!("{victim}\".notes")) {
             assert_eq!(answer.status, 400, "{text:?}: {}", answer.text);
@@ -194,7 +267,8 @@ async fn a_copy_from_the_client_ends_at_once_and_holds_no_connection() {
 async fn a_copy_to_or_from_the_client_is_the_callers_mistake_and_not_the_servers() {
     let product = product();
     let id = unique("copies");
-    for text in ["COPY notes (id) FROM STDIN", "COPY notes TO STDOUT", "COPY (SELECT 1) TO STDOUT"] {
+    for text in ["COPY notes (id) FROM STDIN", "COPY notes TO STDOUT", "COPY (SELECT 1) TO STDOUT"]
+    {
         let answer = sql(&product.service(), &id, text).await;
         assert_eq!(answer.status, 400, "{text}: {}", answer.text);
     }

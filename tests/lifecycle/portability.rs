@@ -10,8 +10,18 @@ use std::time::Duration;
 
 /// Texts that get lost where somebody quotes, trims, normalises or re-encodes.
 const AWKWARD: [&str; 12] = [
-    "", " leading and trailing ", "it's \"quoted\" \\ back\\slash", "line\nbreak\r\n\ttab", "😀👩‍👩‍👧 ß İ é e\u{301}",
-    "null", "\\N", "{\"not\": \"json\"}", "a,b;c", "$1 $$ ? %s", "\u{feff}\u{200b}\u{a0}", "\u{1}\u{7f}",
+    "",
+    " leading and trailing ",
+    "it's \"quoted\" \\ back\\slash",
+    "line\nbreak\r\n\ttab",
+    "😀👩‍👩‍👧 ß İ é e\u{301}",
+    "null",
+    "\\N",
+    "{\"not\": \"json\"}",
+    "a,b;c",
+    "$1 $$ ? %s",
+    "\u{feff}\u{200b}\u{a0}",
+    "\u{1}\u{7f}",
 ];
 
 /// Fills an instance with every type, awkward texts, nulls and references in a circle.
@@ -25,7 +35,13 @@ async fn fill(product: &Product, id: &str) {
         service.post(&at("notes"), &row).await.expect(201);
         let odd = json!({"id": format!("o{n}"), "fi\"eld": text, "select": -1.5e-7, "😀": [text]});
         service.post(&at("we\"ird täble 😀"), &odd).await.expect(201);
-        service.post(&at("loose"), &json!({"id": format!("l{n}"), "any": text, "n": n, "deep": {"x": [text]}})).await.expect(201);
+        service
+            .post(
+                &at("loose"),
+                &json!({"id": format!("l{n}"), "any": text, "n": n, "deep": {"x": [text]}}),
+            )
+            .await
+            .expect(201);
     }
     service.post(&at("notes"), &json!({"id": "empty"})).await.expect(201);
     for value in [json!(null), json!("text"), json!(0), json!(false), json!([]), json!({})] {
@@ -58,7 +74,8 @@ async fn an_exported_instance_imported_under_another_id_is_equal_row_for_row() {
     let rows = (AWKWARD.len() * 3 + 7 + 2).to_string();
     assert_eq!(one(&admin, &import).await, rows);
     for table in ["notes", "links", "we\"ird täble 😀", "loose"] {
-        let [a, b] = [&from, &to].map(|id| format!("{}.{}", ident(&format!("room:{id}")), ident(table)));
+        let [a, b] =
+            [&from, &to].map(|id| format!("{}.{}", ident(&format!("room:{id}")), ident(table)));
         // Row by row, and by their text so that nothing is equal only by its type's tolerance.
         for both in [
             format!("(TABLE {a} EXCEPT TABLE {b}) UNION ALL (TABLE {b} EXCEPT TABLE {a})"),
@@ -74,7 +91,11 @@ async fn an_exported_instance_imported_under_another_id_is_equal_row_for_row() {
     let bad = json!({"note": "no such note"});
     let answer = product.service().post(&format!("/api/db/room/{to}/tables/links"), &bad).await;
     assert_eq!(answer.status, 400, "{}", answer.text);
-    assert_eq!(refusal(&admin, &import).await.as_deref(), Some("22023"), "only into an empty instance");
+    assert_eq!(
+        refusal(&admin, &import).await.as_deref(),
+        Some("22023"),
+        "only into an empty instance"
+    );
 }
 
 #[tokio::test]
@@ -87,7 +108,8 @@ async fn the_export_over_http_has_what_lists_have() {
     for table in ["notes", "links", "we\"ird täble 😀", "loose"] {
         let path = format!("/api/db/room/{id}/tables/{}", encode(table));
         let list = product.service().query(&path, &[("sort", "id:asc"), ("limit", "100")]).await;
-        let records: Vec<&Value> = lines.iter().filter(|l| l["table"] == table).map(|l| &l["record"]).collect();
+        let records: Vec<&Value> =
+            lines.iter().filter(|l| l["table"] == table).map(|l| &l["record"]).collect();
         assert_eq!(records, list.items().iter().collect::<Vec<_>>(), "{table}");
     }
 }
@@ -103,7 +125,11 @@ async fn only_a_service_key_may_export() {
     }
     let with = |key: &str| product.anonymous().with("x-edgebase-service-key", key);
     assert_eq!(with("wrong").get(&path).await.status, 401);
-    assert_eq!(with("jb_alpha_5b0c1d").get(&path).await.status, 401, "bound to another tenant and scope");
+    assert_eq!(
+        with("jb_alpha_5b0c1d").get(&path).await.status,
+        401,
+        "bound to another tenant and scope"
+    );
     assert_eq!(product.service().get("/api/db/room/never-made/export").await.status, 404);
     assert_eq!(product.service().get("/api/db/nope/x/export").await.status, 404);
     assert_eq!(product.service().get("/api/db/app/x/export").await.status, 400);
@@ -115,7 +141,11 @@ async fn a_large_export_waits_for_its_reader_and_is_complete() {
     let product = product();
     let admin = connect(&product.admin_url).await;
     let id = unique("large");
-    product.service().post(&notes(&id), &json!({"id": "00000", "title": "first"})).await.expect(201);
+    product
+        .service()
+        .post(&notes(&id), &json!({"id": "00000", "title": "first"}))
+        .await
+        .expect(201);
     let schema = ident(&format!("room:{id}"));
     let fill = format!(
         "INSERT INTO {schema}.notes (id, n, body) SELECT to_char(g, 'FM00000'), g, repeat(md5(g::text), 64)

@@ -5,7 +5,9 @@ use edgebase_tests::{Answer, Client, unique};
 use serde_json::{Value, json};
 
 async fn sql(client: &Client, id: &str, text: &str, params: Value) -> Answer {
-    client.post("/api/sql", &json!({"namespace": "room", "id": id, "sql": text, "params": params})).await
+    client
+        .post("/api/sql", &json!({"namespace": "room", "id": id, "sql": text, "params": params}))
+        .await
 }
 
 #[tokio::test]
@@ -15,12 +17,21 @@ async fn an_answer_has_all_five_keys() {
     let id = unique("keys");
     // The first statement makes the instance, as a first write does.
     let none = sql(&service, &id, "SELECT id, n FROM notes", json!([])).await.expect(200);
-    let empty = json!({"rows": [], "items": [], "results": [], "columns": ["id", "n"], "rowCount": 0});
+    let empty =
+        json!({"rows": [], "items": [], "results": [], "columns": ["id", "n"], "rowCount": 0});
     assert_eq!(none, empty);
     let insert = "INSERT INTO notes (id, title, n, flag, data) VALUES (?, ?, ?, ?, ?), ('b', 'is it ?', 2, false, NULL)";
-    let made = sql(&service, &id, insert, json!(["a", "it's", 1.5, true, {"k": [1, "?"]}])).await.expect(200);
-    assert_eq!((&made["rowCount"], &made["rows"], &made["columns"]), (&json!(2), &json!([]), &json!([])));
-    let read = sql(&service, &id, "SELECT id, title, n, flag, data FROM notes ORDER BY id", json!([])).await.expect(200);
+    let made = sql(&service, &id, insert, json!(["a", "it's", 1.5, true, {"k": [1, "?"]}]))
+        .await
+        .expect(200);
+    assert_eq!(
+        (&made["rowCount"], &made["rows"], &made["columns"]),
+        (&json!(2), &json!([]), &json!([]))
+    );
+    let read =
+        sql(&service, &id, "SELECT id, title, n, flag, data FROM notes ORDER BY id", json!([]))
+            .await
+            .expect(200);
     let rows = json!([
         {"id": "a", "title": "it's", "n": 1.5, "flag": true, "data": {"k": [1, "?"]}},
         {"id": "b", "title": "is it ?", "n": 2, "flag": false, "data": null},
@@ -30,10 +41,14 @@ async fn an_answer_has_all_five_keys() {
     }
     assert_eq!(read["columns"], json!(["id", "title", "n", "flag", "data"]));
     assert_eq!(read["rowCount"], 2);
-    let changed = sql(&service, &id, "UPDATE notes SET n = n + 1 RETURNING id, \"createdAt\"", json!([])).await.expect(200);
+    let changed =
+        sql(&service, &id, "UPDATE notes SET n = n + 1 RETURNING id, \"createdAt\"", json!([]))
+            .await
+            .expect(200);
     assert_eq!(changed["rowCount"], 2);
     assert!(changed["rows"][0]["createdAt"].is_string());
-    let gone = sql(&service, &id, "DELETE FROM notes WHERE id = $1", json!(["a"])).await.expect(200);
+    let gone =
+        sql(&service, &id, "DELETE FROM notes WHERE id = $1", json!(["a"])).await.expect(200);
     assert_eq!(gone["rowCount"], 1);
     assert_eq!(service.get(&notes(&id)).await.ids(), ["b"]);
 }
@@ -46,13 +61,21 @@ async fn placeholders_are_positional_and_only_where_sql_has_a_value() {
     for (text, params, row) in [
         ("SELECT ?::int + ?::int AS x", json!([1, 2]), json!({"x": 3})),
         ("SELECT '?' AS a, ? AS b -- ?\n", json!(["v"]), json!({"a": "?", "b": "v"})),
-        ("SELECT $$ ? $$ AS a, /* ? /* ? */ */ ?::text AS b", json!(["v"]), json!({"a": " ? ", "b": "v"})),
+        (
+            "SELECT $$ ? $$ AS a, /* ? /* ? */ */ ?::text AS b",
+            json!(["v"]),
+            json!({"a": " ? ", "b": "v"}),
+        ),
         ("SELECT '{\"k\":1}'::jsonb \\? 'k' AS x", json!([]), json!({"x": true})),
         ("SELECT '{\"k\":1}'::jsonb ?| ARRAY['k'] AS x", json!([]), json!({"x": true})),
         ("SELECT $2::text AS a, $1::text AS b", json!(["x", "y"]), json!({"a": "y", "b": "x"})),
         ("SELECT ?::text AS \"a?b\"", json!([null]), json!({"a?b": null})),
         ("SELECT E'\\'?' AS x", json!([]), json!({"x": "'?"})),
-        ("SELECT ?::text AS x", json!(["'; DROP TABLE notes; --"]), json!({"x": "'; DROP TABLE notes; --"})),
+        (
+            "SELECT ?::text AS x",
+            json!(["'; DROP TABLE notes; --"]),
+            json!({"x": "'; DROP TABLE notes; --"}),
+        ),
         ("SELECT ?::jsonb AS x", json!([{"a": [1, null]}]), json!({"x": {"a": [1, null]}})),
         ("SELECT __EDGEBASE_SQL_PARAM_0__::int AS x", json!([7]), json!({"x": 7})),
     ] {
@@ -95,11 +118,14 @@ async fn target_errors_come_before_the_key_and_the_key_before_the_statement() {
             assert_eq!(answer.status, status, "{body}: {}", answer.text);
         }
     }
-    let missing = caller.post("/api/sql", &json!({"namespace": "room", "id": "x", "sql": ""})).await;
+    let missing =
+        caller.post("/api/sql", &json!({"namespace": "room", "id": "x", "sql": ""})).await;
     missing.refused(400, "Missing required field 'sql' for SQL execution.");
     let bodies = ["SELECT 1", "not even SQL", "SELECT ?"];
     for text in bodies {
-        for (client, status) in [(&caller, 403), (&product.user("admin"), 403), (&wrong, 401), (&scoped, 401)] {
+        for (client, status) in
+            [(&caller, 403), (&product.user("admin"), 403), (&wrong, 401), (&scoped, 401)]
+        {
             let answer = sql(client, &id, text, json!([])).await;
             assert_eq!(answer.status, status, "{text}: {}", answer.text);
         }
@@ -149,7 +175,9 @@ async fn statements_that_read_what_they_change_work_with_every_column_type() {
     let product = product();
     let service = product.service();
     let id = unique("shapes");
-    sql(&service, &id, "INSERT INTO notes (id, n) VALUES ('a', 1), ('b', 2)", json!([])).await.expect(200);
+    sql(&service, &id, "INSERT INTO notes (id, n) VALUES ('a', 1), ('b', 2)", json!([]))
+        .await
+        .expect(200);
     for (text, count) in [
         ("SELECT *, now() AS t, ARRAY[1] AS l, 1.5::numeric AS d FROM notes", 2),
         ("SELECT * FROM notes -- the end", 2),
@@ -166,7 +194,8 @@ async fn statements_that_read_what_they_change_work_with_every_column_type() {
         assert_eq!(answer.status, 200, "{text}: {}", answer.text);
         assert_eq!(answer.body["rowCount"], count, "{text}: {}", answer.text);
     }
-    let twice = sql(&service, &id, "SELECT n FROM notes WHERE id = 'a'", json!([])).await.expect(200);
+    let twice =
+        sql(&service, &id, "SELECT n FROM notes WHERE id = 'a'", json!([])).await.expect(200);
     assert_eq!(twice["rows"][0]["n"], 2, "it ran once");
 }
 

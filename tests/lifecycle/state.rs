@@ -102,7 +102,8 @@ pub async fn connect_again(url: &str) -> Client {
 pub fn url_for(url: &str, user: Option<(&str, &str)>, database: Option<&str>) -> String {
     let (credentials, place) = url.split_once("//").unwrap().1.split_once('@').unwrap();
     let (host, old) = place.split_once('/').unwrap();
-    let credentials = user.map_or(credentials.to_owned(), |(name, secret)| format!("{name}:{secret}"));
+    let credentials =
+        user.map_or(credentials.to_owned(), |(name, secret)| format!("{name}:{secret}"));
     format!("postgresql://{credentials}@{host}/{}", database.unwrap_or(old))
 }
 

@@ -14,7 +14,12 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 /// Reads and writes in a loop until told to stop; answers the statuses seen.
-async fn traffic(client: Client, id: String, worker: usize, stop: Arc<AtomicBool>) -> Vec<(u16, String)> {
+async fn traffic(
+    client: Client,
+    id: String,
+    worker: usize,
+    stop: Arc<AtomicBool>,
+) -> Vec<(u16, String)> {
     let mut seen = Vec::new();
     for n in 0.. {
         if stop.load(Ordering::Relaxed) {
@@ -40,7 +45,8 @@ fn check(seen: &[(u16, String)]) {
 
 /// The digest that the receipt's other members have, computed by the database.
 async fn digest(admin: &tokio_postgres::Client, receipt: &Value) -> String {
-    let members = ["namespace", "id", "schema", "tables", "rows", "bytes", "dropped_at", "dropped_by"];
+    let members =
+        ["namespace", "id", "schema", "tables", "rows", "bytes", "dropped_at", "dropped_by"];
     let text: String = members.iter().map(|m| format!("{}\n", receipt[m])).collect();
     let sql = format!("SELECT encode(sha256(convert_to({}, 'UTF8')), 'hex')", literal(&text));
     one(admin, &sql).await
@@ -78,7 +84,8 @@ async fn an_instance_dropped_under_traffic_is_gone_whole_and_leaves_a_receipt() 
     assert_eq!(receipt["id"], id);
     assert_eq!(receipt["digest"], digest(&admin, &receipt).await);
     let kept = "SELECT details FROM edgebase.audit WHERE action = 'drop' AND id = ";
-    let kept: Value = serde_json::from_str(&one(&admin, &format!("{kept}{}", literal(&id))).await).unwrap();
+    let kept: Value =
+        serde_json::from_str(&one(&admin, &format!("{kept}{}", literal(&id))).await).unwrap();
     assert_eq!(kept, receipt);
 
     product.service().post(&notes(&id), &json!({"id": "anew"})).await.expect(201);
@@ -176,7 +183,8 @@ async fn nobody_can_change_the_audit() {
     let role = format!("CREATE ROLE {name} LOGIN PASSWORD 'pw' IN ROLE edgebase_admin");
     admin.batch_execute(&role).await.unwrap();
     let operator = connect(&url_for(&product.admin_url, Some((&name, "pw")), None)).await;
-    let receipts = format!("SELECT action FROM edgebase.audit WHERE id = {} ORDER BY seq", literal(&id));
+    let receipts =
+        format!("SELECT action FROM edgebase.audit WHERE id = {} ORDER BY seq", literal(&id));
     // A role that does not inherit must become edgebase_admin first.
     operator.batch_execute("SET ROLE edgebase_admin").await.unwrap();
     assert_eq!(texts(&operator, &receipts).await.unwrap(), ["create", "drop"]);
@@ -198,7 +206,9 @@ async fn nobody_can_change_the_audit() {
     }
     // What one may only read one cannot grant; PostgreSQL just warns.
     let _ = refusal(&operator, &format!("GRANT ALL ON edgebase.audit TO {name}")).await;
-    let granted = format!("SELECT has_table_privilege('{name}', 'edgebase.audit', 'INSERT, UPDATE, DELETE, TRUNCATE')");
+    let granted = format!(
+        "SELECT has_table_privilege('{name}', 'edgebase.audit', 'INSERT, UPDATE, DELETE, TRUNCATE')"
+    );
     assert_eq!(one(&admin, &granted).await, "f");
     assert!(refusal(&operator, "SET session_replication_role = replica").await.is_some());
     for change in &changes("edgebase.audit_log")[..3] {

@@ -9,6 +9,7 @@
 
 pub mod sqlstate;
 pub mod statement;
+mod transaction;
 
 use crate::error::{Error, Result};
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime};
@@ -21,6 +22,7 @@ use statement::{Bind, Sql};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_postgres::{NoTls, Row};
+pub use transaction::Transaction;
 
 /// How long a request waits for a free connection.
 const WAIT: Duration = Duration::from_secs(5);
@@ -307,96 +309,4 @@ fn key_call(function: &str, key: &InstanceKey) -> Sql {
     let mut sql = Sql::new(function);
     sql.bind(Bind::text(key.namespace())).push(", ").bind(Bind::Text(key.id().map(str::to_owned))).push(")");
     sql
-}
-
-/// An open transaction inside an instance.
-#[derive(Debug)]
-pub struct Transaction {
-    client: Option<Object>,
-    schema: Arc<str>,
-}
-
-impl Transaction {
-    /// The schema of the instance it is in.
-    #[must_use]
-    pub fn schema(&self) -> &str {
-        &self.schema
-    }
-
-    /// Runs one statement.
-    ///
-    /// # Errors
-    /// In the client's words.
-    pub async fn query(&self, sql: &Sql, table: &Table) -> Result<Vec<Row>> {
-        self.client()?
-            .query_typed(sql.text(), &sql.params())
-            .await
-            .map_err(|e| sqlstate::to_error(&e, Some(table)))
-    }
-
-    /// Runs several statements in one round trip, in order.
-    ///
-    /// # Errors
-    /// The first error.
-    pub async fn query_all(&self, statements: &[Sql], table: &Table) -> Result<Vec<Vec<Row>>> {
-        let client = self.client()?;
-        let params: Vec<_> = statements.iter().map(|s| (s.text(), s.params())).collect();
-        let results = join_all(params.iter().map(|(text, params)| client.query_typed(text, params))).await;
-        // The statements after a failed one only report the aborted transaction.
-        let mut rows = Vec::with_capacity(results.len());
-        let mut failed = None;
-        for result in results {
-            match result {
-                Ok(r) => rows.push(r),
-                Err(e) if failed.is_none() || !sqlstate::is_aftermath(&e) => failed = failed.or(Some(e)),
-                Err(_) => {}
-            }
-        }
-        failed.map_or(Ok(rows), |e| Err(sqlstate::to_error(&e, Some(table))))
-    }
-
-    /// Commits. A transaction that an error has aborted is not committed, and says so.
-    ///
-    /// # Errors
-    /// When a deferred constraint or the server refuses.
-    pub async fn commit(self, table: &Table) -> Result<()> {
-        match self.client()?.batch_execute("COMMIT").await {
-            Ok(()) => {
-                self.release();
-                Ok(())
-            }
-            Err(e) => {
-                let error = sqlstate::to_error(&e, Some(table));
-                self.rollback().await;
-                Err(error)
-            }
-        }
-    }
-
-    /// Gives everything back. The connection survives only if the server confirms.
-    pub async fn rollback(self) {
-        if let Ok(client) = self.client()
-            && client.batch_execute("ROLLBACK").await.is_ok()
-        {
-            self.release();
-        }
-    }
-
-    pub(crate) fn client(&self) -> Result<&Object> {
-        self.client.as_ref().ok_or_else(|| Error::internal("the transaction is over"))
-    }
-
-    fn release(mut self) {
-        drop(self.client.take());
-    }
-}
-
-impl Drop for Transaction {
-    /// Neither committed nor rolled back: the request was dropped half-way. The state of the
-    /// connection is unknown, so it is closed instead of pooled, which ends the transaction.
-    fn drop(&mut self) {
-        if let Some(client) = self.client.take() {
-            drop(Object::take(client));
-        }
-    }
 }

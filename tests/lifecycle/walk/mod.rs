@@ -52,6 +52,8 @@ async fn rows(client: &Client) -> Result<BTreeMap<String, Row>, Error> {
 }
 
 fn parse(all: &Value) -> BTreeMap<String, Row> {
-    let fields = |row: &Value| row.as_object().unwrap().iter().map(|(k, v)| (k.clone(), v.as_i64().unwrap())).collect();
+    let fields = |row: &Value| {
+        row.as_object().unwrap().iter().map(|(k, v)| (k.clone(), v.as_i64().unwrap())).collect()
+    };
     all.as_object().unwrap().iter().map(|(id, row)| (id.clone(), fields(row))).collect()
 }

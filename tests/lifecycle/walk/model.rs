@@ -51,7 +51,11 @@ impl Model {
     /// Rows of the instance that other sessions have written and not committed.
     pub fn locked(&self, session: usize, id: usize) -> BTreeSet<&String> {
         let others = self.sessions.iter().enumerate().filter(|(other, _)| *other != session);
-        others.filter_map(|(_, t)| t.as_ref()).filter(|t| t.id == id).flat_map(|t| t.writes.keys()).collect()
+        others
+            .filter_map(|(_, t)| t.as_ref())
+            .filter(|t| t.id == id)
+            .flat_map(|t| t.writes.keys())
+            .collect()
     }
 
     /// Whether any transaction is open in the instance.

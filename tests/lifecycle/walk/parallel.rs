@@ -56,13 +56,22 @@ impl Worker {
         let absent = self.own.is_none();
         match self.dice.below(10) {
             0..=1 => {
-                let made = self.run(&id, &format!("{} ->> 'created'", call("create_instance", &id))).await;
+                let made =
+                    self.run(&id, &format!("{} ->> 'created'", call("create_instance", &id))).await;
                 assert_eq!(made.unwrap().unwrap(), absent.to_string());
                 self.own.get_or_insert_default();
             }
             2..=5 => {
                 let row = format!("{id} {n}");
-                let result = self.run(&id, &Self::inside(&id, &format!("INSERT INTO items (id, v) VALUES ('{row}', 1)"))).await;
+                let result = self
+                    .run(
+                        &id,
+                        &Self::inside(
+                            &id,
+                            &format!("INSERT INTO items (id, v) VALUES ('{row}', 1)"),
+                        ),
+                    )
+                    .await;
                 assert_eq!(result.err().as_deref(), absent.then_some("EB002"));
                 if let Some(rows) = &mut self.own {
                     rows.insert(row);
@@ -78,7 +87,8 @@ impl Worker {
                 }
             }
             _ => {
-                let result = self.run(&id, &format!("{} ->> 'rows'", call("drop_instance", &id))).await;
+                let result =
+                    self.run(&id, &format!("{} ->> 'rows'", call("drop_instance", &id))).await;
                 match self.own.take() {
                     None => assert_eq!(result.unwrap_err(), "EB002"),
                     Some(rows) => assert_eq!(result.unwrap().unwrap(), rows.len().to_string()),
@@ -92,7 +102,10 @@ impl Worker {
         let id = format!("shared {}", self.dice.below(SHARED));
         let sql = match self.dice.below(12) {
             0..=3 => call("create_instance", &id),
-            4..=6 => Self::inside(&id, &format!("INSERT INTO items (id, v) VALUES ('{id} {} {n}', 1)", self.number)),
+            4..=6 => Self::inside(
+                &id,
+                &format!("INSERT INTO items (id, v) VALUES ('{id} {} {n}', 1)", self.number),
+            ),
             7..=9 => Self::inside(&id, "SELECT coalesce(jsonb_agg(id), '[]') FROM items"),
             10 => call("migrate", &id),
             _ => call("drop_instance", &id),

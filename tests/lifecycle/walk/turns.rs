@@ -34,7 +34,9 @@ fn id(n: usize) -> String {
 
 /// Checks an outcome against the SQLSTATE that it should have; true when it is a success.
 fn outcome<T>(result: &Result<T, Error>, expected: &str) -> bool {
-    let got = result.as_ref().map_or_else(|e| (code(e).to_owned(), why(e)), |_| (String::new(), String::new()));
+    let got = result
+        .as_ref()
+        .map_or_else(|e| (code(e).to_owned(), why(e)), |_| (String::new(), String::new()));
     assert_eq!(got.0, expected, "{}", got.1);
     expected.is_empty()
 }
@@ -94,7 +96,8 @@ impl Walk {
     }
 
     async fn drop(&mut self, target: usize) -> &'static str {
-        let result = text(&self.admin, &format!("{} ->> 'rows'", call("drop_instance", &id(target)))).await;
+        let result =
+            text(&self.admin, &format!("{} ->> 'rows'", call("drop_instance", &id(target)))).await;
         match self.model.instances.get(&target) {
             None => _ = outcome(&result, "EB002"),
             Some(_) if self.model.in_use(target) => _ = outcome(&result, "55P03"),
@@ -172,8 +175,13 @@ impl Walk {
         let values = self.values(target);
         self.rows_made += 1;
         let row = format!("r{}", self.rows_made);
-        let (names, numbers): (Vec<_>, Vec<_>) = values.iter().map(|(k, v)| (k.clone(), v.to_string())).unzip();
-        let sql = format!("INSERT INTO items (id, {}) VALUES ('{row}', {})", names.join(", "), numbers.join(", "));
+        let (names, numbers): (Vec<_>, Vec<_>) =
+            values.iter().map(|(k, v)| (k.clone(), v.to_string())).unzip();
+        let sql = format!(
+            "INSERT INTO items (id, {}) VALUES ('{row}', {})",
+            names.join(", "),
+            numbers.join(", ")
+        );
         self.sessions[session].batch_execute(&sql).await.unwrap();
         self.write(session, row, Some(values));
         "insert"
@@ -241,7 +249,8 @@ async fn overlapping_transactions_of_four_sessions_do_exactly_what_the_model_say
     }
     let model = Model { columns: 1, sessions: vec![None; SESSIONS], ..Model::default() };
     configure(&admin, 1).await.unwrap();
-    let mut walk = Walk { admin, sessions, model, dice: Dice(seed), rows_made: 0, taken: BTreeMap::new() };
+    let mut walk =
+        Walk { admin, sessions, model, dice: Dice(seed), rows_made: 0, taken: BTreeMap::new() };
     let began = Instant::now();
     let mut steps = 0;
     eprintln!("EDGEBASE_WALK_SEED={seed}");
