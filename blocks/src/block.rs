@@ -179,7 +179,9 @@ impl Block {
         let dynamic =
             templated || spec.instance || access.can_create.is_some() || access.access.is_some();
         match (spec.provider, dynamic) {
-            (Some(p @ (Provider::D1 | Provider::Postgres | Provider::Neon)), true) if spec.connection_string.is_some() => {
+            (Some(p @ (Provider::D1 | Provider::Postgres | Provider::Neon)), true)
+                if spec.connection_string.is_some() =>
+            {
                 return fail(format!(
                     "DB '{namespace}': connectionString is for single-instance blocks with provider 'postgres' or 'neon', and this {p:?} block is dynamic"
                 ));

@@ -172,9 +172,27 @@ struct ConfigSpec {
 
 /// Top-level keys of EdgeBase that mean nothing on the database surface.
 const FOREIGN_KEYS: [&str; 21] = [
-    "baseUrl", "plugins", "functions", "databaseLive", "storage", "push", "email", "sms", "rooms",
-    "room", "kv", "d1", "vectorize", "analytics", "cloudflare", "deployment", "admin", "frontend",
-    "env", "name", "version",
+    "baseUrl",
+    "plugins",
+    "functions",
+    "databaseLive",
+    "storage",
+    "push",
+    "email",
+    "sms",
+    "rooms",
+    "room",
+    "kv",
+    "d1",
+    "vectorize",
+    "analytics",
+    "cloudflare",
+    "deployment",
+    "admin",
+    "frontend",
+    "env",
+    "name",
+    "version",
 ];
 
 /// A validated config.
@@ -228,7 +246,10 @@ impl Config {
         for (key, block) in spec.databases {
             let block = Block::build(&key, block)?;
             name::namespace(&block.namespace).map_err(|e| {
-                ConfigError::new(&["databases", &key], format!("block name '{}' {e}", block.namespace))
+                ConfigError::new(
+                    &["databases", &key],
+                    format!("block name '{}' {e}", block.namespace),
+                )
             })?;
             let namespace = block.namespace.clone();
             if databases.insert(namespace.clone(), block).is_some() {
@@ -275,14 +296,22 @@ fn legacy_keys(json: &Value) -> Result<(), ConfigError> {
         }
         for (name, table) in block.get("tables").and_then(Value::as_object).into_iter().flatten() {
             let at = ["databases", ns, "tables", name];
-            for (old, new) in [("rules", "access"), ("hooks", "handlers.hooks"), ("fields", "schema")] {
+            for (old, new) in
+                [("rules", "access"), ("hooks", "handlers.hooks"), ("fields", "schema")]
+            {
                 if table.get(old).is_some() {
                     return Err(hint(&[&at[..], &[old]].concat(), old, new));
                 }
             }
-            for (field, spec) in table.get("schema").and_then(Value::as_object).into_iter().flatten() {
+            for (field, spec) in
+                table.get("schema").and_then(Value::as_object).into_iter().flatten()
+            {
                 if spec.get("ref").is_some() {
-                    return Err(hint(&[&at[..], &["schema", field, "ref"]].concat(), "ref", "references"));
+                    return Err(hint(
+                        &[&at[..], &["schema", field, "ref"]].concat(),
+                        "ref",
+                        "references",
+                    ));
                 }
             }
         }
@@ -317,13 +346,30 @@ mod tests {
     #[test]
     fn mistakes_name_their_place() {
         let in_table = |t: Value| json!({"databases": {"app": {"tables": {"posts": t}}}});
-        assert!(error(&in_table(json!({"schema": {"a": "strin"}}))).starts_with("databases.app.tables.posts.schema.a: unknown variant"));
+        assert!(
+            error(&in_table(json!({"schema": {"a": "strin"}})))
+                .starts_with("databases.app.tables.posts.schema.a: unknown variant")
+        );
         assert!(error(&in_table(json!({"acess": {}}))).starts_with("databases.app.tables.posts"));
-        assert!(error(&in_table(json!({"schema": {"id": "string"}}))).contains("cannot be type-overridden"));
+        assert!(
+            error(&in_table(json!({"schema": {"id": "string"}})))
+                .contains("cannot be type-overridden")
+        );
         assert!(error(&in_table(json!({"rules": {}}))).contains("legacy"));
-        assert!(error(&in_table(json!({"schema": {"a": {"type": "string", "references": "nope"}}}))).contains("no table 'nope'"));
-        assert!(error(&in_table(json!({"migrations": [{"version": 1, "description": "", "up": "x"}]}))).contains("description is required"));
-        assert!(error(&json!({"databases": {"a:b": {"tables": {}}}})).contains("must not contain ':'"));
-        assert!(error(&json!({"databases": {"a": {"provider": "mysql", "tables": {}}}})).contains("provider"));
+        assert!(
+            error(&in_table(json!({"schema": {"a": {"type": "string", "references": "nope"}}})))
+                .contains("no table 'nope'")
+        );
+        assert!(
+            error(&in_table(json!({"migrations": [{"version": 1, "description": "", "up": "x"}]})))
+                .contains("description is required")
+        );
+        assert!(
+            error(&json!({"databases": {"a:b": {"tables": {}}}})).contains("must not contain ':'")
+        );
+        assert!(
+            error(&json!({"databases": {"a": {"provider": "mysql", "tables": {}}}}))
+                .contains("provider")
+        );
     }
 }

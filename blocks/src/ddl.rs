@@ -9,10 +9,10 @@
 //! Every statement names its schema, so none depends on `search_path`; only the text of a
 //! field's `check` and of migrations is resolved there.
 
+use crate::field::{Field, FieldType};
 use crate::name::{MAX_IDENT, shorten};
 use crate::quote::{ident, literal, qualified};
 use crate::storage::StoredBlock;
-use crate::field::{Field, FieldType};
 use crate::table::{Index, Table};
 use serde_json::Value;
 

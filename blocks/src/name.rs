@@ -73,9 +73,7 @@ pub fn identifier(text: &str) -> Result<(), NameError> {
 #[must_use]
 pub fn is_record_id(text: &str) -> bool {
     (1..=MAX_RECORD_ID).contains(&text.len())
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"_.:@-".contains(&b))
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.:@-".contains(&b))
 }
 
 /// `namespace` or `namespace:id`, both parts checked.
@@ -160,7 +158,8 @@ mod tests {
 
     #[test]
     fn awkward_ids_are_legal_and_illegal_ones_are_named() {
-        for ok in ["sp\"ecial", "Mixed Case", "😀", " padded ", "public", "pg_x", &"é".repeat(127)] {
+        for ok in ["sp\"ecial", "Mixed Case", "😀", " padded ", "public", "pg_x", &"é".repeat(127)]
+        {
             assert_eq!(instance_id(ok), Ok(()), "{ok}");
         }
         assert_eq!(instance_id("  "), Err(NameError::Blank));

@@ -116,16 +116,24 @@ impl ServiceKeysSpec {
             if keys.iter().any(|k| k.kid == kid) {
                 return Err(problems.at(&["kid"], format!("kid '{kid}' stands twice")));
             }
-            let secret = match (spec.secret_source, spec.secret_ref, spec.inline_secret, spec.secret) {
-                (Some(Source::Dashboard), Some(name), ..) | (None, Some(name), None, None) => SecretSource::Variable(name),
+            let secret = match (
+                spec.secret_source,
+                spec.secret_ref,
+                spec.inline_secret,
+                spec.secret,
+            ) {
+                (Some(Source::Dashboard), Some(name), ..) | (None, Some(name), None, None) => {
+                    SecretSource::Variable(name)
+                }
                 (Some(Source::Dashboard), None, ..) => {
                     return Err(problems.at(&[], format!("service key '{kid}' needs secretRef, the name of an environment variable")));
                 }
-                (Some(Source::Inline), _, Some(text), _) | (None, _, Some(text), _) | (_, _, _, Some(text)) => {
-                    SecretSource::Inline(text)
-                }
+                (Some(Source::Inline), _, Some(text), _)
+                | (None, _, Some(text), _)
+                | (_, _, _, Some(text)) => SecretSource::Inline(text),
                 _ => {
-                    return Err(problems.at(&[], format!("service key '{kid}' needs inlineSecret or secretRef")));
+                    return Err(problems
+                        .at(&[], format!("service key '{kid}' needs inlineSecret or secretRef")));
                 }
             };
             if spec.enabled == Some(false) {

@@ -85,18 +85,21 @@ impl StoredBlock {
                 };
                 let here = ["tables", &table.name, "schema", &field.name, "references"];
                 let Some(target) = self.table(&reference.table) else {
-                    return Err(problems.at(&here, format!(
-                        "no table '{}' in this block (a foreign key cannot leave its block)",
-                        reference.table
-                    )));
+                    return Err(problems.at(
+                        &here,
+                        format!(
+                            "no table '{}' in this block (a foreign key cannot leave its block)",
+                            reference.table
+                        ),
+                    ));
                 };
                 let unique = reference.column == "id"
                     || target.field(&reference.column).is_some_and(|f| f.unique);
                 if !unique {
-                    return Err(problems.at(&here, format!(
-                        "'{}.{}' is not a unique field",
-                        reference.table, reference.column
-                    )));
+                    return Err(problems.at(
+                        &here,
+                        format!("'{}.{}' is not a unique field", reference.table, reference.column),
+                    ));
                 }
             }
         }

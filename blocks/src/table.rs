@@ -110,14 +110,20 @@ impl Table {
                             _ => auto.updated_at = false,
                         },
                         (true, Some(_)) => {
-                            return Err(ConfigError::new(&path, format!(
-                                "auto-field '{field}' cannot be type-overridden. Use '{field}: false' to disable it, or omit it"
-                            )));
+                            return Err(ConfigError::new(
+                                &path,
+                                format!(
+                                    "auto-field '{field}' cannot be type-overridden. Use '{field}: false' to disable it, or omit it"
+                                ),
+                            ));
                         }
                         (false, None) => {
-                            return Err(ConfigError::new(&path, format!(
-                                "field '{field}' is false, but only id, createdAt and updatedAt can be switched off"
-                            )));
+                            return Err(ConfigError::new(
+                                &path,
+                                format!(
+                                    "field '{field}' is false, but only id, createdAt and updatedAt can be switched off"
+                                ),
+                            ));
                         }
                         (false, Some(f)) => fields.push(f),
                     }
@@ -195,7 +201,9 @@ impl Table {
             return Err(problems.at(&["fts"], format!("no field '{bad}' in this table")));
         }
         if self.is_schemaless() && !(self.indexes.is_empty() && self.fts.is_empty()) {
-            return Err(problems.at(&[], "indexes and fts need a schema that declares their fields".into()));
+            return Err(
+                problems.at(&[], "indexes and fts need a schema that declares their fields".into())
+            );
         }
         for (i, pair) in self.migrations.windows(2).enumerate() {
             if pair[0].version == pair[1].version {

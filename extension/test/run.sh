@@ -3,6 +3,7 @@
 #
 #   extension/test/run.sh [PG_CONFIG]      all must hold
 #   WEAKEN=grant extension/test/run.sh     one grant too many: must fail
+#   CONF="shared_preload_libraries = 'edgebase'" extension/test/run.sh
 #
 # Exit status 0 when at least 60 attacks ran and every verdict is as the file states. Needs root
 # (the cluster then runs as postgres) or a user that PostgreSQL accepts.
@@ -42,4 +43,5 @@ stated=$(cat "$here"/attacks/*.sql "$here"/attacks/02_*.sql "$here"/sql/*.sql | 
 grep '^NOT OK' "$out" || true
 echo "$held verdicts as stated, $broken not, $stated in the files"
 [ -n "${SHOW-}" ] && cat "$out" "$dir/err"
+"$here/docs.sh"
 [ "$broken" = 0 ] && [ "$held" = "$stated" ] && [ "$held" -ge 60 ]

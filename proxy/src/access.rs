@@ -99,7 +99,10 @@ impl Access<'_> {
         if self.ask(rule, args, INSTANCE_BUDGET).await {
             Ok(())
         } else {
-            Err(Error::Denied(format!("Access denied. You do not have access to {}:{id}.", block.namespace)))
+            Err(Error::Denied(format!(
+                "Access denied. You do not have access to {}:{id}.",
+                block.namespace
+            )))
         }
     }
 
@@ -119,7 +122,9 @@ impl Access<'_> {
         }
         match rule {
             None => false,
-            Some(rule) => self.ask(rule, vec![self.auth(), Arg::Text(id.into())], INSTANCE_BUDGET).await,
+            Some(rule) => {
+                self.ask(rule, vec![self.auth(), Arg::Text(id.into())], INSTANCE_BUDGET).await
+            }
         }
     }
 
@@ -152,10 +157,13 @@ impl Access<'_> {
     /// 403 when neither rule can allow.
     pub async fn upsert(&self, table: &TableConfig) -> Result<()> {
         let rules = table.access.as_ref();
-        let (insert, update) = (rules.and_then(|a| a.insert.as_ref()), rules.and_then(|a| a.update.as_ref()));
+        let (insert, update) =
+            (rules.and_then(|a| a.insert.as_ref()), rules.and_then(|a| a.update.as_ref()));
         let name = &table.table.name;
         if insert.is_none() && update.is_none() && self.standing(None) == Standing::Closed {
-            return Err(Error::Denied(format!("Access denied. No insert or update rules for '{name}'.")));
+            return Err(Error::Denied(format!(
+                "Access denied. No insert or update rules for '{name}'."
+            )));
         }
         if self.standing(update) != Standing::Closed || self.insert(table, "insert").await.is_ok() {
             return Ok(());
@@ -176,23 +184,26 @@ impl Access<'_> {
     }
 
     /// The rule on each row; the index of the first row that it refuses.
-    pub async fn first_refused(&self, rule: Option<&Rule>, rows: &Arc<Vec<Value>>) -> Option<usize> {
+    pub async fn first_refused(
+        &self,
+        rule: Option<&Rule>,
+        rows: &Arc<Vec<Value>>,
+    ) -> Option<usize> {
         let first = (!rows.is_empty()).then_some(0);
         match self.standing(rule) {
             Standing::Open => None,
             Standing::Closed => first,
             Standing::PerRow => match rule {
-                Some(Rule::Function(f)) => {
-                    self.snapshot
-                        .engine
-                        .allows_rows(*f, self.auth(), Arc::clone(rows), TABLE_BUDGET)
-                        .await
-                        .err()
-                        .map(|denied| {
-                            tracing::debug!(rule = ?f, cause = %denied.cause, "rule denied a row");
-                            denied.index
-                        })
-                }
+                Some(Rule::Function(f)) => self
+                    .snapshot
+                    .engine
+                    .allows_rows(*f, self.auth(), Arc::clone(rows), TABLE_BUDGET)
+                    .await
+                    .err()
+                    .map(|denied| {
+                        tracing::debug!(rule = ?f, cause = %denied.cause, "rule denied a row");
+                        denied.index
+                    }),
                 Some(rule) => rows.iter().position(|row| !self.literal(rule, Some(row))),
                 None => first,
             },
@@ -223,10 +234,12 @@ impl Access<'_> {
             Rule::Always(verdict) => *verdict,
             Rule::SignedIn => self.user().is_some(),
             Rule::SignedOut => self.user().is_none(),
-            Rule::Owner(field) => match (self.user().and_then(|u| u.get("id")), row.and_then(|r| r.get(field))) {
-                (Some(id), Some(owner)) => id == owner,
-                _ => false,
-            },
+            Rule::Owner(field) => {
+                match (self.user().and_then(|u| u.get("id")), row.and_then(|r| r.get(field))) {
+                    (Some(id), Some(owner)) => id == owner,
+                    _ => false,
+                }
+            }
             Rule::Function(_) => false,
         }
     }
@@ -235,7 +248,10 @@ impl Access<'_> {
 /// The refusal of a list because of one row (contract 8.3, the all-or-nothing form).
 #[must_use]
 pub fn unreadable_row(table: &Table, id: &str) -> Error {
-    Error::RowDenied(format!("Access denied: 'read' rule blocked row \"{id}\" in table \"{}\".", table.name))
+    Error::RowDenied(format!(
+        "Access denied: 'read' rule blocked row \"{id}\" in table \"{}\".",
+        table.name
+    ))
 }
 
 /// The refusal of an operation on one record.

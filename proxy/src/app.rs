@@ -72,7 +72,9 @@ pub async fn handle(app: &Arc<App>, request: Request, peer: IpAddr) -> Result<Re
     let head = Head {
         method: parts.method.to_string(),
         path: parts.uri.path().to_owned(),
-        query: form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned().collect(),
+        query: form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes())
+            .into_owned()
+            .collect(),
         headers: parts.headers,
         peer,
     };
@@ -82,7 +84,11 @@ pub async fn handle(app: &Arc<App>, request: Request, peer: IpAddr) -> Result<Re
         snapshot.limits.check(snapshot.auth.client_ip(&head.headers, peer), is_db)?;
     }
     // Token errors come before routing: in release mode they answer for every /api path.
-    let user = if head.path.starts_with("/api/") { snapshot.auth.user(&head.headers)? } else { Principal::Anonymous };
+    let user = if head.path.starts_with("/api/") {
+        snapshot.auth.user(&head.headers)?
+    } else {
+        Principal::Anonymous
+    };
     match route::parse(&parts.method, &head.path)? {
         Route::Table(path, action) => table(app, &snapshot, &head, user, path, action, body).await,
         Route::DropInstance { namespace, instance } => {
@@ -97,16 +103,28 @@ pub async fn handle(app: &Arc<App>, request: Request, peer: IpAddr) -> Result<Re
         Route::Config => Ok(endpoints::config(&snapshot)),
         Route::OpenApi => Ok(openapi::respond(&head)),
         Route::Root => Ok(endpoints::root()),
-        Route::Internal => Err(Error::Denied("Access denied. Internal endpoints are not publicly accessible.".into())),
+        Route::Internal => Err(Error::Denied(
+            "Access denied. Internal endpoints are not publicly accessible.".into(),
+        )),
     }
 }
 
 /// The way of a table request.
-async fn table(app: &Arc<App>, snapshot: &Arc<Snapshot>, head: &Head, user: Principal, path: TablePath, action: Action, body: axum::body::Body) -> Result<Response> {
+async fn table(
+    app: &Arc<App>,
+    snapshot: &Arc<Snapshot>,
+    head: &Head,
+    user: Principal,
+    path: TablePath,
+    action: Action,
+    body: axum::body::Body,
+) -> Result<Response> {
     let principal = identify(snapshot, head, user, &path, &action).await?;
     let access = Access { snapshot, principal: &principal };
     access.release_gate(&path.namespace, &path.table)?;
-    if let (Some(block), Some(id)) = (snapshot.config.databases.get(&path.namespace), &path.instance) {
+    if let (Some(block), Some(id)) =
+        (snapshot.config.databases.get(&path.namespace), &path.instance)
+    {
         access.instance(block, id, reads(app, snapshot, &path)).await?;
         knock(&access, block, &path, &action, head).await?;
     } else if let Some(block) = snapshot.config.databases.get(&path.namespace) {
@@ -123,10 +141,21 @@ async fn table(app: &Arc<App>, snapshot: &Arc<Snapshot>, head: &Head, user: Prin
 }
 
 /// The caller: service key, user with the `enrich` hook's additions, or nobody.
-async fn identify(snapshot: &Snapshot, head: &Head, user: Principal, path: &TablePath, action: &Action) -> Result<Principal> {
+async fn identify(
+    snapshot: &Snapshot,
+    head: &Head,
+    user: Principal,
+    path: &TablePath,
+    action: &Action,
+) -> Result<Principal> {
     let verb = if action.is_read() { "read" } else { "write" };
     let text = format!("db:table:{}:{verb}", path.table);
-    let scope = Scope { purpose: format!("scope '{text}'"), text, tenant: path.instance.as_deref(), bearer: true };
+    let scope = Scope {
+        purpose: format!("scope '{text}'"),
+        text,
+        tenant: path.instance.as_deref(),
+        bearer: true,
+    };
     if snapshot.auth.service(&head.headers, head.peer, &scope)? {
         return Ok(Principal::Service);
     }
@@ -134,7 +163,10 @@ async fn identify(snapshot: &Snapshot, head: &Head, user: Principal, path: &Tabl
         return Ok(user);
     };
     let request = json!({"method": head.method, "path": head.path});
-    let args = vec![edgebase_rules::Arg::Json(Arc::clone(auth)), edgebase_rules::Arg::Json(Arc::new(request))];
+    let args = vec![
+        edgebase_rules::Arg::Json(Arc::clone(auth)),
+        edgebase_rules::Arg::Json(Arc::new(request)),
+    ];
     Ok(match snapshot.engine.value(hook.id(), args, ENRICH_BUDGET).await {
         Ok(Some(meta @ Value::Object(_))) => {
             let mut auth = (**auth).clone();
@@ -150,7 +182,13 @@ async fn identify(snapshot: &Snapshot, head: &Head, user: Principal, path: &Tabl
 }
 
 /// The table's own word before its rows are touched (contract 8.3, middleware part).
-async fn knock(access: &Access<'_>, block: &Block, path: &TablePath, action: &Action, head: &Head) -> Result<()> {
+async fn knock(
+    access: &Access<'_>,
+    block: &Block,
+    path: &TablePath,
+    action: &Action,
+    head: &Head,
+) -> Result<()> {
     let Some(table) = block.tables.get(&path.table) else { return Ok(()) };
     match action {
         Action::Insert if head.param("upsert") == Some("true") => access.upsert(table).await,
@@ -186,14 +224,26 @@ impl<'a> Target<'a> {
     /// 404 when the block has no such table.
     pub fn table(&self) -> Result<&'a TableConfig> {
         self.block.tables.get(&self.path.table).ok_or_else(|| {
-            Error::NotFound(format!("Table '{}' not found in database '{}'.", self.path.table, self.path.namespace))
+            Error::NotFound(format!(
+                "Table '{}' not found in database '{}'.",
+                self.path.table, self.path.namespace
+            ))
         })
     }
 
     /// Table, query and body, all checked.
-    async fn read(&self, head: &Head, action: Action, body: axum::body::Body) -> Result<ops::Request> {
+    async fn read(
+        &self,
+        head: &Head,
+        action: Action,
+        body: axum::body::Body,
+    ) -> Result<ops::Request> {
         let table = self.table()?;
-        let body = if action.has_body() { Some(body::read(head, body, &table.table).await?) } else { None };
+        let body = if action.has_body() {
+            Some(body::read(head, body, &table.table).await?)
+        } else {
+            None
+        };
         ops::Request::parse(&table.table, action, head, body)
     }
 
@@ -202,7 +252,8 @@ impl<'a> Target<'a> {
         let Some(id) = self.key.id().filter(|_| self.block.kind == BlockKind::Dynamic) else {
             return Ok(None);
         };
-        let refused = !self.access().can_create(self.block, id).await && !self.app.db.exists(&self.key).await?;
+        let refused = !self.access().can_create(self.block, id).await
+            && !self.app.db.exists(&self.key).await?;
         Ok(refused.then_some(Error::CannotCreate))
     }
 }

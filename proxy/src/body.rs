@@ -19,8 +19,10 @@ pub const MAX_BYTES: usize = 10 << 20;
 /// 400, 413 or 415.
 pub async fn read(head: &Head, body: Body, table: &Table) -> Result<Map<String, Value>> {
     let action = if head.method == "PATCH" { "updating" } else { "inserting into" };
-    let missing =
-        format!("Invalid JSON body for {action} table '{}'. Send application/json with the expected fields.", table.name);
+    let missing = format!(
+        "Invalid JSON body for {action} table '{}'. Send application/json with the expected fields.",
+        table.name
+    );
     read_object(head, body, &missing).await
 }
 
@@ -57,5 +59,6 @@ pub async fn read_object(head: &Head, body: Body, missing: &str) -> Result<Map<S
 
 fn is_json(content_type: &str) -> bool {
     let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+    essence == "application/json"
+        || (essence.starts_with("application/") && essence.ends_with("+json"))
 }

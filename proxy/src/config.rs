@@ -44,7 +44,10 @@ impl AppConfig {
                         let place = loaded.locate(&path).map_or_else(String::new, |l| {
                             format!("{}:{}:{}: ", l.file.display(), l.line, l.column)
                         });
-                        return Err(anyhow!("{place}{}: pattern is no regular expression: {e}", path.join(".")));
+                        return Err(anyhow!(
+                            "{place}{}: pattern is no regular expression: {e}",
+                            path.join(".")
+                        ));
                     }
                 }
             }

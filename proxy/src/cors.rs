@@ -52,7 +52,10 @@ fn allows(cors: Option<&Cors>, origin: &str) -> Option<bool> {
 fn is_local(origin: &str) -> bool {
     ["http://localhost", "http://127.0.0.1"].iter().any(|base| {
         origin.strip_prefix(base).is_some_and(|rest| {
-            rest.is_empty() || rest.strip_prefix(':').is_some_and(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_digit()))
+            rest.is_empty()
+                || rest
+                    .strip_prefix(':')
+                    .is_some_and(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_digit()))
         })
     })
 }
@@ -75,10 +78,16 @@ mod tests {
     #[test]
     fn origins_match_exactly_or_by_a_whole_label() {
         assert!(is_local("http://localhost:5173") && is_local("http://127.0.0.1"));
-        assert!(!is_local("http://localhost.evil.com") && !is_local("https://localhost") && !is_local("http://localhost:"));
+        assert!(
+            !is_local("http://localhost.evil.com")
+                && !is_local("https://localhost")
+                && !is_local("http://localhost:")
+        );
         assert!(matches("*.example.com", "https://app.example.com"));
         assert!(matches("https://*.example.com", "https://a.b.example.com"));
-        for bad in ["https://example.com", "https://evilexample.com", "http://app.example.com.evil.com"] {
+        for bad in
+            ["https://example.com", "https://evilexample.com", "http://app.example.com.evil.com"]
+        {
             assert!(!matches("*.example.com", bad), "{bad}");
         }
         assert!(!matches("https://*.example.com", "http://app.example.com"));

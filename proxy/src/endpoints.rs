@@ -21,7 +21,10 @@ pub const API_VERSION: &str = "0.1.0";
 #[must_use]
 pub fn health() -> Response {
     let now = crate::query::value::iso(Timestamp::now());
-    respond::json(StatusCode::OK, json!({"status": "ok", "version": API_VERSION, "timestamp": now}).to_string())
+    respond::json(
+        StatusCode::OK,
+        json!({"status": "ok", "version": API_VERSION, "timestamp": now}).to_string(),
+    )
 }
 
 /// `GET /api/config`
@@ -38,7 +41,10 @@ pub fn config(snapshot: &Snapshot) -> Response {
 /// `GET /`
 #[must_use]
 pub fn root() -> Response {
-    respond::json(StatusCode::OK, json!({"name": "EdgeBase API", "docs": "/openapi.json", "admin": null}).to_string())
+    respond::json(
+        StatusCode::OK,
+        json!({"name": "EdgeBase API", "docs": "/openapi.json", "admin": null}).to_string(),
+    )
 }
 
 /// `GET /api/schema`
@@ -68,7 +74,8 @@ pub fn schema(snapshot: &Snapshot, head: &Head, user: &Principal) -> Result<Resp
         .values()
         .flat_map(|block| {
             block.tables.iter().map(|(name, table)| {
-                let entry = json!({"namespace": block.namespace, "fts": !table.table.fts.is_empty()});
+                let entry =
+                    json!({"namespace": block.namespace, "fts": !table.table.fts.is_empty()});
                 (name.clone(), entry)
             })
         })

@@ -38,7 +38,9 @@ pub enum Error {
     #[error("Referenced record does not exist (column: '{0}').")]
     ForeignKey(String),
     /// NOT NULL or CHECK.
-    #[error("Database constraint violated (column: '{0}'). Ensure all required fields are provided.")]
+    #[error(
+        "Database constraint violated (column: '{0}'). Ensure all required fields are provided."
+    )]
     Constraint(String),
     /// A value the database could not take, e.g. out of range.
     #[error("{0}")]
@@ -126,7 +128,9 @@ pub enum Error {
     #[error("The request took too long and was stopped.")]
     TimedOut,
     /// A defect. The log has the detail.
-    #[error("Internal server error while handling '{path}'. Check the worker logs for the original exception.")]
+    #[error(
+        "Internal server error while handling '{path}'. Check the worker logs for the original exception."
+    )]
     Internal {
         /// The path of the request.
         path: String,
@@ -290,28 +294,73 @@ mod tests {
     fn every_variant() -> Vec<Error> {
         let text = || "x".to_owned();
         let all = vec![
-            Error::MalformedJson, Error::NotARecord("array"), Error::UnsupportedMediaType, Error::BodyTooLarge(1),
-            Error::BadRequest(text()), Error::Validation { headline: text(), fields: Vec::new() },
-            Error::ForeignKey(text()), Error::Constraint(text()), Error::BadValue(text()), Error::TokenExpired,
-            Error::TokenInvalid, Error::AuthFailed, Error::AuthNotConfigured, Error::ServiceKeyInvalid(text()),
-            Error::ServiceKeyRequired(text()), Error::SchemaAuthRequired, Error::Denied(text()),
-            Error::RowDenied(text()), Error::CannotCreate,
-            Error::Hook { status: StatusCode::BAD_REQUEST, message: text(), slug: Some("hook-rejected".into()) },
-            Error::RecordNotFound { id: text(), table: text() }, Error::NotFound(text()), Error::NoRoute(text()),
-            Error::HeadNotAllowed, Error::Duplicate(None), Error::Conflict,
-            Error::RateLimited { group: "db", retry_after: 1 }, Error::unavailable("x", "y"), Error::TimedOut,
+            Error::MalformedJson,
+            Error::NotARecord("array"),
+            Error::UnsupportedMediaType,
+            Error::BodyTooLarge(1),
+            Error::BadRequest(text()),
+            Error::Validation { headline: text(), fields: Vec::new() },
+            Error::ForeignKey(text()),
+            Error::Constraint(text()),
+            Error::BadValue(text()),
+            Error::TokenExpired,
+            Error::TokenInvalid,
+            Error::AuthFailed,
+            Error::AuthNotConfigured,
+            Error::ServiceKeyInvalid(text()),
+            Error::ServiceKeyRequired(text()),
+            Error::SchemaAuthRequired,
+            Error::Denied(text()),
+            Error::RowDenied(text()),
+            Error::CannotCreate,
+            Error::Hook {
+                status: StatusCode::BAD_REQUEST,
+                message: text(),
+                slug: Some("hook-rejected".into()),
+            },
+            Error::RecordNotFound { id: text(), table: text() },
+            Error::NotFound(text()),
+            Error::NoRoute(text()),
+            Error::HeadNotAllowed,
+            Error::Duplicate(None),
+            Error::Conflict,
+            Error::RateLimited { group: "db", retry_after: 1 },
+            Error::unavailable("x", "y"),
+            Error::TimedOut,
             Error::internal("x"),
         ];
         for error in &all {
             match error {
-                Error::MalformedJson | Error::NotARecord(_) | Error::UnsupportedMediaType | Error::BodyTooLarge(_)
-                | Error::BadRequest(_) | Error::Validation { .. } | Error::ForeignKey(_) | Error::Constraint(_)
-                | Error::BadValue(_) | Error::TokenExpired | Error::TokenInvalid | Error::AuthFailed
-                | Error::AuthNotConfigured | Error::ServiceKeyInvalid(_) | Error::ServiceKeyRequired(_)
-                | Error::SchemaAuthRequired | Error::Denied(_) | Error::RowDenied(_) | Error::CannotCreate
-                | Error::Hook { .. } | Error::RecordNotFound { .. } | Error::NotFound(_) | Error::NoRoute(_)
-                | Error::HeadNotAllowed | Error::Duplicate(_) | Error::Conflict | Error::RateLimited { .. }
-                | Error::Unavailable { .. } | Error::TimedOut | Error::Internal { .. } => {}
+                Error::MalformedJson
+                | Error::NotARecord(_)
+                | Error::UnsupportedMediaType
+                | Error::BodyTooLarge(_)
+                | Error::BadRequest(_)
+                | Error::Validation { .. }
+                | Error::ForeignKey(_)
+                | Error::Constraint(_)
+                | Error::BadValue(_)
+                | Error::TokenExpired
+                | Error::TokenInvalid
+                | Error::AuthFailed
+                | Error::AuthNotConfigured
+                | Error::ServiceKeyInvalid(_)
+                | Error::ServiceKeyRequired(_)
+                | Error::SchemaAuthRequired
+                | Error::Denied(_)
+                | Error::RowDenied(_)
+                | Error::CannotCreate
+                | Error::Hook { .. }
+                | Error::RecordNotFound { .. }
+                | Error::NotFound(_)
+                | Error::NoRoute(_)
+                | Error::HeadNotAllowed
+                | Error::Duplicate(_)
+                | Error::Conflict
+                | Error::RateLimited { .. }
+                | Error::Unavailable { .. }
+                | Error::TimedOut
+                | Error::Internal { .. } => {}
             }
         }
         all
@@ -324,14 +373,20 @@ mod tests {
             for name in [error.slug(), error.word()].into_iter().flatten() {
                 assert!(page.contains(&format!("`{name}`")), "{name} is not in docs/errors.md");
             }
-            assert!(page.contains(&format!("| {} |", error.status().as_u16())) || matches!(error, Error::Hook { .. }), "{error:?}");
+            assert!(
+                page.contains(&format!("| {} |", error.status().as_u16()))
+                    || matches!(error, Error::Hook { .. }),
+                "{error:?}"
+            );
         }
     }
 
     #[test]
     fn details_stay_out_of_the_body() {
         let error = Error::internal("secret detail").on("/api/x");
-        assert!(!error.body().to_string().contains("secret") && error.detail() == Some("secret detail"));
+        assert!(
+            !error.body().to_string().contains("secret") && error.detail() == Some("secret detail")
+        );
         let error = Error::unavailable("try again", "secret detail");
         assert!(!error.body().to_string().contains("secret"));
     }

@@ -31,17 +31,22 @@ const BATCH: i64 = 200;
 ///
 /// # Errors
 /// 401 and 403 without a valid key, 404 for what does not exist.
-pub async fn run(app: &Arc<App>, snapshot: &Arc<Snapshot>, head: &Head, namespace: &str, id: &str) -> Result<Response> {
+pub async fn run(
+    app: &Arc<App>,
+    snapshot: &Arc<Snapshot>,
+    head: &Head,
+    namespace: &str,
+    id: &str,
+) -> Result<Response> {
     let text = format!("db:instance:{namespace}:export");
     let scope = Scope { purpose: format!("scope '{text}'"), text, tenant: Some(id), bearer: true };
     if !snapshot.auth.service(&head.headers, head.peer, &scope)? {
         return Err(Error::ServiceKeyRequired(format!("export an instance of '{namespace}'")));
     }
-    let block = snapshot
-        .config
-        .databases
-        .get(namespace)
-        .ok_or_else(|| Error::NotFound(format!("Database '{namespace}' not found in config")))?;
+    let block =
+        snapshot.config.databases.get(namespace).ok_or_else(|| {
+            Error::NotFound(format!("Database '{namespace}' not found in config"))
+        })?;
     let key = instances::key(block, Some(id))?;
     let opened = app.db.begin_as(Mode::Snapshot, &key, &Table::default(), &|_| Vec::new()).await?;
     let Outcome::Done((transaction, _)) = opened else {
@@ -59,11 +64,17 @@ pub async fn run(app: &Arc<App>, snapshot: &Arc<Snapshot>, head: &Head, namespac
         }
     });
     let mut response = Response::new(Body::from_stream(stream));
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
     Ok(response)
 }
 
-async fn send(transaction: &Transaction, tables: &[Table], lines: &mut Sender<std::io::Result<Bytes>>) -> Result<()> {
+async fn send(
+    transaction: &Transaction,
+    tables: &[Table],
+    lines: &mut Sender<std::io::Result<Bytes>>,
+) -> Result<()> {
     for table in tables {
         let mut declare = Sql::new("DECLARE export NO SCROLL CURSOR FOR ");
         declare.push(read::all(transaction.schema(), table).text());

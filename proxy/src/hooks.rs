@@ -68,7 +68,12 @@ impl Target<'_> {
     ///
     /// # Errors
     /// What it threw, as the contract words it, or that it did not finish.
-    pub(crate) async fn before(&self, hook: FunctionRef, event: &str, subject: Vec<Arg>) -> Result<Object> {
+    pub(crate) async fn before(
+        &self,
+        hook: FunctionRef,
+        event: &str,
+        subject: Vec<Arg>,
+    ) -> Result<Object> {
         let mut args = vec![self.auth_arg()];
         args.extend(subject);
         args.push(self.hook_context());
@@ -83,7 +88,13 @@ impl Target<'_> {
     ///
     /// # Errors
     /// As [`Self::before`].
-    pub(crate) async fn before_insert(&self, hook: FunctionRef, table: &Table, id: &str, body: &Object) -> Result<Object> {
+    pub(crate) async fn before_insert(
+        &self,
+        hook: FunctionRef,
+        table: &Table,
+        id: &str,
+        body: &Object,
+    ) -> Result<Object> {
         let now = Value::from(iso(Timestamp::now()));
         let mut data = Object::new();
         data.insert("id".into(), id.into());
@@ -153,12 +164,18 @@ fn rejection(failure: Failure, event: &str) -> Error {
     let Failure::Threw { message, typed } = failure else {
         return Error::unavailable("A hook of this table did not finish. Try again.", failure);
     };
-    let message =
-        if message.is_empty() { format!("{event} rejected by before{event} hook.") } else { message };
-    let status = typed.code.and_then(|c| StatusCode::from_u16(c).ok()).filter(|s| s.is_client_error());
+    let message = if message.is_empty() {
+        format!("{event} rejected by before{event} hook.")
+    } else {
+        message
+    };
+    let status =
+        typed.code.and_then(|c| StatusCode::from_u16(c).ok()).filter(|s| s.is_client_error());
     match status {
         Some(status) => Error::Hook { status, message, slug: typed.slug },
-        None => Error::Hook { status: guess(&message), message, slug: Some("hook-rejected".into()) },
+        None => {
+            Error::Hook { status: guess(&message), message, slug: Some("hook-rejected".into()) }
+        }
     }
 }
 
@@ -191,8 +208,13 @@ mod tests {
     #[test]
     fn the_words_of_a_rejection_choose_its_status() {
         for (message, status) in [
-            ("Authentication required", 401), ("Only admins can publish", 403), ("You are not the owner", 403),
-            ("Parent not found", 404), ("Slug already exists", 409), ("Too many posts", 429), ("Title is silly", 400),
+            ("Authentication required", 401),
+            ("Only admins can publish", 403),
+            ("You are not the owner", 403),
+            ("Parent not found", 404),
+            ("Slug already exists", 409),
+            ("Too many posts", 429),
+            ("Title is silly", 400),
         ] {
             assert_eq!(guess(message).as_u16(), status, "{message}");
         }

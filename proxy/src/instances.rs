@@ -23,7 +23,9 @@ pub fn key(block: &Block, id: Option<&str>) -> Result<InstanceKey> {
     let namespace = &block.namespace;
     let bad = |message: String| Err(Error::BadRequest(message));
     match (block.kind, id) {
-        (BlockKind::Dynamic, None) => bad(format!("instanceId is required for dynamic namespace '{namespace}'")),
+        (BlockKind::Dynamic, None) => {
+            bad(format!("instanceId is required for dynamic namespace '{namespace}'"))
+        }
         (BlockKind::Single, Some(_)) => {
             bad(format!("instanceId is not allowed for single-instance namespace '{namespace}'"))
         }
@@ -39,16 +41,31 @@ pub fn key(block: &Block, id: Option<&str>) -> Result<InstanceKey> {
 ///
 /// # Errors
 /// 403 unless the `delete` rule allows, 404 when there is no such instance.
-pub async fn drop(app: &Arc<App>, snapshot: &Arc<Snapshot>, head: &Head, user: Principal, namespace: &str, id: &str) -> Result<Response> {
+pub async fn drop(
+    app: &Arc<App>,
+    snapshot: &Arc<Snapshot>,
+    head: &Head,
+    user: Principal,
+    namespace: &str,
+    id: &str,
+) -> Result<Response> {
     let scope = Scope {
         text: format!("db:instance:{namespace}:delete"),
         tenant: Some(id),
         bearer: true,
         purpose: format!("scope 'db:instance:{namespace}:delete'"),
     };
-    let principal = if snapshot.auth.service(&head.headers, head.peer, &scope)? { Principal::Service } else { user };
+    let principal = if snapshot.auth.service(&head.headers, head.peer, &scope)? {
+        Principal::Service
+    } else {
+        user
+    };
     let access = Access { snapshot, principal: &principal };
-    let refused = || Error::Denied(format!("Access denied. The 'delete' rule of '{namespace}' rejected this request."));
+    let refused = || {
+        Error::Denied(format!(
+            "Access denied. The 'delete' rule of '{namespace}' rejected this request."
+        ))
+    };
     let Some(found) = snapshot.config.databases.get(namespace) else {
         return Err(if principal.is_service() || !snapshot.config.release {
             Error::NotFound(format!("Database '{namespace}' not found in config"))

@@ -76,7 +76,10 @@ fn limiter(stated: Option<&RateLimit>, default: u32) -> anyhow::Result<Limiter> 
         Some(limit) => (limit.requests, window(&limit.window)?),
     };
     let Some(burst) = u32::try_from(requests).ok().and_then(NonZeroU32::new) else {
-        anyhow::ensure!(requests <= 0, "rateLimiting: {requests} requests are more than can be counted");
+        anyhow::ensure!(
+            requests <= 0,
+            "rateLimiting: {requests} requests are more than can be counted"
+        );
         return Ok(Limiter::Blocked);
     };
     let period = (window / burst.get()).max(Duration::from_nanos(1));
@@ -110,7 +113,9 @@ mod tests {
         let (a, b) = ("10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap());
         assert!(limits.check(a, true).is_ok() && limits.check(a, true).is_ok());
         let error = limits.check(a, true).unwrap_err();
-        assert!(matches!(error, Error::RateLimited { group: "db", retry_after } if retry_after > 1_700));
+        assert!(
+            matches!(error, Error::RateLimited { group: "db", retry_after } if retry_after > 1_700)
+        );
         assert!(limits.check(b, true).is_ok() && limits.check(a, false).is_ok());
     }
 

@@ -67,7 +67,9 @@ impl RuleReads {
                 let table = b.tables.get(name)?;
                 Some((InstanceKey::new(&b.namespace, None).ok()?, &table.table))
             })
-            .ok_or_else(|| format!("ctx.db: no table '{name}' in this database or in a single-instance block"))
+            .ok_or_else(|| {
+                format!("ctx.db: no table '{name}' in this database or in a single-instance block")
+            })
     }
 
     async fn perform(&self, read: DbRead) -> Result<Value, String> {
@@ -83,26 +85,36 @@ impl RuleReads {
             DbRead::Exists { table, filter } => {
                 let (key, table) = self.find(&table)?;
                 let filter = equalities(table, &filter)?;
-                let rows = self.rows(&key, table, &|s| read::matching(s, table, &filter, None, 1)).await?;
+                let rows =
+                    self.rows(&key, table, &|s| read::matching(s, table, &filter, None, 1)).await?;
                 Ok(Value::Bool(!rows.is_empty()))
             }
             DbRead::List { table, options } => {
                 let (key, table) = self.find(&table)?;
                 let filter = match options.get("filter") {
                     Some(Value::Array(_)) => {
-                        Filter::parse(table, options.get("filter"), options.get("orFilter")).map_err(|e| e.to_string())?
+                        Filter::parse(table, options.get("filter"), options.get("orFilter"))
+                            .map_err(|e| e.to_string())?
                     }
                     Some(map) => equalities(table, map)?,
                     None => Filter::default(),
                 };
-                let limit = options.get("limit").and_then(Value::as_i64).unwrap_or(100).clamp(0, MAX_LIMIT);
-                let rows = self.rows(&key, table, &|s| read::matching(s, table, &filter, None, limit)).await?;
+                let limit =
+                    options.get("limit").and_then(Value::as_i64).unwrap_or(100).clamp(0, MAX_LIMIT);
+                let rows = self
+                    .rows(&key, table, &|s| read::matching(s, table, &filter, None, limit))
+                    .await?;
                 Ok(Value::Array(rows))
             }
         }
     }
 
-    async fn rows(&self, key: &InstanceKey, table: &Table, build: &(dyn Fn(&str) -> crate::db::statement::Sql + Send + Sync)) -> Result<Vec<Value>, String> {
+    async fn rows(
+        &self,
+        key: &InstanceKey,
+        table: &Table,
+        build: &(dyn Fn(&str) -> crate::db::statement::Sql + Send + Sync),
+    ) -> Result<Vec<Value>, String> {
         let db = match self.lane {
             Lane::Requests => &self.app.db,
             Lane::Hooks => &self.app.hook_db,
@@ -128,7 +140,11 @@ fn equalities(table: &Table, map: &Value) -> Result<Filter, String> {
         .as_object()
         .into_iter()
         .flatten()
-        .map(|(field, v)| if v.is_null() { json!([field, "is null"]) } else { json!([field, "==", v]) })
+        .map(
+            |(field, v)| {
+                if v.is_null() { json!([field, "is null"]) } else { json!([field, "==", v]) }
+            },
+        )
         .collect();
     Filter::parse(table, Some(&Value::Array(triples)), None).map_err(|e| e.to_string())
 }

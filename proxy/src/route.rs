@@ -112,10 +112,14 @@ pub fn parse(method: &Method, path: &str) -> Result<Route> {
         ["api", "db", namespace, "tables", table, rest @ ..] => {
             self::table(method, path, namespace, None, table, rest)
         }
-        ["api", "db", namespace, instance] if method == Method::DELETE && !namespace.is_empty() && !instance.is_empty() => {
+        ["api", "db", namespace, instance]
+            if method == Method::DELETE && !namespace.is_empty() && !instance.is_empty() =>
+        {
             Ok(Route::DropInstance { namespace: decode(namespace)?, instance: decode(instance)? })
         }
-        ["api", "db", namespace, instance, "export"] if get && !namespace.is_empty() && !instance.is_empty() => {
+        ["api", "db", namespace, instance, "export"]
+            if get && !namespace.is_empty() && !instance.is_empty() =>
+        {
             Ok(Route::Export { namespace: decode(namespace)?, instance: decode(instance)? })
         }
         ["api", "db", namespace, instance, "tables", table, rest @ ..] => {
@@ -125,9 +129,21 @@ pub fn parse(method: &Method, path: &str) -> Result<Route> {
     }
 }
 
-fn table(method: &Method, path: &str, namespace: &str, instance: Option<&str>, table: &str, rest: &[&str]) -> Result<Route> {
+fn table(
+    method: &Method,
+    path: &str,
+    namespace: &str,
+    instance: Option<&str>,
+    table: &str,
+    rest: &[&str],
+) -> Result<Route> {
     let no_route = || Error::NoRoute(path.to_owned());
-    if namespace.is_empty() || table.is_empty() || instance == Some("") || rest.contains(&"") || rest.len() > 1 {
+    if namespace.is_empty()
+        || table.is_empty()
+        || instance == Some("")
+        || rest.contains(&"")
+        || rest.len() > 1
+    {
         return Err(no_route());
     }
     let action = match (method.as_str(), rest) {
@@ -167,26 +183,44 @@ mod tests {
     }
 
     fn table(namespace: &str, instance: Option<&str>, table: &str, action: Action) -> Route {
-        let path = TablePath { namespace: namespace.into(), instance: instance.map(Into::into), table: table.into() };
+        let path = TablePath {
+            namespace: namespace.into(),
+            instance: instance.map(Into::into),
+            table: table.into(),
+        };
         Route::Table(path, action)
     }
 
     #[test]
     fn paths_are_split_before_they_are_decoded() {
-        assert_eq!(route("GET", "/api/db/app/tables/p%2Ft").unwrap(), table("app", None, "p/t", Action::List));
+        assert_eq!(
+            route("GET", "/api/db/app/tables/p%2Ft").unwrap(),
+            table("app", None, "p/t", Action::List)
+        );
         assert_eq!(
             route("PATCH", "/api/db/ws/a%3Ab%20%F0%9F%98%80/tables/t/u1:w").unwrap(),
             table("ws", Some("a:b 😀"), "t", Action::Update("u1:w".into()))
         );
-        assert_eq!(route("GET", "/api/db/ws/tables/tables/t").unwrap(), table("ws", None, "tables", Action::Get("t".into())));
-        assert_eq!(route("GET", "/api/db/a/b/tables/t/count").unwrap(), table("a", Some("b"), "t", Action::Count));
+        assert_eq!(
+            route("GET", "/api/db/ws/tables/tables/t").unwrap(),
+            table("ws", None, "tables", Action::Get("t".into()))
+        );
+        assert_eq!(
+            route("GET", "/api/db/a/b/tables/t/count").unwrap(),
+            table("a", Some("b"), "t", Action::Count)
+        );
     }
 
     #[test]
     fn what_matches_nothing_is_404_and_head_is_405() {
         for (method, path) in [
-            ("PUT", "/api/db/app/tables/t/1"), ("DELETE", "/api/db/app/tables/t"), ("GET", "/api/db/app/tables/t/"),
-            ("GET", "/api/db/ws//tables/t"), ("GET", "/api/db/app/tables/t/1/2"), ("GET", "/nope"), ("POST", "/api/health"),
+            ("PUT", "/api/db/app/tables/t/1"),
+            ("DELETE", "/api/db/app/tables/t"),
+            ("GET", "/api/db/app/tables/t/"),
+            ("GET", "/api/db/ws//tables/t"),
+            ("GET", "/api/db/app/tables/t/1/2"),
+            ("GET", "/nope"),
+            ("POST", "/api/health"),
         ] {
             assert_eq!(route(method, path).unwrap_err().status(), 404, "{method} {path}");
         }

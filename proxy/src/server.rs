@@ -26,7 +26,9 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
+use tower_http::request_id::{
+    MakeRequestUuid, PropagateRequestIdLayer, RequestId, SetRequestIdLayer,
+};
 use tower_http::set_header::SetResponseHeaderLayer;
 
 /// The longest a request may take; statements are bounded more tightly by the extension.
@@ -70,9 +72,13 @@ impl Server {
         let db = Database::new(&settings.database_url, CONNECTIONS, Reuse::AsIs)
             .context("the database address cannot be understood")?;
         db.ping().await.map_err(|e| {
-            anyhow::anyhow!("the database does not answer: {}", e.detail().unwrap_or(&e.to_string()))
+            anyhow::anyhow!(
+                "the database does not answer: {}",
+                e.detail().unwrap_or(&e.to_string())
+            )
         })?;
-        let snapshot = Snapshot::new(app, &settings.environment, settings.development_key.as_deref())?;
+        let snapshot =
+            Snapshot::new(app, &settings.environment, settings.development_key.as_deref())?;
         for warning in &snapshot.config.warnings {
             tracing::warn!("{warning}");
         }
@@ -108,8 +114,11 @@ impl Server {
     /// When the rules engine does not start; the old config stays.
     #[allow(clippy::unused_async)] // part of the interface: a config with other databases will connect
     pub async fn swap(&self, app: AppConfig) -> Result<()> {
-        let snapshot =
-            Snapshot::new(app, &self.settings.environment, self.settings.development_key.as_deref())?;
+        let snapshot = Snapshot::new(
+            app,
+            &self.settings.environment,
+            self.settings.development_key.as_deref(),
+        )?;
         for warning in &snapshot.config.warnings {
             tracing::warn!("{warning}");
         }
@@ -141,7 +150,11 @@ fn router(app: Arc<App>) -> Router {
         .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
 }
 
-async fn answer(State(app): State<Arc<App>>, ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request) -> Response {
+async fn answer(
+    State(app): State<Arc<App>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Response {
     let id = request.extensions().get::<RequestId>().map(|id| id.header_value().clone());
     let path = request.uri().path().to_owned();
     let method = request.method().clone();
@@ -156,8 +169,16 @@ async fn answer(State(app): State<Arc<App>>, ConnectInfo(peer): ConnectInfo<Sock
     response
 }
 
-async fn respond(app: &Arc<App>, request: Request, peer: SocketAddr, id: Option<&HeaderValue>, method: &Method, path: &str) -> Response {
-    let handled = tokio::time::timeout(REQUEST_TIMEOUT, Box::pin(app::handle(app, request, peer.ip())));
+async fn respond(
+    app: &Arc<App>,
+    request: Request,
+    peer: SocketAddr,
+    id: Option<&HeaderValue>,
+    method: &Method,
+    path: &str,
+) -> Response {
+    let handled =
+        tokio::time::timeout(REQUEST_TIMEOUT, Box::pin(app::handle(app, request, peer.ip())));
     match handled.await.unwrap_or(Err(Error::TimedOut)) {
         Ok(response) => response,
         Err(error) => {

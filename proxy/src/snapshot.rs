@@ -29,8 +29,13 @@ impl Snapshot {
     ///
     /// # Errors
     /// When it cannot evaluate the config.
-    pub fn new(app: AppConfig, environment: &HashMap<String, String>, development_key: Option<&str>) -> anyhow::Result<Self> {
-        let engine = Engine::start(&app.loaded, Limits::default()).map_err(|e| anyhow::anyhow!("{e}"))?;
+    pub fn new(
+        app: AppConfig,
+        environment: &HashMap<String, String>,
+        development_key: Option<&str>,
+    ) -> anyhow::Result<Self> {
+        let engine =
+            Engine::start(&app.loaded, Limits::default()).map_err(|e| anyhow::anyhow!("{e}"))?;
         Ok(Self {
             limits: limit::Limits::new(&app.config)?,
             auth: Auth::new(&app.config, environment, development_key),

@@ -296,7 +296,11 @@ mod tests {
         tokio::time::sleep(Duration::from_millis(50)).await;
         let started = Instant::now();
         let decision = engine.allows(FunctionId(0), vec![], ample).await;
-        assert_eq!(decision, Decision::Deny(Cause::WorkerLost));
+        // Printing a panic's trace can take longer than a slice, and then it counts as late.
+        assert!(
+            matches!(decision, Decision::Deny(Cause::WorkerLost | Cause::Timeout)),
+            "{decision:?}"
+        );
         assert_eq!(waiting.await.unwrap(), Decision::Deny(Cause::WorkerLost));
         assert!(started.elapsed() < Duration::from_secs(1));
         assert_eq!(engine.allows(FunctionId(1), vec![], ample).await, Decision::Allow);

@@ -31,7 +31,7 @@ async fn every_legal_instance_id_is_an_instance_of_its_own() {
             assert_eq!(client.get(&path).await.status, 400);
             continue;
         }
-        let made = client.post(&path, &json!({"id": run, "title": id.trim_start_matches('"')})).await;
+        let made = client.post(&path, &json!({"id": run, "title": "x"})).await;
         assert_eq!(made.status, 201, "{id:?}: {}", made.text);
         let list = client.get(&path).await;
         assert_eq!(list.ids(), [run.as_str()], "{id:?} is alone in its place: {}", list.text);

@@ -6,7 +6,7 @@
 use super::state::{one, orphans, state, until_it_waits, url_for};
 use super::{instance, notes, product};
 use edgebase_tests::sql::{connect, literal, refusal, texts};
-use edgebase_tests::{Client, unique};
+use edgebase_tests::{Client, Product, fixture, unique};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -170,6 +170,34 @@ async fn a_drop_waits_for_a_running_transaction_and_counts_what_it_wrote() {
     assert_eq!(drop.await.unwrap().unwrap(), ["2"]);
     assert_eq!(read.await.unwrap().status, 404);
     assert_eq!(state(&admin, "room", &id).await, "nothing");
+}
+
+#[tokio::test]
+async fn a_drop_that_has_to_wait_keeps_no_other_instance_waiting() {
+    // A server of its own: what is tested is whether its connections run out.
+    let product = Product::start(&fixture("lifecycle.ts"));
+    for id in ["busy", "calm"] {
+        product.service().post(&notes(id), &json!({"id": "first"})).await.expect(201);
+    }
+    let holder = connect(&product.proxy_url).await;
+    holder.batch_execute("BEGIN; SELECT edgebase.enter('room', 'busy')").await.unwrap();
+    let mut behind = JoinSet::new();
+    let service = product.service();
+    behind.spawn(async move { service.delete(&instance("busy")).await });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    for _ in 0..30 {
+        let service = product.service();
+        behind.spawn(async move { service.get(&notes("busy")).await });
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let began = Instant::now();
+    let calm = product.service().get(&notes("calm")).await;
+    let took = began.elapsed();
+    holder.batch_execute("COMMIT").await.unwrap();
+    let statuses: Vec<u16> = behind.join_all().await.iter().map(|answer| answer.status).collect();
+    assert!(statuses.iter().all(|s| matches!(s, 200 | 429 | 503)), "{statuses:?}");
+    assert_eq!(calm.status, 200, "after {took:?}: {}", calm.text);
+    assert!(took < Duration::from_secs(2), "{took:?}");
 }
 
 #[tokio::test]

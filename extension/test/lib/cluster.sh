@@ -18,6 +18,7 @@ max_connections = 120
 edgebase.statement_timeout = '2s'
 edgebase.ddl_lock_timeout = '1s'
 restart_after_crash = on
+${CONF-}
 CONF
     fi
     $as "$bin/pg_ctl" -D "$1/data" -l "$1/log" -w start >/dev/null

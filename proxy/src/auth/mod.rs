@@ -64,7 +64,11 @@ pub struct Auth {
 impl Auth {
     /// Resolves the secrets that the config names.
     #[must_use]
-    pub fn new(config: &Config, environment: &HashMap<String, String>, development_key: Option<&str>) -> Self {
+    pub fn new(
+        config: &Config,
+        environment: &HashMap<String, String>,
+        development_key: Option<&str>,
+    ) -> Self {
         Self {
             tokens: environment
                 .get("JWT_USER_SECRET")

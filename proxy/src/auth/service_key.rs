@@ -49,7 +49,11 @@ pub struct KeyRing {
 impl KeyRing {
     /// Resolves every key; one whose secret is missing or empty is left out.
     #[must_use]
-    pub fn new(declared: Option<&[ServiceKey]>, environment: &HashMap<String, String>, development_key: Option<&str>) -> Self {
+    pub fn new(
+        declared: Option<&[ServiceKey]>,
+        environment: &HashMap<String, String>,
+        development_key: Option<&str>,
+    ) -> Self {
         let secret = |name: &String| environment.get(name).filter(|s| !s.is_empty()).cloned();
         let root = |kid: &str, secret: String| Entry {
             kid: kid.to_owned(),
@@ -59,7 +63,10 @@ impl KeyRing {
             secret,
         };
         let mut entries: Vec<Entry> = match declared {
-            None => secret(&DEFAULT_VARIABLE.to_owned()).map(|s| root("default", s)).into_iter().collect(),
+            None => secret(&DEFAULT_VARIABLE.to_owned())
+                .map(|s| root("default", s))
+                .into_iter()
+                .collect(),
             Some(keys) => keys
                 .iter()
                 .filter_map(|k| {
@@ -89,17 +96,27 @@ impl KeyRing {
     /// Whether `text` is one of the secrets; says nothing of what it may do.
     #[must_use]
     pub fn is_key(&self, text: &str) -> bool {
-        self.entries.iter().fold(false, |found, e| found | same(e.secret.as_bytes(), text.as_bytes()))
+        self.entries
+            .iter()
+            .fold(false, |found, e| found | same(e.secret.as_bytes(), text.as_bytes()))
     }
 
     /// Judges a key for a scope.
     #[must_use]
-    pub fn judge(&self, presented: &Presented, scope: &str, tenant: Option<&str>, ip: IpAddr) -> Verdict {
+    pub fn judge(
+        &self,
+        presented: &Presented,
+        scope: &str,
+        tenant: Option<&str>,
+        ip: IpAddr,
+    ) -> Verdict {
         let (Presented::Header(text) | Presented::Bearer(text)) = presented;
         if self.entries.is_empty() {
             return Verdict::Missing;
         }
-        let kid = text.strip_prefix(b"jb_").map(|rest| rest.split(|b| *b == b'_').next().unwrap_or_default());
+        let kid = text
+            .strip_prefix(b"jb_")
+            .map(|rest| rest.split(|b| *b == b'_').next().unwrap_or_default());
         if kid.is_none() && !text.is_empty() && !self.entries.iter().any(|e| e.tier == Tier::Root) {
             return Verdict::Missing;
         }
@@ -109,7 +126,11 @@ impl KeyRing {
                 Tier::Scoped => kid == Some(entry.kid.as_bytes()),
             };
             let equal = same(entry.secret.as_bytes(), text);
-            found | (named && equal && entry.allows(scope) && self.holds(&entry.constraints, tenant, ip))
+            found
+                | (named
+                    && equal
+                    && entry.allows(scope)
+                    && self.holds(&entry.constraints, tenant, ip))
         });
         if valid { Verdict::Valid } else { Verdict::Invalid }
     }
@@ -183,7 +204,8 @@ mod tests {
             {"kid": "old", "tier": "root", "secretSource": "inline", "inlineSecret": "old", "constraints": {"expiresAt": "2001-01-01T00:00:00Z"}},
             {"kid": "off", "tier": "root", "secretSource": "inline", "inlineSecret": "off", "enabled": false}
         ]}})).unwrap();
-        let env = HashMap::from([("ROOT".into(), "r00t".into()), ("ENVIRONMENT".into(), "test".into())]);
+        let env =
+            HashMap::from([("ROOT".into(), "r00t".into()), ("ENVIRONMENT".into(), "test".into())]);
         KeyRing::new(config.service_keys.as_deref(), &env, None)
     }
 

@@ -78,7 +78,8 @@ mod tests {
     use jsonwebtoken::{EncodingKey, Header, encode};
 
     fn token(claims: Value, algorithm: Algorithm, secret: &str) -> String {
-        encode(&Header::new(algorithm), &claims, &EncodingKey::from_secret(secret.as_bytes())).unwrap()
+        encode(&Header::new(algorithm), &claims, &EncodingKey::from_secret(secret.as_bytes()))
+            .unwrap()
     }
 
     #[test]
@@ -87,18 +88,41 @@ mod tests {
         let good = json!({"sub": "u1", "iss": ISSUER, "exp": 4_000_000_000_u64, "custom": {"plan": "pro"}});
         for algorithm in [Algorithm::HS256, Algorithm::HS384, Algorithm::HS512] {
             let auth = verifier.verify(&token(good.clone(), algorithm, "secret")).unwrap();
-            assert_eq!(auth, json!({"id": "u1", "role": "user", "isAnonymous": false, "custom": {"plan": "pro"}, "meta": {}}));
+            assert_eq!(
+                auth,
+                json!({"id": "u1", "role": "user", "isAnonymous": false, "custom": {"plan": "pro"}, "meta": {}})
+            );
         }
-        let bad = |claims: Value, secret| verifier.verify(&token(claims, Algorithm::HS256, secret)).unwrap_err().word();
+        let bad = |claims: Value, secret| {
+            verifier.verify(&token(claims, Algorithm::HS256, secret)).unwrap_err().word()
+        };
         assert_eq!(bad(good.clone(), "other"), Some("TOKEN_INVALID"));
-        assert_eq!(bad(json!({"sub": "u1", "iss": ISSUER, "exp": 1}), "secret"), Some("TOKEN_EXPIRED"));
+        assert_eq!(
+            bad(json!({"sub": "u1", "iss": ISSUER, "exp": 1}), "secret"),
+            Some("TOKEN_EXPIRED")
+        );
         assert_eq!(bad(json!({"sub": "u1", "iss": "other"}), "secret"), Some("TOKEN_INVALID"));
         assert_eq!(bad(json!({"sub": "u1"}), "secret"), Some("TOKEN_INVALID"));
         assert_eq!(bad(json!({"iss": ISSUER}), "secret"), Some("TOKEN_INVALID"));
-        assert_eq!(bad(json!({"sub": "u1", "iss": ISSUER, "type": "refresh"}), "secret"), Some("TOKEN_INVALID"));
-        assert_eq!(bad(json!({"sub": "u1", "iss": ISSUER, "nbf": 4_000_000_000_u64}), "secret"), Some("TOKEN_INVALID"));
-        assert!(verifier.verify(&token(json!({"sub": "u1", "iss": ISSUER}), Algorithm::HS256, "secret")).is_ok());
-        for junk in ["", "abc", "a.b.c", "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ1MSIsImlzcyI6ImVkZ2ViYXNlOnVzZXIifQ."] {
+        assert_eq!(
+            bad(json!({"sub": "u1", "iss": ISSUER, "type": "refresh"}), "secret"),
+            Some("TOKEN_INVALID")
+        );
+        assert_eq!(
+            bad(json!({"sub": "u1", "iss": ISSUER, "nbf": 4_000_000_000_u64}), "secret"),
+            Some("TOKEN_INVALID")
+        );
+        assert!(
+            verifier
+                .verify(&token(json!({"sub": "u1", "iss": ISSUER}), Algorithm::HS256, "secret"))
+                .is_ok()
+        );
+        for junk in [
+            "",
+            "abc",
+            "a.b.c",
+            "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ1MSIsImlzcyI6ImVkZ2ViYXNlOnVzZXIifQ.",
+        ] {
             assert_eq!(verifier.verify(junk).unwrap_err().word(), Some("TOKEN_INVALID"), "{junk}");
         }
     }

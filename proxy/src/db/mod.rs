@@ -12,7 +12,9 @@ pub mod statement;
 mod transaction;
 
 use crate::error::{Error, Result};
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime};
+use deadpool_postgres::{
+    Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime,
+};
 use edgebase_blocks::{InstanceKey, Table};
 use futures::future::{join_all, join4};
 use moka::sync::Cache;
@@ -112,7 +114,12 @@ impl Database {
     ///
     /// # Errors
     /// The first error, in the client's words; `table` names the fields behind constraints.
-    pub async fn run(&self, key: &InstanceKey, table: &Table, build: Build<'_>) -> Result<Outcome<Vec<Vec<Row>>>> {
+    pub async fn run(
+        &self,
+        key: &InstanceKey,
+        table: &Table,
+        build: Build<'_>,
+    ) -> Result<Outcome<Vec<Vec<Row>>>> {
         Ok(match self.open(key, table, build, Mode::Commit).await? {
             Outcome::Done((_, rows)) => Outcome::Done(rows),
             Outcome::Absent => Outcome::Absent,
@@ -123,7 +130,12 @@ impl Database {
     ///
     /// # Errors
     /// As for `run`.
-    pub async fn begin(&self, key: &InstanceKey, table: &Table, build: Build<'_>) -> Result<Outcome<(Transaction, Vec<Vec<Row>>)>> {
+    pub async fn begin(
+        &self,
+        key: &InstanceKey,
+        table: &Table,
+        build: Build<'_>,
+    ) -> Result<Outcome<(Transaction, Vec<Vec<Row>>)>> {
         self.begin_as(Mode::Hold, key, table, build).await
     }
 
@@ -131,7 +143,13 @@ impl Database {
     ///
     /// # Errors
     /// As for `run`.
-    pub async fn begin_as(&self, mode: Mode, key: &InstanceKey, table: &Table, build: Build<'_>) -> Result<Outcome<(Transaction, Vec<Vec<Row>>)>> {
+    pub async fn begin_as(
+        &self,
+        mode: Mode,
+        key: &InstanceKey,
+        table: &Table,
+        build: Build<'_>,
+    ) -> Result<Outcome<(Transaction, Vec<Vec<Row>>)>> {
         self.open(key, table, build, mode).await
     }
 
@@ -182,17 +200,22 @@ impl Database {
     /// When the database refuses.
     pub async fn plain(&self, sql: &Sql) -> Result<Vec<Row>> {
         let client = self.connection().await?;
-        client.query_typed(sql.text(), &sql.params()).await.map_err(|e| sqlstate::to_error(&e, None))
+        client
+            .query_typed(sql.text(), &sql.params())
+            .await
+            .map_err(|e| sqlstate::to_error(&e, None))
     }
 
     async fn connection(&self) -> Result<Object> {
         self.pool.get().await.map_err(|e| match e {
-            PoolError::Timeout(kind) => {
-                Error::unavailable("The server is busy. Try again.", format!("no connection in time ({kind:?})"))
-            }
-            PoolError::Backend(e) => {
-                Error::unavailable("The database is not reachable. Try again.", sqlstate::describe(&e))
-            }
+            PoolError::Timeout(kind) => Error::unavailable(
+                "The server is busy. Try again.",
+                format!("no connection in time ({kind:?})"),
+            ),
+            PoolError::Backend(e) => Error::unavailable(
+                "The database is not reachable. Try again.",
+                sqlstate::describe(&e),
+            ),
             other => Error::unavailable("The database is not reachable. Try again.", other),
         })
     }
@@ -227,7 +250,13 @@ impl Database {
         Ok(schema)
     }
 
-    async fn open(&self, key: &InstanceKey, table: &Table, build: Build<'_>, mode: Mode) -> Result<Outcome<(Transaction, Vec<Vec<Row>>)>> {
+    async fn open(
+        &self,
+        key: &InstanceKey,
+        table: &Table,
+        build: Build<'_>,
+        mode: Mode,
+    ) -> Result<Outcome<(Transaction, Vec<Vec<Row>>)>> {
         let mut migrated = false;
         let mut relocated = false;
         loop {
@@ -263,8 +292,15 @@ impl Database {
     }
 
     /// One try: everything is sent before anything is awaited.
-    async fn attempt(&self, key: &InstanceKey, schema: &Arc<str>, statements: Vec<Sql>, mode: Mode) -> Result<std::result::Result<(Transaction, Vec<Vec<Row>>), tokio_postgres::Error>> {
-        let transaction = Transaction { client: Some(self.connection().await?), schema: Arc::clone(schema) };
+    async fn attempt(
+        &self,
+        key: &InstanceKey,
+        schema: &Arc<str>,
+        statements: Vec<Sql>,
+        mode: Mode,
+    ) -> Result<std::result::Result<(Transaction, Vec<Vec<Row>>), tokio_postgres::Error>> {
+        let transaction =
+            Transaction { client: Some(self.connection().await?), schema: Arc::clone(schema) };
         let client = transaction.client()?;
         let commit = mode == Mode::Commit;
         let enter = key_call("SELECT edgebase.enter(", key);
@@ -275,9 +311,7 @@ impl Database {
             client.batch_execute(mode.begin()),
             client.query_typed(enter.text(), &enter_params),
             join_all(params.iter().map(|(text, params)| client.query_typed(text, params))),
-            async {
-                if commit { client.batch_execute("COMMIT").await } else { Ok(()) }
-            },
+            async { if commit { client.batch_execute("COMMIT").await } else { Ok(()) } },
         )
         .await;
         let error = begun
@@ -307,6 +341,9 @@ impl Database {
 /// `SELECT edgebase.f(namespace, id)`.
 fn key_call(function: &str, key: &InstanceKey) -> Sql {
     let mut sql = Sql::new(function);
-    sql.bind(Bind::text(key.namespace())).push(", ").bind(Bind::Text(key.id().map(str::to_owned))).push(")");
+    sql.bind(Bind::text(key.namespace()))
+        .push(", ")
+        .bind(Bind::Text(key.id().map(str::to_owned)))
+        .push(")");
     sql
 }

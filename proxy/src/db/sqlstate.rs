@@ -49,15 +49,21 @@ pub fn to_error(error: &tokio_postgres::Error, table: Option<&Table>) -> Error {
         // unique_violation, exclusion_violation
         "23505" | "23P01" => Error::Duplicate(field(db, table)),
         // foreign_key_violation, restrict_violation
-        "23503" | "23001" => Error::ForeignKey(field(db, table).unwrap_or_else(|| "unknown".into())),
+        "23503" | "23001" => {
+            Error::ForeignKey(field(db, table).unwrap_or_else(|| "unknown".into()))
+        }
         // not_null_violation, check_violation
-        "23502" | "23514" => Error::Constraint(field(db, table).unwrap_or_else(|| "unknown".into())),
+        "23502" | "23514" => {
+            Error::Constraint(field(db, table).unwrap_or_else(|| "unknown".into()))
+        }
         // serialization_failure, deadlock_detected
         "40001" | "40P01" => Error::Conflict,
         // query_canceled: the statement timeout
         "57014" => Error::TimedOut,
         // lock_not_available: somebody migrates or deletes the instance
-        "55P03" => Error::unavailable("The database is busy with a change. Try again.", describe(error)),
+        "55P03" => {
+            Error::unavailable("The database is busy with a change. Try again.", describe(error))
+        }
         _ if code == sqlstate::UNKNOWN_BLOCK.code => Error::unavailable(
             "This database is not set up yet. Apply the config to the server's database.",
             describe(error),
@@ -68,9 +74,10 @@ pub fn to_error(error: &tokio_postgres::Error, table: Option<&Table>) -> Error {
         ),
         _ if code == sqlstate::INVALID_KEY.code => Error::BadRequest(db.message().to_owned()),
         // undefined_column, undefined_table: config and schema differ while a change rolls out
-        "42703" | "42P01" | "3F000" => {
-            Error::unavailable("This database's schema is being changed. Try again.", describe(error))
-        }
+        "42703" | "42P01" | "3F000" => Error::unavailable(
+            "This database's schema is being changed. Try again.",
+            describe(error),
+        ),
         _ => match &code[..2] {
             // data_exception: a value that passed validation and still does not fit
             "22" => Error::BadValue("A value is out of range or malformed for its field.".into()),
@@ -95,7 +102,9 @@ pub fn describe(error: &tokio_postgres::Error) -> String {
     match error.as_db_error() {
         Some(db) => {
             let mut text = format!("{}: {}", db.code().code(), db.message());
-            for (label, part) in [("detail", db.detail()), ("hint", db.hint()), ("constraint", db.constraint())] {
+            for (label, part) in
+                [("detail", db.detail()), ("hint", db.hint()), ("constraint", db.constraint())]
+            {
                 if let Some(part) = part {
                     text.push_str(&format!(" ({label}: {part})"));
                 }

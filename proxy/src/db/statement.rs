@@ -57,7 +57,11 @@ impl Bind {
 }
 
 impl ToSql for Bind {
-    fn to_sql(&self, ty: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn StdError + Sync + Send>> {
+    fn to_sql(
+        &self,
+        ty: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn StdError + Sync + Send>> {
         match self {
             Self::Text(v) => v.to_sql(ty, out),
             Self::Number(v) => v.to_sql(ty, out),
@@ -137,7 +141,11 @@ mod tests {
     #[test]
     fn values_are_bound_and_names_are_quoted() {
         let mut sql = Sql::new("SELECT 1 FROM ");
-        sql.table("ws:a\"b", "Mixed Case").push(" WHERE ").ident("x").push(" = ").bind(Bind::text("'; --"));
+        sql.table("ws:a\"b", "Mixed Case")
+            .push(" WHERE ")
+            .ident("x")
+            .push(" = ")
+            .bind(Bind::text("'; --"));
         assert_eq!(sql.text(), r#"SELECT 1 FROM "ws:a""b"."Mixed Case" WHERE "x" = $1"#);
         assert_eq!(sql.params().len(), 1);
     }

@@ -45,14 +45,17 @@ impl Transaction {
     pub async fn query_all(&self, statements: &[Sql], table: &Table) -> Result<Vec<Vec<Row>>> {
         let client = self.client()?;
         let params: Vec<_> = statements.iter().map(|s| (s.text(), s.params())).collect();
-        let results = join_all(params.iter().map(|(text, params)| client.query_typed(text, params))).await;
+        let results =
+            join_all(params.iter().map(|(text, params)| client.query_typed(text, params))).await;
         // The statements after a failed one only report the aborted transaction.
         let mut rows = Vec::with_capacity(results.len());
         let mut failed = None;
         for result in results {
             match result {
                 Ok(r) => rows.push(r),
-                Err(e) if failed.is_none() || !sqlstate::is_aftermath(&e) => failed = failed.or(Some(e)),
+                Err(e) if failed.is_none() || !sqlstate::is_aftermath(&e) => {
+                    failed = failed.or(Some(e))
+                }
                 Err(_) => {}
             }
         }

@@ -17,8 +17,8 @@ use crate::query::{read, write};
 use crate::respond::{self, Record};
 use axum::http::StatusCode;
 use axum::response::Response;
-use edgebase_blocks::block::TableConfig;
 use edgebase_blocks::Table;
+use edgebase_blocks::block::TableConfig;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -48,8 +48,10 @@ pub struct BatchRequest {
 
 impl BatchRequest {
     pub(super) fn parse(table: &Table, head: &Head, body: &Object) -> Result<Self> {
-        let (inserts, updates, deletes) = (list(body, "inserts")?, list(body, "updates")?, list(body, "deletes")?);
-        let operations = [inserts, updates, deletes].iter().flatten().map(|l| l.len()).sum::<usize>();
+        let (inserts, updates, deletes) =
+            (list(body, "inserts")?, list(body, "updates")?, list(body, "deletes")?);
+        let operations =
+            [inserts, updates, deletes].iter().flatten().map(|l| l.len()).sum::<usize>();
         if operations > MAX_OPERATIONS {
             return Err(Error::BadRequest(format!(
                 "Batch limit exceeded: {operations} operations (max {MAX_OPERATIONS})."
@@ -57,14 +59,16 @@ impl BatchRequest {
         }
         Ok(Self {
             inserts: inserts.map(|l| parse_inserts(table, head, l)).transpose()?,
-            updates: updates.map(|l| l.iter().map(|u| Update::parse(table, u)).collect()).transpose()?,
+            updates: updates
+                .map(|l| l.iter().map(|u| Update::parse(table, u)).collect())
+                .transpose()?,
             deletes: deletes
                 .map(|l| {
                     l.iter()
                         .map(|id| {
-                            id.as_str()
-                                .map(str::to_owned)
-                                .ok_or_else(|| Error::BadRequest("Each batch delete entry must be an id.".into()))
+                            id.as_str().map(str::to_owned).ok_or_else(|| {
+                                Error::BadRequest("Each batch delete entry must be an id.".into())
+                            })
                         })
                         .collect()
                 })
@@ -83,7 +87,9 @@ fn list<'a>(body: &'a Object, name: &str) -> Result<Option<&'a Vec<Value>>> {
 
 fn parse_inserts(table: &Table, head: &Head, items: &[Value]) -> Result<Inserts> {
     let object = |item: &Value| {
-        item.as_object().cloned().ok_or_else(|| Error::BadRequest("Each batch insert entry must be a record.".into()))
+        item.as_object()
+            .cloned()
+            .ok_or_else(|| Error::BadRequest("Each batch insert entry must be a record.".into()))
     };
     if head.param("upsert") == Some("true") {
         let target = conflict_target(table, head)?;
@@ -109,11 +115,12 @@ impl Update {
             .get("id")
             .and_then(Value::as_str)
             .filter(|id| !id.is_empty() && !id.contains('\0'))
-            .ok_or_else(|| Error::BadRequest("Each batch update entry must include an id.".into()))?;
-        let data = item
-            .get("data")
-            .and_then(Value::as_object)
-            .ok_or_else(|| Error::BadRequest("Each batch update entry must include a data object.".into()))?;
+            .ok_or_else(|| {
+                Error::BadRequest("Each batch update entry must include an id.".into())
+            })?;
+        let data = item.get("data").and_then(Value::as_object).ok_or_else(|| {
+            Error::BadRequest("Each batch update entry must include a data object.".into())
+        })?;
         let changes = record::changes(table, data, Place::BatchUpdate)?;
         let change = RowChange::Update { body: data.clone(), changes };
         Ok(Self { id: id.to_owned(), data: data.clone(), change })
@@ -169,7 +176,9 @@ impl Update {
     fn echo(&self) -> Value {
         let mut echo = Object::new();
         echo.insert("id".into(), json!(self.id));
-        echo.extend(self.data.iter().filter(|(k, _)| *k != "id").map(|(k, v)| (k.clone(), v.clone())));
+        echo.extend(
+            self.data.iter().filter(|(k, _)| *k != "id").map(|(k, v)| (k.clone(), v.clone())),
+        );
         Value::Object(echo)
     }
 }
@@ -206,7 +215,10 @@ impl Work<'_> {
             Inserts::Plain(rows) => {
                 let mut hooked = Vec::with_capacity(rows.len());
                 for (row, body) in rows {
-                    hooked.push(hooked_row(self.target, self.config, row.clone(), body, Place::BatchInsert).await?);
+                    hooked.push(
+                        hooked_row(self.target, self.config, row.clone(), body, Place::BatchInsert)
+                            .await?,
+                    );
                 }
                 // A statement takes 65,535 parameters at most.
                 let columns = hooked.first().map_or(1, |r| r.values.len() + 1);
@@ -240,13 +252,21 @@ impl Work<'_> {
         if self.config.hooks.before_update.is_none() && self.config.hooks.after_update.is_none() {
             let statements: Vec<_> = updates
                 .iter()
-                .map(|u| u.change.statement(self.transaction.schema(), table, std::slice::from_ref(&u.id)))
+                .map(|u| {
+                    u.change.statement(
+                        self.transaction.schema(),
+                        table,
+                        std::slice::from_ref(&u.id),
+                    )
+                })
                 .collect();
             let results = self.transaction.query_all(&statements, table).await?;
             return updates
                 .iter()
                 .zip(&results)
-                .map(|(u, rows)| rows.first().map_or_else(|| Ok(u.echo()), |row| respond::decode_row(table, row)))
+                .map(|(u, rows)| {
+                    rows.first().map_or_else(|| Ok(u.echo()), |row| respond::decode_row(table, row))
+                })
                 .collect::<Result<Vec<_>>>()
                 .map(Value::Array);
         }
@@ -256,8 +276,12 @@ impl Work<'_> {
                 None => updated.push(update.echo()),
                 Some(row) => {
                     let (rows, before) =
-                        change_row(self.transaction, self.target, self.config, &update.change, row).await?;
-                    updated.push(rows.first().map_or_else(|| Ok(update.echo()), |r| respond::decode_row(table, r))?);
+                        change_row(self.transaction, self.target, self.config, &update.change, row)
+                            .await?;
+                    updated.push(
+                        rows.first()
+                            .map_or_else(|| Ok(update.echo()), |r| respond::decode_row(table, r))?,
+                    );
                     events.push(update.change.event(table, before, &rows)?);
                 }
             }
@@ -272,12 +296,15 @@ impl Work<'_> {
         let locked = self.locked(Some(&change), &ids).await?;
         if !change.is_hooked(self.config) {
             if !ids.is_empty() {
-                self.transaction.query(&write::delete(self.transaction.schema(), table, &ids), table).await?;
+                self.transaction
+                    .query(&write::delete(self.transaction.schema(), table, &ids), table)
+                    .await?;
             }
             return Ok(());
         }
         for row in &locked {
-            let (rows, before) = change_row(self.transaction, self.target, self.config, &change, row).await?;
+            let (rows, before) =
+                change_row(self.transaction, self.target, self.config, &change, row).await?;
             events.push(change.event(table, before, &rows)?);
         }
         Ok(())
@@ -290,15 +317,22 @@ impl Work<'_> {
         let access = self.target.access();
         let Some(change) = change else { return Ok(Vec::new()) };
         let rule = change.rule(self.config);
-        if ids.is_empty() || (access.standing(rule) == Standing::Open && !change.is_hooked(self.config)) {
+        if ids.is_empty()
+            || (access.standing(rule) == Standing::Open && !change.is_hooked(self.config))
+        {
             return Ok(Vec::new());
         }
-        let rows = self.transaction.query(&read::lock(self.transaction.schema(), table, ids), table).await?;
+        let rows = self
+            .transaction
+            .query(&read::lock(self.transaction.schema(), table, ids), table)
+            .await?;
         let records = respond::records(table, &rows)?;
         let values = Arc::new(records.iter().map(respond::decode).collect::<Result<Vec<_>>>()?);
         match access.first_refused(rule, &values).await {
             None => Ok(records),
-            Some(i) => Err(refused_record(table, change.operation(), records.get(i).map_or("", |r| &r.id))),
+            Some(i) => {
+                Err(refused_record(table, change.operation(), records.get(i).map_or("", |r| &r.id)))
+            }
         }
     }
 }

@@ -48,15 +48,18 @@ impl BulkRequest {
                 .get("update")
                 .and_then(Value::as_object)
                 .filter(|u| !u.is_empty())
-                .ok_or_else(|| bad("batch-by-filter with action 'update' requires 'update' data."))?;
+                .ok_or_else(|| {
+                    bad("batch-by-filter with action 'update' requires 'update' data.")
+                })?;
             let changes = record::changes(table, update, Place::Update)?;
             RowChange::Update { body: update.clone(), changes }
         };
         let limit = match body.get("limit") {
             None | Some(Value::Null) => MAX_ROWS,
-            Some(limit) => {
-                limit.as_i64().filter(|l| *l >= 0).ok_or_else(|| bad("limit must be a non-negative integer."))?
-            }
+            Some(limit) => limit
+                .as_i64()
+                .filter(|l| *l >= 0)
+                .ok_or_else(|| bad("limit must be a non-negative integer."))?,
         };
         let filter = Filter::parse(table, body.get("filter"), body.get("orFilter"))?;
         Ok(Self { change, filter, limit: limit.min(MAX_ROWS) })
@@ -71,19 +74,25 @@ pub(super) async fn bulk(target: &Target<'_>, request: BulkRequest) -> Result<Re
     let rule = change.rule(config);
     if target.access().standing(rule) == Standing::Closed {
         return Err(match rule {
-            None => Error::Denied(format!("Access denied. No '{operation}' rule defined for '{}'.", table.name)),
+            None => Error::Denied(format!(
+                "Access denied. No '{operation}' rule defined for '{}'.",
+                table.name
+            )),
             Some(_) => refused_request(table, operation),
         });
     }
     let open = target
-        .begin(table, Need::Existing, &|s| vec![read::lock_matching(s, table, &request.filter, request.limit)])
+        .begin(table, Need::Existing, &|s| {
+            vec![read::lock_matching(s, table, &request.filter, request.limit)]
+        })
         .await?;
     let done = match open {
         None => 0,
         Some((transaction, locked)) => {
             let work = async {
                 let rows = locked.into_iter().next().unwrap_or_default();
-                perform(&transaction, target, config, change, &respond::records(table, &rows)?).await
+                perform(&transaction, target, config, change, &respond::records(table, &rows)?)
+                    .await
             }
             .await;
             let (done, events) = finish(transaction, table, work).await?;
@@ -96,13 +105,21 @@ pub(super) async fn bulk(target: &Target<'_>, request: BulkRequest) -> Result<Re
     Ok(respond::json(StatusCode::OK, json!({"processed": done, "succeeded": done}).to_string()))
 }
 
-async fn perform(transaction: &Transaction, target: &Target<'_>, config: &TableConfig, change: &RowChange, records: &[Record]) -> Result<(usize, Vec<Event>)> {
+async fn perform(
+    transaction: &Transaction,
+    target: &Target<'_>,
+    config: &TableConfig,
+    change: &RowChange,
+    records: &[Record],
+) -> Result<(usize, Vec<Event>)> {
     let table = &config.table;
     let access = target.access();
     let rule = change.rule(config);
     let mut allowed = Vec::with_capacity(records.len());
     for record in records {
-        if access.standing(rule) == Standing::Open || access.row(rule, respond::decode(record)?).await {
+        if access.standing(rule) == Standing::Open
+            || access.row(rule, respond::decode(record)?).await
+        {
             allowed.push(record);
         }
     }

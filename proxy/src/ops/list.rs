@@ -66,9 +66,11 @@ impl CountRequest {
 fn filters(table: &Table, head: &Head) -> Result<Filter> {
     let json = |name: &str| match head.param(name).filter(|t| !t.is_empty()) {
         None => Ok(None),
-        Some(text) => serde_json::from_str::<Value>(text)
-            .map(Some)
-            .map_err(|_| Error::BadRequest(format!("{name} is not valid JSON: send an array of [field, operator, value] conditions."))),
+        Some(text) => serde_json::from_str::<Value>(text).map(Some).map_err(|_| {
+            Error::BadRequest(format!(
+                "{name} is not valid JSON: send an array of [field, operator, value] conditions."
+            ))
+        }),
     };
     Filter::parse(table, json("filter")?.as_ref(), json("orFilter")?.as_ref())
 }
@@ -78,9 +80,13 @@ pub(super) fn fields(table: &Table, head: &Head) -> Result<Option<Vec<String>>> 
     let Some(text) = head.param("fields").filter(|t| !t.trim().is_empty()) else {
         return Ok(None);
     };
-    let fields: Vec<String> = text.split(',').map(str::trim).filter(|f| !f.is_empty()).map(str::to_owned).collect();
+    let fields: Vec<String> =
+        text.split(',').map(str::trim).filter(|f| !f.is_empty()).map(str::to_owned).collect();
     match fields.iter().find(|f| table.column_type(f).is_none() && !table.is_schemaless()) {
-        Some(bad) => Err(Error::BadRequest(format!("fields: unknown field '{bad}' in table '{}'.", table.name))),
+        Some(bad) => Err(Error::BadRequest(format!(
+            "fields: unknown field '{bad}' in table '{}'.",
+            table.name
+        ))),
         None => Ok(Some(fields)),
     }
 }
@@ -120,12 +126,13 @@ pub(super) async fn list(target: &Target<'_>, request: ListRequest) -> Result<Re
     let has_more = records.len() > limit;
     records.truncate(limit);
     let values = read_all(target, table, rule, &records, page.is_sorted()).await?;
-    let cursor = records
-        .last()
-        .filter(|_| has_more && !request.is_search)
-        .map(|last| page.cursor(values.as_ref().and_then(|v| v.last()).unwrap_or(&Value::Null), &last.id));
+    let cursor = records.last().filter(|_| has_more && !request.is_search).map(|last| {
+        page.cursor(values.as_ref().and_then(|v| v.last()).unwrap_or(&Value::Null), &last.id)
+    });
     let hits = match (search.filter(|_| request.is_search), &rows) {
-        (Some(search), Some(results)) => Some((search, ranks(results.first().map_or(&[][..], Vec::as_slice))?)),
+        (Some(search), Some(results)) => {
+            Some((search, ranks(results.first().map_or(&[][..], Vec::as_slice))?))
+        }
         _ => None,
     };
     let items = shown(target, config, request.fields.as_deref(), records, values, hits).await?;
@@ -141,7 +148,14 @@ pub(super) async fn list(target: &Target<'_>, request: ListRequest) -> Result<Re
 }
 
 /// The records as they are shown: projected, then enriched (contract 14.1).
-async fn shown(target: &Target<'_>, config: &TableConfig, fields: Option<&[String]>, records: Vec<Record>, values: Option<Arc<Vec<Value>>>, hits: Option<(&Search, Vec<f64>)>) -> Result<Vec<String>> {
+async fn shown(
+    target: &Target<'_>,
+    config: &TableConfig,
+    fields: Option<&[String]>,
+    records: Vec<Record>,
+    values: Option<Arc<Vec<Value>>>,
+    hits: Option<(&Search, Vec<f64>)>,
+) -> Result<Vec<String>> {
     if fields.is_none() && config.hooks.on_enrich.is_none() && hits.is_none() {
         return Ok(records.into_iter().map(|r| r.text).collect());
     }
@@ -171,11 +185,15 @@ pub(super) async fn count(target: &Target<'_>, request: CountRequest) -> Result<
     let rule = config.access.as_ref().and_then(|a| a.read.as_ref());
     refuse_closed(target, table, rule, "count")?;
     let total = if target.access().standing(rule) == Standing::Open {
-        let rows = target.run(table, Need::Existing, &|s| vec![read::count(s, table, &request.filter, None)]).await?;
+        let rows = target
+            .run(table, Need::Existing, &|s| vec![read::count(s, table, &request.filter, None)])
+            .await?;
         rows.as_ref().and_then(|r| r.first()).map_or(Ok(0), |r| number(r))?
     } else {
         let rows = target
-            .run(table, Need::Existing, &|s| vec![read::matching(s, table, &request.filter, None, COUNT_BOUND + 1)])
+            .run(table, Need::Existing, &|s| {
+                vec![read::matching(s, table, &request.filter, None, COUNT_BOUND + 1)]
+            })
             .await?
             .unwrap_or_default();
         let records = respond::records(table, rows.first().map_or(&[][..], Vec::as_slice))?;
@@ -193,18 +211,30 @@ pub(super) async fn count(target: &Target<'_>, request: CountRequest) -> Result<
 }
 
 /// Refuses at once what no row could be allowed in.
-fn refuse_closed(target: &Target<'_>, table: &Table, rule: Option<&Rule>, operation: &str) -> Result<()> {
+fn refuse_closed(
+    target: &Target<'_>,
+    table: &Table,
+    rule: Option<&Rule>,
+    operation: &str,
+) -> Result<()> {
     match (target.access().standing(rule), rule) {
-        (Standing::Closed, None) => {
-            Err(Error::Denied(format!("Access denied. No 'read' rule defined for '{}'.", table.name)))
-        }
+        (Standing::Closed, None) => Err(Error::Denied(format!(
+            "Access denied. No 'read' rule defined for '{}'.",
+            table.name
+        ))),
         (Standing::Closed, Some(_)) => Err(refused_request(table, operation)),
         _ => Ok(()),
     }
 }
 
 /// Asks the rule about every record. The values come back when they were needed.
-async fn read_all(target: &Target<'_>, table: &Table, rule: Option<&Rule>, records: &[Record], needed: bool) -> Result<Option<Arc<Vec<Value>>>> {
+async fn read_all(
+    target: &Target<'_>,
+    table: &Table,
+    rule: Option<&Rule>,
+    records: &[Record],
+    needed: bool,
+) -> Result<Option<Arc<Vec<Value>>>> {
     let access = target.access();
     let per_row = access.standing(rule) == Standing::PerRow;
     if !per_row && !needed {

@@ -119,25 +119,39 @@ impl<'a> Target<'a> {
     }
 
     /// Runs statements in one round trip; `None` when the instance does not exist and need not.
-    async fn run(&self, table: &Table, need: Need, build: Build<'_>) -> Result<Option<Vec<Vec<Row>>>> {
+    async fn run(
+        &self,
+        table: &Table,
+        need: Need,
+        build: Build<'_>,
+    ) -> Result<Option<Vec<Vec<Row>>>> {
         match self.app.db.run(&self.key, table, build).await? {
             Outcome::Done(rows) => Ok(Some(rows)),
-            Outcome::Absent if self.prepare(need).await? => match self.app.db.run(&self.key, table, build).await? {
-                Outcome::Done(rows) => Ok(Some(rows)),
-                Outcome::Absent => Err(vanished(&self.key)),
-            },
+            Outcome::Absent if self.prepare(need).await? => {
+                match self.app.db.run(&self.key, table, build).await? {
+                    Outcome::Done(rows) => Ok(Some(rows)),
+                    Outcome::Absent => Err(vanished(&self.key)),
+                }
+            }
             Outcome::Absent => Ok(None),
         }
     }
 
     /// Like [`Self::run`], leaving the transaction open.
-    async fn begin(&self, table: &Table, need: Need, build: Build<'_>) -> Result<Option<(Transaction, Vec<Vec<Row>>)>> {
+    async fn begin(
+        &self,
+        table: &Table,
+        need: Need,
+        build: Build<'_>,
+    ) -> Result<Option<(Transaction, Vec<Vec<Row>>)>> {
         match self.app.db.begin(&self.key, table, build).await? {
             Outcome::Done(open) => Ok(Some(open)),
-            Outcome::Absent if self.prepare(need).await? => match self.app.db.begin(&self.key, table, build).await? {
-                Outcome::Done(open) => Ok(Some(open)),
-                Outcome::Absent => Err(vanished(&self.key)),
-            },
+            Outcome::Absent if self.prepare(need).await? => {
+                match self.app.db.begin(&self.key, table, build).await? {
+                    Outcome::Done(open) => Ok(Some(open)),
+                    Outcome::Absent => Err(vanished(&self.key)),
+                }
+            }
             Outcome::Absent => Ok(None),
         }
     }
@@ -162,5 +176,8 @@ impl<'a> Target<'a> {
 
 /// Created and gone again between two statements: somebody deletes it at this moment.
 fn vanished(key: &InstanceKey) -> Error {
-    Error::unavailable("This database is being deleted. Try again.", format!("{key} vanished after its creation"))
+    Error::unavailable(
+        "This database is being deleted. Try again.",
+        format!("{key} vanished after its creation"),
+    )
 }

@@ -112,15 +112,21 @@ impl RowChange {
     }
 
     /// Runs the before-hook on one row; an update may come back changed.
-    pub(super) async fn before(&self, target: &Target<'_>, config: &TableConfig, existing: &Value) -> Result<Self> {
+    pub(super) async fn before(
+        &self,
+        target: &Target<'_>,
+        config: &TableConfig,
+        existing: &Value,
+    ) -> Result<Self> {
         match (self, config.hooks.before_update, config.hooks.before_delete) {
             (Self::Update { body, .. }, Some(hook), _) => {
                 let mut data = body.clone();
                 if config.table.auto.updated_at {
                     data.insert("updatedAt".into(), iso(Timestamp::now()).into());
                 }
-                let extra =
-                    target.before(hook, "Update", vec![arg(existing.clone()), arg(Value::Object(data))]).await?;
+                let extra = target
+                    .before(hook, "Update", vec![arg(existing.clone()), arg(Value::Object(data))])
+                    .await?;
                 let mut body = body.clone();
                 body.extend(extra);
                 let changes = record::changes(&config.table, &body, Place::Update)?;
@@ -138,7 +144,9 @@ impl RowChange {
     pub(super) fn event(&self, table: &Table, before: Value, written: &[Row]) -> Result<Event> {
         Ok(match self {
             Self::Update { .. } => {
-                let after = written.first().map_or(Ok(Value::Null), |row| respond::decode_row(table, row))?;
+                let after = written
+                    .first()
+                    .map_or(Ok(Value::Null), |row| respond::decode_row(table, row))?;
                 Event::Updated { before, after }
             }
             Self::Delete => Event::Deleted(before),
@@ -164,7 +172,10 @@ pub(super) async fn get(target: &Target<'_>, request: GetRequest) -> Result<Resp
     let config = target.table()?;
     let table = &config.table;
     let id = known_id(table, &request.id)?;
-    let rows = target.run(table, Need::Existing, &|s| vec![read::get(s, table, id)]).await?.unwrap_or_default();
+    let rows = target
+        .run(table, Need::Existing, &|s| vec![read::get(s, table, id)])
+        .await?
+        .unwrap_or_default();
     let record = first_of(table, &rows)?.ok_or_else(|| not_found(table, id))?;
     let rule = config.access.as_ref().and_then(|a| a.read.as_ref());
     allow(target, table, rule, "read", &record).await?;
@@ -190,22 +201,28 @@ pub(super) async fn insert(target: &Target<'_>, request: InsertRequest) -> Resul
     let rows = match config.hooks.before_insert {
         None => {
             let row = [row];
-            target.run(table, Need::Creates, &|s| vec![write::insert(s, table, &row, false)]).await?
+            target
+                .run(table, Need::Creates, &|s| vec![write::insert(s, table, &row, false)])
+                .await?
         }
         Some(_) => {
-            let Some((transaction, _)) = target.begin(table, Need::Creates, &|_| Vec::new()).await? else {
+            let Some((transaction, _)) =
+                target.begin(table, Need::Creates, &|_| Vec::new()).await?
+            else {
                 return Err(Error::internal("an instance that was to be created is absent"));
             };
             let written = async {
                 let row = hooked_row(target, config, row, &body, Place::Insert).await?;
-                transaction.query(&write::insert(transaction.schema(), table, &[row], false), table).await
+                transaction
+                    .query(&write::insert(transaction.schema(), table, &[row], false), table)
+                    .await
             }
             .await;
             Some(vec![finish(transaction, table, written).await?])
         }
     };
-    let record =
-        first_of(table, &rows.unwrap_or_default())?.ok_or_else(|| Error::internal("an insert returned no row"))?;
+    let record = first_of(table, &rows.unwrap_or_default())?
+        .ok_or_else(|| Error::internal("an insert returned no row"))?;
     if config.hooks.after_insert.is_some() {
         target.announce(config, Event::Inserted(respond::decode(&record)?));
     }
@@ -213,7 +230,13 @@ pub(super) async fn insert(target: &Target<'_>, request: InsertRequest) -> Resul
 }
 
 /// The row as `beforeInsert` wants it, validated once more.
-pub(super) async fn hooked_row(target: &Target<'_>, config: &TableConfig, row: NewRow, body: &Object, place: Place) -> Result<NewRow> {
+pub(super) async fn hooked_row(
+    target: &Target<'_>,
+    config: &TableConfig,
+    row: NewRow,
+    body: &Object,
+    place: Place,
+) -> Result<NewRow> {
     let Some(hook) = config.hooks.before_insert else { return Ok(row) };
     let extra = target.before_insert(hook, &config.table, &row.id, body).await?;
     let mut body = body.clone();
@@ -224,7 +247,11 @@ pub(super) async fn hooked_row(target: &Target<'_>, config: &TableConfig, row: N
 }
 
 /// Commits when the work succeeded, rolls back when it did not.
-pub(super) async fn finish<T>(transaction: Transaction, table: &Table, work: Result<T>) -> Result<T> {
+pub(super) async fn finish<T>(
+    transaction: Transaction,
+    table: &Table,
+    work: Result<T>,
+) -> Result<T> {
     match work {
         Ok(done) => transaction.commit(table).await.map(|()| done),
         Err(error) => {
@@ -241,8 +268,11 @@ pub(super) async fn change(target: &Target<'_>, request: ChangeRequest) -> Resul
     let id = known_id(table, &request.id)?;
     let ids = [id.to_owned()];
     let change = &request.change;
-    let rows = if target.access().standing(change.rule(config)) == Standing::Open && !change.is_hooked(config) {
-        let results = target.run(table, Need::Existing, &|s| vec![change.statement(s, table, &ids)]).await?;
+    let rows = if target.access().standing(change.rule(config)) == Standing::Open
+        && !change.is_hooked(config)
+    {
+        let results =
+            target.run(table, Need::Existing, &|s| vec![change.statement(s, table, &ids)]).await?;
         results.and_then(|r| r.into_iter().next()).unwrap_or_default()
     } else {
         let Some((transaction, locked)) =
@@ -272,18 +302,31 @@ pub(super) async fn change(target: &Target<'_>, request: ChangeRequest) -> Resul
 }
 
 /// Writes to one locked row, under its rule and hook; the rows written and the row before.
-pub(super) async fn change_row(transaction: &Transaction, target: &Target<'_>, config: &TableConfig, change: &RowChange, row: &Record) -> Result<(Vec<Row>, Value)> {
+pub(super) async fn change_row(
+    transaction: &Transaction,
+    target: &Target<'_>,
+    config: &TableConfig,
+    change: &RowChange,
+    row: &Record,
+) -> Result<(Vec<Row>, Value)> {
     let table = &config.table;
     allow(target, table, change.rule(config), change.operation(), row).await?;
     let existing = respond::decode(row)?;
     let change = change.before(target, config, &existing).await?;
     let ids = [row.id.clone()];
-    let rows = transaction.query(&change.statement(transaction.schema(), table, &ids), table).await?;
+    let rows =
+        transaction.query(&change.statement(transaction.schema(), table, &ids), table).await?;
     Ok((rows, existing))
 }
 
 /// 403 unless the rule allows this record.
-pub(super) async fn allow(target: &Target<'_>, table: &Table, rule: Option<&Rule>, operation: &str, record: &Record) -> Result<()> {
+pub(super) async fn allow(
+    target: &Target<'_>,
+    table: &Table,
+    rule: Option<&Rule>,
+    operation: &str,
+    record: &Record,
+) -> Result<()> {
     let access = target.access();
     let allowed = match access.standing(rule) {
         Standing::Open => true,

@@ -65,9 +65,9 @@ pub(super) fn conflict_target(table: &Table, head: &Head) -> Result<String> {
     };
     match table.field(name) {
         None => Err(Error::BadRequest(format!("Field '{name}' does not exist in schema."))),
-        Some(field) if !field.unique => {
-            Err(Error::BadRequest(format!("Field '{name}' is not unique. conflictTarget must be a unique field.")))
-        }
+        Some(field) if !field.unique => Err(Error::BadRequest(format!(
+            "Field '{name}' is not unique. conflictTarget must be a unique field."
+        ))),
         Some(_) => Ok(name.to_owned()),
     }
 }
@@ -76,7 +76,10 @@ impl Upsert {
     pub(super) fn new(table: &Table, body: Object, target: &str, place: Place) -> Result<Self> {
         let row = record::new_row(table, &body, place)?;
         let existing = match (target, body.get(target)) {
-            ("id", _) => row.has_own_id.then(|| Filter::equal(table, "id", &Value::from(row.id.clone()))).transpose()?,
+            ("id", _) => row
+                .has_own_id
+                .then(|| Filter::equal(table, "id", &Value::from(row.id.clone())))
+                .transpose()?,
             (_, None | Some(Value::Null)) => None,
             (field, Some(value)) => Some(Filter::equal(table, field, value)?),
         };
@@ -121,7 +124,12 @@ pub(super) async fn upsert(target: &Target<'_>, request: UpsertRequest) -> Resul
 }
 
 /// Writes one row inside an open transaction.
-pub(super) async fn upsert_row(transaction: &Transaction, target: &Target<'_>, config: &TableConfig, upsert: &Upsert) -> Result<(Record, Happened)> {
+pub(super) async fn upsert_row(
+    transaction: &Transaction,
+    target: &Target<'_>,
+    config: &TableConfig,
+    upsert: &Upsert,
+) -> Result<(Record, Happened)> {
     let table = &config.table;
     let schema = transaction.schema();
     let row = hooked_row(target, config, upsert.row.clone(), &upsert.body, upsert.place).await?;
@@ -130,16 +138,20 @@ pub(super) async fn upsert_row(transaction: &Transaction, target: &Target<'_>, c
         if let Some(filter) = &upsert.existing {
             let found = transaction.query(&read::lock_by(schema, table, filter), table).await?;
             if let Some(existing) = first(table, &found)? {
-                let change = RowChange::Update { body: upsert.body.clone(), changes: changes(&row) };
-                let (changed, before) = change_row(transaction, target, config, &change, &existing).await?;
-                let record = first(table, &changed)?.ok_or_else(|| Error::internal("a locked row was not updated"))?;
+                let change =
+                    RowChange::Update { body: upsert.body.clone(), changes: changes(&row) };
+                let (changed, before) =
+                    change_row(transaction, target, config, &change, &existing).await?;
+                let record = first(table, &changed)?
+                    .ok_or_else(|| Error::internal("a locked row was not updated"))?;
                 return Ok((record, Happened::Updated(before)));
             }
         }
         target.access().insert(config, "insert").await?;
         // The last attempt lets the violation of another unique field be reported as such.
         let skip_conflicts = upsert.existing.is_some() && attempt + 1 < ATTEMPTS;
-        let inserted = transaction.query(&write::insert(schema, table, rows, skip_conflicts), table).await?;
+        let inserted =
+            transaction.query(&write::insert(schema, table, rows, skip_conflicts), table).await?;
         if let Some(record) = first(table, &inserted)? {
             return Ok((record, Happened::Inserted));
         }

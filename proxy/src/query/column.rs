@@ -25,7 +25,9 @@ impl<'a> Column<'a> {
     pub fn find(table: &Table, name: &'a str) -> Option<Self> {
         match table.column_type(name) {
             Some(kind) => Some(Self::Typed(name, kind)),
-            None if table.is_schemaless() && !name.is_empty() && !name.contains('\0') => Some(Self::Key(name)),
+            None if table.is_schemaless() && !name.is_empty() && !name.contains('\0') => {
+                Some(Self::Key(name))
+            }
             None => None,
         }
     }

@@ -38,7 +38,10 @@ enum Test {
     Compare(&'static str, Bind),
     Contains(String),
     ContainsAny(Value),
-    In { negated: bool, list: Bind },
+    In {
+        negated: bool,
+        list: Bind,
+    },
     IsNull(bool),
 }
 
@@ -50,7 +53,9 @@ impl Filter {
     pub fn parse(table: &Table, filter: Option<&Value>, or_filter: Option<&Value>) -> Result<Self> {
         let all = conditions(table, filter, "filter")?;
         if all.len() > MAX_AND {
-            return Err(Error::BadRequest(format!("filter: at most {MAX_AND} conditions are allowed.")));
+            return Err(Error::BadRequest(format!(
+                "filter: at most {MAX_AND} conditions are allowed."
+            )));
         }
         let any = conditions(table, or_filter, "orFilter")?;
         if any.len() > MAX_OR {
@@ -95,8 +100,12 @@ impl Filter {
 fn conditions(table: &Table, list: Option<&Value>, name: &str) -> Result<Vec<Condition>> {
     match list {
         None | Some(Value::Null) => Ok(Vec::new()),
-        Some(Value::Array(items)) => items.iter().map(|item| Condition::parse(table, item, name)).collect(),
-        Some(_) => Err(Error::BadRequest(format!("{name} must be an array of [field, operator, value] conditions."))),
+        Some(Value::Array(items)) => {
+            items.iter().map(|item| Condition::parse(table, item, name)).collect()
+        }
+        Some(_) => Err(Error::BadRequest(format!(
+            "{name} must be an array of [field, operator, value] conditions."
+        ))),
     }
 }
 
@@ -107,17 +116,23 @@ impl Condition {
             [Value::String(field), Value::String(op)] => (field, op, &Value::Null),
             [Value::String(field), Value::String(op), operand] => (field, op, operand),
             _ => {
-                return Err(Error::BadRequest(format!("{name}: each condition is [field, operator, value].")));
+                return Err(Error::BadRequest(format!(
+                    "{name}: each condition is [field, operator, value]."
+                )));
             }
         };
         let Some(column) = Column::find(table, field) else {
-            return Err(Error::BadRequest(format!("{name}: unknown field '{field}' in table '{}'.", table.name)));
+            return Err(Error::BadRequest(format!(
+                "{name}: unknown field '{field}' in table '{}'.",
+                table.name
+            )));
         };
-        let test = Test::parse(&column, op, operand)
-            .map_err(|wanted| Error::BadRequest(match wanted {
+        let test = Test::parse(&column, op, operand).map_err(|wanted| {
+            Error::BadRequest(match wanted {
                 Wanted::Operator => format!("Unsupported filter operator: {op}"),
                 Wanted::Operand(what) => format!("{name}: '{field} {op}' needs {what}."),
-            }))?;
+            })
+        })?;
         Ok(Self { field: field.clone(), test })
     }
 
@@ -132,7 +147,9 @@ impl Condition {
                 sql.push(if *truth { "TRUE" } else { "FALSE" });
             }
             Test::Compare(op, operand) => match (&column, *op) {
-                (Column::Key(_), ">" | "<" | ">=" | "<=") => write_key_order(sql, &column, op, operand),
+                (Column::Key(_), ">" | "<" | ">=" | "<=") => {
+                    write_key_order(sql, &column, op, operand)
+                }
                 _ => {
                     column.write(sql);
                     sql.push(" ").push(op).push(" ").bind(operand.clone());
@@ -219,7 +236,9 @@ impl Test {
             "<=" => compare("<="),
             "contains" => match operand {
                 Value::String(s) if !s.contains('\0') => Ok(Self::Contains(s.clone())),
-                Value::Number(n) => Ok(Self::Contains(n.as_f64().map_or_else(|| n.to_string(), value::js_number))),
+                Value::Number(n) => {
+                    Ok(Self::Contains(n.as_f64().map_or_else(|| n.to_string(), value::js_number)))
+                }
                 Value::Bool(b) => Ok(Self::Contains(b.to_string())),
                 Value::Null => Ok(Self::Constant(false)),
                 _ => Err(Wanted::Operand("a string")),
@@ -229,16 +248,20 @@ impl Test {
                     return Err(Wanted::Operand("a json field"));
                 }
                 match operand {
-                    Value::Array(items) if items.len() > MAX_LIST => Err(Wanted::Operand("at most 1000 elements")),
-                    Value::Array(_) if value::has_nul(operand) => Err(Wanted::Operand("values without NUL characters")),
+                    Value::Array(items) if items.len() > MAX_LIST => {
+                        Err(Wanted::Operand("at most 1000 elements"))
+                    }
+                    Value::Array(_) if value::has_nul(operand) => {
+                        Err(Wanted::Operand("values without NUL characters"))
+                    }
                     Value::Array(_) => Ok(Self::ContainsAny(operand.clone())),
                     _ => Ok(Self::Constant(false)),
                 }
             }
-            "in" => list(kind, operand).map(|l| l.map_or(Self::Constant(false), |list| Self::In { negated: false, list })),
-            "not in" | "not-in" => {
-                list(kind, operand).map(|l| l.map_or(Self::Constant(true), |list| Self::In { negated: true, list }))
-            }
+            "in" => list(kind, operand)
+                .map(|l| l.map_or(Self::Constant(false), |list| Self::In { negated: false, list })),
+            "not in" | "not-in" => list(kind, operand)
+                .map(|l| l.map_or(Self::Constant(true), |list| Self::In { negated: true, list })),
             "is null" => Ok(Self::IsNull(true)),
             "is not null" => Ok(Self::IsNull(false)),
             _ => Err(Wanted::Operator),
@@ -284,9 +307,11 @@ mod tests {
     use serde_json::json;
 
     fn table() -> Table {
-        edgebase_blocks::StoredBlock::all_from_json(&json!({"databases": {"app": {"tables": {"t": {"schema": {
-            "s": "string", "n": "number", "b": "boolean", "d": "datetime", "j": "json"
-        }}}}}}))
+        edgebase_blocks::StoredBlock::all_from_json(
+            &json!({"databases": {"app": {"tables": {"t": {"schema": {
+                "s": "string", "n": "number", "b": "boolean", "d": "datetime", "j": "json"
+            }}}}}}),
+        )
         .unwrap()
         .remove(0)
         .tables
@@ -302,7 +327,10 @@ mod tests {
 
     #[test]
     fn operators_become_sql_with_bound_operands() {
-        assert_eq!(sql(json!([["s", "==", "x"], ["n", ">", "40"]])), r#" AND t."s" = $1 AND t."n" > $2"#);
+        assert_eq!(
+            sql(json!([["s", "==", "x"], ["n", ">", "40"]])),
+            r#" AND t."s" = $1 AND t."n" > $2"#
+        );
         assert_eq!(sql(json!([["d", ">=", "2026-01-01"]])), r#" AND t."d" >= $1::timestamptz"#);
         assert_eq!(sql(json!([["s", "in", []], ["s", "not in", []]])), " AND FALSE AND TRUE");
         assert_eq!(sql(json!([["n", "in", [1, "2", null]]])), r#" AND t."n" = ANY ($1)"#);
@@ -325,7 +353,19 @@ mod tests {
             let error = Filter::parse(&table, Some(&bad), None).unwrap_err();
             assert!(error.status() == 400 && error.to_string().contains(message), "{bad}: {error}");
         }
-        let six = json!([["n", "==", 1], ["n", "==", 1], ["n", "==", 1], ["n", "==", 1], ["n", "==", 1], ["n", "==", 1]]);
-        assert!(Filter::parse(&table, None, Some(&six)).unwrap_err().to_string().starts_with("OR_FILTER_LIMIT_EXCEEDED"));
+        let six = json!([
+            ["n", "==", 1],
+            ["n", "==", 1],
+            ["n", "==", 1],
+            ["n", "==", 1],
+            ["n", "==", 1],
+            ["n", "==", 1]
+        ]);
+        assert!(
+            Filter::parse(&table, None, Some(&six))
+                .unwrap_err()
+                .to_string()
+                .starts_with("OR_FILTER_LIMIT_EXCEEDED")
+        );
     }
 }

@@ -33,7 +33,11 @@ pub struct SortKey {
 enum Start {
     Offset(i64),
     /// Values of the sort keys, then the id; rows after it, or before it.
-    Cursor { values: Vec<Value>, id: String, backwards: bool },
+    Cursor {
+        values: Vec<Value>,
+        id: String,
+        backwards: bool,
+    },
 }
 
 /// A checked page request.
@@ -53,7 +57,14 @@ impl Page {
     /// # Errors
     /// 400 naming the parameter.
     pub fn parse(table: &Table, query: &[(String, String)]) -> Result<Self> {
-        let get = |name: &str| query.iter().rev().find(|(k, _)| k == name).map(|(_, v)| v.as_str()).filter(|v| !v.is_empty());
+        let get = |name: &str| {
+            query
+                .iter()
+                .rev()
+                .find(|(k, _)| k == name)
+                .map(|(_, v)| v.as_str())
+                .filter(|v| !v.is_empty())
+        };
         let per_page = get("perPage").map(|v| integer(v, "perPage")).transpose()?;
         let limit = get("limit").map(|v| integer(v, "limit")).transpose()?;
         let limit = limit.or(per_page).unwrap_or(DEFAULT_LIMIT).min(MAX_LIMIT);
@@ -71,7 +82,9 @@ impl Page {
                 (None, Some(page)) => (page - 1).saturating_mul(limit),
                 (None, None) => 0,
             }),
-            (Some(_), Some(_)) => return Err(Error::BadRequest("Use either after or before, not both.".into())),
+            (Some(_), Some(_)) => {
+                return Err(Error::BadRequest("Use either after or before, not both.".into()));
+            }
             (after, before) => {
                 if page.is_some() || offset.is_some() {
                     return Err(Error::BadRequest(
@@ -116,7 +129,8 @@ impl Page {
             match self.sort.get(i).zip(values.get(i)) {
                 Some((key, v)) => key.write_after(sql, table, v, *backwards),
                 None => {
-                    sql.push(if *backwards { "t.\"id\" < " } else { "t.\"id\" > " }).bind(Bind::text(id.clone()));
+                    sql.push(if *backwards { "t.\"id\" < " } else { "t.\"id\" > " })
+                        .bind(Bind::text(id.clone()));
                 }
             }
             sql.push(")");
@@ -152,8 +166,11 @@ impl Page {
         if self.sort.is_empty() {
             return id.to_owned();
         }
-        let mut parts: Vec<Value> =
-            self.sort.iter().map(|k| record.get(&k.field).cloned().unwrap_or(Value::Null)).collect();
+        let mut parts: Vec<Value> = self
+            .sort
+            .iter()
+            .map(|k| record.get(&k.field).cloned().unwrap_or(Value::Null))
+            .collect();
         parts.push(Value::from(id));
         URL_SAFE_NO_PAD.encode(Value::Array(parts).to_string())
     }
@@ -214,11 +231,16 @@ fn sort_keys(table: &Table, text: &str) -> Result<Vec<SortKey>> {
         // A field may itself contain a colon; only a known direction is split off.
         let (field, descending) = match part.rsplit_once(':') {
             Some((field, d)) if d.trim().eq_ignore_ascii_case("desc") => (field, true),
-            Some((field, _)) if Column::find(table, part).is_none() || table.is_schemaless() => (field, false),
+            Some((field, _)) if Column::find(table, part).is_none() || table.is_schemaless() => {
+                (field, false)
+            }
             _ => (part, false),
         };
         if Column::find(table, field).is_none() {
-            return Err(Error::BadRequest(format!("sort: unknown field '{field}' in table '{}'.", table.name)));
+            return Err(Error::BadRequest(format!(
+                "sort: unknown field '{field}' in table '{}'.",
+                table.name
+            )));
         }
         keys.push(SortKey { field: field.to_owned(), descending });
     }
@@ -245,7 +267,10 @@ fn decode(text: &str, sort: &[SortKey]) -> Result<(Vec<Value>, String)> {
             Some((parts, id))
         })
         .ok_or_else(|| {
-            Error::BadRequest("The cursor does not belong to this sort. Use the cursor of the previous page.".into())
+            Error::BadRequest(
+                "The cursor does not belong to this sort. Use the cursor of the previous page."
+                    .into(),
+            )
         })
 }
 
@@ -264,7 +289,9 @@ fn leading_integer(text: &str) -> Option<i64> {
 fn integer(text: &str, name: &str) -> Result<i64> {
     match leading_integer(text) {
         None => Err(Error::BadRequest(format!("Invalid {name} parameter: must be a number"))),
-        Some(n) if n < 0 => Err(Error::BadRequest(format!("Invalid {name} parameter: must be non-negative"))),
+        Some(n) if n < 0 => {
+            Err(Error::BadRequest(format!("Invalid {name} parameter: must be non-negative")))
+        }
         Some(n) => Ok(n),
     }
 }
@@ -275,9 +302,11 @@ mod tests {
     use serde_json::json;
 
     fn table() -> Table {
-        edgebase_blocks::StoredBlock::all_from_json(&json!({"databases": {"app": {"tables": {"t": {"schema": {
-            "s": "string", "n": "number"
-        }}}}}}))
+        edgebase_blocks::StoredBlock::all_from_json(
+            &json!({"databases": {"app": {"tables": {"t": {"schema": {
+                "s": "string", "n": "number"
+            }}}}}}),
+        )
         .unwrap()
         .remove(0)
         .tables

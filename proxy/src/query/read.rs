@@ -15,7 +15,8 @@ const RANK: &str = "\u{1}";
 
 /// `SELECT record, id FROM (SELECT … FROM table t`, to be continued with conditions.
 fn rows(schema: &str, table: &Table) -> Sql {
-    let mut sql = Sql::new("SELECT pg_catalog.row_to_json(r.*)::text, t.\"id\" FROM (SELECT t.* FROM ");
+    let mut sql =
+        Sql::new("SELECT pg_catalog.row_to_json(r.*)::text, t.\"id\" FROM (SELECT t.* FROM ");
     sql.table(schema, &table.name).push(" t");
     sql
 }
@@ -40,7 +41,9 @@ pub fn get(schema: &str, table: &Table, id: &str) -> Sql {
 #[must_use]
 pub fn lock(schema: &str, table: &Table, ids: &[String]) -> Sql {
     let mut sql = rows(schema, table);
-    sql.push(" WHERE t.\"id\" = ANY (").bind(Bind::Texts(ids.to_vec())).push(") ORDER BY t.\"id\" FOR UPDATE");
+    sql.push(" WHERE t.\"id\" = ANY (")
+        .bind(Bind::Texts(ids.to_vec()))
+        .push(") ORDER BY t.\"id\" FOR UPDATE");
     shown(&mut sql, table);
     sql
 }
@@ -85,7 +88,13 @@ pub fn search(schema: &str, table: &Table, filter: &Filter, search: &Search, pag
 
 /// One page, and one row more to see whether it is the last.
 #[must_use]
-pub fn list(schema: &str, table: &Table, filter: &Filter, search: Option<&Search>, page: &Page) -> Sql {
+pub fn list(
+    schema: &str,
+    table: &Table,
+    filter: &Filter,
+    search: Option<&Search>,
+    page: &Page,
+) -> Sql {
     let mut sql = rows(schema, table);
     sql.push(" WHERE TRUE");
     filter.write(&mut sql, table);
@@ -109,7 +118,13 @@ pub fn all(schema: &str, table: &Table) -> Sql {
 
 /// At most `limit` records that match, in id order, for a rule that looks at rows.
 #[must_use]
-pub fn matching(schema: &str, table: &Table, filter: &Filter, search: Option<&Search>, limit: i64) -> Sql {
+pub fn matching(
+    schema: &str,
+    table: &Table,
+    filter: &Filter,
+    search: Option<&Search>,
+    limit: i64,
+) -> Sql {
     let mut sql = rows(schema, table);
     sql.push(" WHERE TRUE");
     filter.write(&mut sql, table);

@@ -67,7 +67,9 @@ pub enum Place {
 impl Place {
     fn failure(self, table: &Table, fields: Vec<(String, String)>) -> Error {
         let headline = match (self, fields.as_slice()) {
-            (Self::Insert, [(field, reason)]) if field == "id" => format!("Invalid record ID. {reason}"),
+            (Self::Insert, [(field, reason)]) if field == "id" => {
+                format!("Invalid record ID. {reason}")
+            }
             (Self::Insert, [(field, reason)]) => format!("Invalid '{field}'. {reason}"),
             (Self::Insert, [(field, reason), ..]) => {
                 format!("Request body failed validation. First issue: invalid '{field}'. {reason}")
@@ -120,7 +122,8 @@ pub fn new_row(table: &Table, body: &Object, place: Place) -> Result<NewRow> {
                     given.push(field.name.clone());
                 }
                 let value = sent.or(field.default.as_ref()).unwrap_or(&Value::Null);
-                if value.is_null() && field.required && (sent.is_some() || field.default.is_none()) {
+                if value.is_null() && field.required && (sent.is_some() || field.default.is_none())
+                {
                     issues.push((field.name.clone(), "Field is required.".into()));
                 } else if let Some(reason) = reason_against(field, value) {
                     issues.push((field.name.clone(), reason));
@@ -130,8 +133,11 @@ pub fn new_row(table: &Table, body: &Object, place: Place) -> Result<NewRow> {
             }
         }
         None => {
-            let document: Object =
-                body.iter().filter(|(k, _)| !AUTO_FIELDS.contains(&k.as_str())).map(|(k, v)| (k.clone(), v.clone())).collect();
+            let document: Object = body
+                .iter()
+                .filter(|(k, _)| !AUTO_FIELDS.contains(&k.as_str()))
+                .map(|(k, v)| (k.clone(), v.clone()))
+                .collect();
             let document = Value::Object(document);
             if value::has_nul(&document) {
                 issues.push((DOCUMENT.into(), NUL.into()));
@@ -191,10 +197,15 @@ fn operator(value: &Value) -> std::result::Result<Option<Operator>, String> {
     match name {
         "increment" => match value.get("value") {
             None | Some(Value::Null) => Ok(Some(Operator::Increment(0.0))),
-            Some(n) => n.as_f64().map(|n| Some(Operator::Increment(n))).ok_or_else(|| "Must be a number.".into()),
+            Some(n) => n
+                .as_f64()
+                .map(|n| Some(Operator::Increment(n)))
+                .ok_or_else(|| "Must be a number.".into()),
         },
         "deleteField" => Ok(Some(Operator::Delete)),
-        other => Err(format!("Unknown field operator '{other}'. Supported operators: increment, deleteField.")),
+        other => Err(format!(
+            "Unknown field operator '{other}'. Supported operators: increment, deleteField."
+        )),
     }
 }
 
@@ -202,10 +213,15 @@ fn change(field: &Field, value: &Value) -> std::result::Result<Change, String> {
     match operator(value)? {
         Some(Operator::Increment(n)) if field.kind == FieldType::Number => Ok(Change::Increment(n)),
         Some(Operator::Increment(_)) => Err("Must be a number.".into()),
-        Some(Operator::Delete) if field.required => Err("Field is required and cannot be deleted.".into()),
+        Some(Operator::Delete) if field.required => {
+            Err("Field is required and cannot be deleted.".into())
+        }
         Some(Operator::Delete) => Ok(Change::Set(value::stored(field.kind, &Value::Null))),
-        None if value.is_null() && field.required => Err("Field is required and cannot be null.".into()),
-        None => reason_against(field, value).map_or_else(|| Ok(Change::Set(value::stored(field.kind, value))), Err),
+        None if value.is_null() && field.required => {
+            Err("Field is required and cannot be null.".into())
+        }
+        None => reason_against(field, value)
+            .map_or_else(|| Ok(Change::Set(value::stored(field.kind, value))), Err),
     }
 }
 
@@ -235,8 +251,12 @@ fn reason_against(field: &Field, value: &Value) -> Option<String> {
         },
         FieldType::Number => match value.as_f64() {
             Some(n) => match (field.min, field.max) {
-                (Some(min), _) if n < min => Some(format!("Must be at least {}.", value::js_number(min))),
-                (_, Some(max)) if n > max => Some(format!("Must be at most {}.", value::js_number(max))),
+                (Some(min), _) if n < min => {
+                    Some(format!("Must be at least {}.", value::js_number(min)))
+                }
+                (_, Some(max)) if n > max => {
+                    Some(format!("Must be at most {}.", value::js_number(max)))
+                }
                 _ => None,
             },
             None => Some("Must be a number.".into()),
@@ -282,7 +302,9 @@ fn matches(pattern: &str, text: &str) -> bool {
         }
         cache
             .entry(pattern.to_owned())
-            .or_insert_with(|| Regex::new(pattern).or_else(|_| Regex::with_flags(pattern, "u")).ok())
+            .or_insert_with(|| {
+                Regex::new(pattern).or_else(|_| Regex::with_flags(pattern, "u")).ok()
+            })
             .as_ref()
             .is_some_and(|regex| regex.find(text).is_some())
     })
@@ -294,13 +316,15 @@ mod tests {
     use serde_json::json;
 
     fn table() -> Table {
-        edgebase_blocks::StoredBlock::all_from_json(&json!({"databases": {"app": {"tables": {"t": {"schema": {
-            "title": {"type": "string", "required": true, "min": 2, "max": 4},
-            "views": {"type": "number", "default": 0, "max": 10},
-            "kind": {"type": "string", "enum": ["a", "b"]},
-            "code": {"type": "string", "pattern": "^[a-z]+$"},
-            "at": "datetime", "on": "boolean", "meta": "json"
-        }}}}}}))
+        edgebase_blocks::StoredBlock::all_from_json(
+            &json!({"databases": {"app": {"tables": {"t": {"schema": {
+                "title": {"type": "string", "required": true, "min": 2, "max": 4},
+                "views": {"type": "number", "default": 0, "max": 10},
+                "kind": {"type": "string", "enum": ["a", "b"]},
+                "code": {"type": "string", "pattern": "^[a-z]+$"},
+                "at": "datetime", "on": "boolean", "meta": "json"
+            }}}}}}),
+        )
         .unwrap()
         .remove(0)
         .tables
@@ -317,24 +341,43 @@ mod tests {
     #[test]
     fn every_rule_has_the_contracts_words() {
         assert_eq!(issues(json!({})).0, "Invalid 'title'. Field is required.");
-        let (headline, fields) = issues(json!({"title": 1, "views": "x", "kind": "c", "code": "A1", "at": "x", "on": 1}));
-        assert_eq!(headline, "Request body failed validation. First issue: invalid 'title'. Must be a string.");
+        let (headline, fields) = issues(
+            json!({"title": 1, "views": "x", "kind": "c", "code": "A1", "at": "x", "on": 1}),
+        );
+        assert_eq!(
+            headline,
+            "Request body failed validation. First issue: invalid 'title'. Must be a string."
+        );
         let reasons: Vec<_> = fields.iter().map(|(_, r)| r.as_str()).collect();
-        assert_eq!(reasons, [
-            "Must be a string.", "Must be a number.", "Must be one of: a, b", "Must match pattern: ^[a-z]+$",
-            "Invalid datetime format.", "Must be a boolean."
-        ]);
+        assert_eq!(
+            reasons,
+            [
+                "Must be a string.",
+                "Must be a number.",
+                "Must be one of: a, b",
+                "Must match pattern: ^[a-z]+$",
+                "Invalid datetime format.",
+                "Must be a boolean."
+            ]
+        );
         assert_eq!(issues(json!({"title": "x"})).1[0].1, "Must be at least 2 characters.");
         assert_eq!(issues(json!({"title": "😀😀😀"})).1[0].1, "Must be at most 4 characters.");
         assert_eq!(issues(json!({"title": "ok", "views": 11})).1[0].1, "Must be at most 10.");
-        assert_eq!(issues(json!({"title": "ok", "id": "a b"})).0.split('.').next(), Some("Invalid record ID"));
-        assert_eq!(issues(json!({"title": "ok", "id": 5})).0, "Invalid record ID. Record ID must be a string.");
+        assert_eq!(
+            issues(json!({"title": "ok", "id": "a b"})).0.split('.').next(),
+            Some("Invalid record ID")
+        );
+        assert_eq!(
+            issues(json!({"title": "ok", "id": 5})).0,
+            "Invalid record ID. Record ID must be a string."
+        );
         assert_eq!(issues(json!({"title": "o\u{0}"})).1[0].1, NUL);
     }
 
     #[test]
     fn defaults_fill_absent_keys_but_an_explicit_null_stays() {
-        let row = |body: Value| new_row(&table(), body.as_object().unwrap(), Place::Insert).unwrap();
+        let row =
+            |body: Value| new_row(&table(), body.as_object().unwrap(), Place::Insert).unwrap();
         let views = |r: &NewRow| r.values.iter().find(|(n, _)| n == "views").unwrap().1.clone();
         assert_eq!(views(&row(json!({"title": "ok"}))), Bind::Number(Some(0.0)));
         assert_eq!(views(&row(json!({"title": "ok", "views": null}))), Bind::Number(None));
@@ -346,14 +389,18 @@ mod tests {
         let table = table();
         let change = |body: Value| changes(&table, body.as_object().unwrap(), Place::Update);
         assert_eq!(
-            change(json!({"views": {"$op": "increment", "value": 2.5}, "id": "x", "nope": 1})).unwrap(),
+            change(json!({"views": {"$op": "increment", "value": 2.5}, "id": "x", "nope": 1}))
+                .unwrap(),
             [("views".to_owned(), Change::Increment(2.5))]
         );
         let reason = |body: Value| match change(body).unwrap_err() {
             Error::Validation { fields, .. } => fields[0].1.clone(),
             other => panic!("{other}"),
         };
-        assert_eq!(reason(json!({"title": {"$op": "deleteField"}})), "Field is required and cannot be deleted.");
+        assert_eq!(
+            reason(json!({"title": {"$op": "deleteField"}})),
+            "Field is required and cannot be deleted."
+        );
         assert_eq!(reason(json!({"title": null})), "Field is required and cannot be null.");
         assert_eq!(
             reason(json!({"views": {"$op": "push"}})),

@@ -6,8 +6,8 @@
 //! and smaller is better, as the original's.
 
 use crate::db::statement::{Bind, Sql};
-use crate::query::column::DOCUMENT;
 use crate::error::{Error, Result};
+use crate::query::column::DOCUMENT;
 use edgebase_blocks::{Table, ddl};
 use serde_json::Value;
 
@@ -29,7 +29,11 @@ impl Search {
     ///
     /// # Errors
     /// 400 when it is too long or cannot be stored anyway.
-    pub fn parse(term: Option<&str>, pre: Option<&str>, post: Option<&str>) -> Result<Option<Self>> {
+    pub fn parse(
+        term: Option<&str>,
+        pre: Option<&str>,
+        post: Option<&str>,
+    ) -> Result<Option<Self>> {
         let Some(term) = term.map(str::trim).filter(|t| !t.is_empty()) else { return Ok(None) };
         let words: Vec<String> = term.split_whitespace().map(str::to_owned).collect();
         if term.contains('\0') || term.len() > MAX_TERM || words.len() > MAX_WORDS {
@@ -38,7 +42,11 @@ impl Search {
             )));
         }
         let mark = |given: Option<&str>, default: &str| given.unwrap_or(default).to_owned();
-        Ok(Some(Self { term: term.to_owned(), words, marks: (mark(pre, "<mark>"), mark(post, "</mark>")) }))
+        Ok(Some(Self {
+            term: term.to_owned(),
+            words,
+            marks: (mark(pre, "<mark>"), mark(post, "</mark>")),
+        }))
     }
 
     /// Appends the condition with a leading ` AND `.
@@ -46,7 +54,9 @@ impl Search {
         for word in &self.words {
             sql.push(" AND (FALSE");
             for field in columns(table) {
-                sql.push(" OR pg_catalog.strpos(pg_catalog.lower(t.").ident(field).push("::text), pg_catalog.lower(");
+                sql.push(" OR pg_catalog.strpos(pg_catalog.lower(t.")
+                    .ident(field)
+                    .push("::text), pg_catalog.lower(");
                 sql.bind(Bind::text(word.clone())).push(")) > 0");
             }
             sql.push(")");
@@ -58,7 +68,8 @@ impl Search {
         match ddl::fts_expression(table) {
             Some(vector) => {
                 sql.push("(- pg_catalog.ts_rank(").push(&vector);
-                sql.push(", pg_catalog.plainto_tsquery('pg_catalog.simple', ").bind(Bind::text(self.term.clone()));
+                sql.push(", pg_catalog.plainto_tsquery('pg_catalog.simple', ")
+                    .bind(Bind::text(self.term.clone()));
                 sql.push(")) - 0.000001)::double precision");
             }
             None => {
@@ -113,7 +124,13 @@ impl Search {
 /// The `fts` fields, else every text field.
 fn searched(table: &Table) -> Vec<&str> {
     if table.fts.is_empty() {
-        table.fields.iter().flatten().filter(|f| f.kind.is_text()).map(|f| f.name.as_str()).collect()
+        table
+            .fields
+            .iter()
+            .flatten()
+            .filter(|f| f.kind.is_text())
+            .map(|f| f.name.as_str())
+            .collect()
     } else {
         table.fts.iter().map(String::as_str).collect()
     }

@@ -43,15 +43,34 @@ fn everyday(text: &str) -> Option<Timestamp> {
     // `Mon Nov 23 2026 10:00:00 GMT+0100 (Central European Standard Time)`
     let without_zone_name = text.split(" (").next()?.replace("GMT", "");
     let zoned = ["%a %b %d %Y %H:%M:%S %z", "%a, %d %b %Y %H:%M:%S %z"];
-    if let Some(t) = zoned.iter().find_map(|f| Timestamp::strptime(f, without_zone_name.trim()).ok()) {
+    if let Some(t) =
+        zoned.iter().find_map(|f| Timestamp::strptime(f, without_zone_name.trim()).ok())
+    {
         return Some(t);
     }
     let civil = [
-        "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M",
-        "%b %d, %Y %H:%M:%S", "%b %d, %Y %H:%M", "%B %d, %Y %H:%M:%S", "%B %d, %Y %H:%M",
-        "%d %b %Y %H:%M:%S", "%a %b %d %Y %H:%M:%S",
+        "%Y/%m/%d %H:%M:%S",
+        "%Y/%m/%d %H:%M",
+        "%m/%d/%Y %H:%M:%S",
+        "%m/%d/%Y %H:%M",
+        "%b %d, %Y %H:%M:%S",
+        "%b %d, %Y %H:%M",
+        "%B %d, %Y %H:%M:%S",
+        "%B %d, %Y %H:%M",
+        "%d %b %Y %H:%M:%S",
+        "%a %b %d %Y %H:%M:%S",
     ];
-    let days = ["%Y/%m/%d", "%m/%d/%Y", "%b %d, %Y", "%B %d, %Y", "%d %b %Y", "%d %B %Y", "%a %b %d %Y", "%b %d %Y", "%B %d %Y"];
+    let days = [
+        "%Y/%m/%d",
+        "%m/%d/%Y",
+        "%b %d, %Y",
+        "%B %d, %Y",
+        "%d %b %Y",
+        "%d %B %Y",
+        "%a %b %d %Y",
+        "%b %d %Y",
+        "%B %d %Y",
+    ];
     civil
         .iter()
         .find_map(|f| DateTime::strptime(f, text).ok())
@@ -69,11 +88,7 @@ pub fn iso(time: Timestamp) -> String {
 /// How JavaScript prints a number: `3`, not `3.0`.
 #[must_use]
 pub fn js_number(n: f64) -> String {
-    if n == n.trunc() && n.abs() < 1e15 {
-        format!("{n:.0}")
-    } else {
-        n.to_string()
-    }
+    if n == n.trunc() && n.abs() < 1e15 { format!("{n:.0}") } else { n.to_string() }
 }
 
 /// Whether a text can be stored: Postgres has no NUL.
@@ -116,11 +131,9 @@ pub fn operand(kind: FieldType, value: &Value) -> Result<Bind, &'static str> {
         },
         FieldType::Number => number(value).map(|n| Bind::Number(Some(n))).ok_or("a number"),
         FieldType::Boolean => boolean(value).map(|b| Bind::Bool(Some(b))).ok_or("true or false"),
-        FieldType::Datetime => value
-            .as_str()
-            .and_then(datetime)
-            .map(|t| Bind::text(iso(t)))
-            .ok_or("a datetime string"),
+        FieldType::Datetime => {
+            value.as_str().and_then(datetime).map(|t| Bind::text(iso(t))).ok_or("a datetime string")
+        }
         FieldType::Json => Ok(Bind::Json(Some(value.clone()))),
     }
 }
@@ -161,7 +174,10 @@ mod tests {
             ("2026-11-23 10:00:00", "2026-11-23T10:00:00.000Z"),
             ("2026-11-23T10:00", "2026-11-23T10:00:00.000Z"),
             ("Mon, 23 Nov 2026 10:00:00 GMT", "2026-11-23T10:00:00.000Z"),
-            ("Mon Nov 23 2026 10:00:00 GMT+0100 (Central European Standard Time)", "2026-11-23T09:00:00.000Z"),
+            (
+                "Mon Nov 23 2026 10:00:00 GMT+0100 (Central European Standard Time)",
+                "2026-11-23T09:00:00.000Z",
+            ),
             ("11/23/2026", "2026-11-23T00:00:00.000Z"),
             ("Nov 23, 2026", "2026-11-23T00:00:00.000Z"),
         ] {
@@ -175,7 +191,13 @@ mod tests {
     #[test]
     fn numeric_strings_compare_with_numbers_but_infinity_does_not() {
         assert_eq!(number(&"40".into()), Some(40.0));
-        for bad in [Value::from("inf"), Value::from("NaN"), Value::from(""), Value::Null, Value::from(true)] {
+        for bad in [
+            Value::from("inf"),
+            Value::from("NaN"),
+            Value::from(""),
+            Value::Null,
+            Value::from(true),
+        ] {
             assert_eq!(number(&bad), None);
         }
         assert_eq!(js_number(3.0), "3");

@@ -105,11 +105,16 @@ fn write_document(sql: &mut Sql, changes: &Changes) {
             _ => {}
         }
     }
-    sql.push("((t.\"_doc\" || ").bind(Bind::Json(Some(Value::Object(merged)))).push(") - ").bind(Bind::Texts(dropped)).push(")");
+    sql.push("((t.\"_doc\" || ")
+        .bind(Bind::Json(Some(Value::Object(merged))))
+        .push(") - ")
+        .bind(Bind::Texts(dropped))
+        .push(")");
     for (key, change) in changes {
         if let Change::IncrementKey(n) = change {
             sql.push(" || pg_catalog.jsonb_build_object(").bind(Bind::text(key.clone()));
-            sql.push(", (CASE WHEN pg_catalog.jsonb_typeof(t.\"_doc\" -> ").bind(Bind::text(key.clone()));
+            sql.push(", (CASE WHEN pg_catalog.jsonb_typeof(t.\"_doc\" -> ")
+                .bind(Bind::text(key.clone()));
             sql.push(") = 'number' THEN (t.\"_doc\" -> ").bind(Bind::text(key.clone()));
             sql.push(")::double precision ELSE 0 END) + ").bind(Bind::Number(Some(*n))).push(")");
         }
@@ -120,7 +125,9 @@ fn write_document(sql: &mut Sql, changes: &Changes) {
 #[must_use]
 pub fn delete(schema: &str, table: &Table, ids: &[String]) -> Sql {
     let mut sql = Sql::new("DELETE FROM ");
-    sql.table(schema, &table.name).push(" AS t WHERE t.\"id\" = ANY (").bind(Bind::Texts(ids.to_vec()));
+    sql.table(schema, &table.name)
+        .push(" AS t WHERE t.\"id\" = ANY (")
+        .bind(Bind::Texts(ids.to_vec()));
     sql.push(") RETURNING t.\"id\"");
     sql
 }

@@ -39,13 +39,13 @@ struct Statement {
 /// # Errors
 /// 400 for the shape, the target and the statement itself, 401 and 403 for the key.
 pub async fn run(app: &Arc<App>, snapshot: &Snapshot, head: &Head, body: Body) -> Result<Response> {
-    let body = body::read_object(head, body, "Missing required field 'sql' for SQL execution.").await?;
+    let body =
+        body::read_object(head, body, "Missing required field 'sql' for SQL execution.").await?;
     let (namespace, id, text, params) = shape(&body)?;
-    let block = snapshot
-        .config
-        .databases
-        .get(namespace)
-        .ok_or_else(|| Error::NotFound(format!("Namespace '{namespace}' not found in config")))?;
+    let block =
+        snapshot.config.databases.get(namespace).ok_or_else(|| {
+            Error::NotFound(format!("Namespace '{namespace}' not found in config"))
+        })?;
     let key = instances::key(block, id).map_err(reworded)?;
     let scope = Scope {
         text: format!("sql:namespace:{namespace}:exec"),
@@ -56,7 +56,9 @@ pub async fn run(app: &Arc<App>, snapshot: &Snapshot, head: &Head, body: Body) -
         purpose: format!("SQL execution in database namespace '{namespace}'"),
     };
     if !snapshot.auth.service(&head.headers, head.peer, &scope)? {
-        return Err(Error::ServiceKeyRequired(format!("execute SQL for database namespace '{namespace}'")));
+        return Err(Error::ServiceKeyRequired(format!(
+            "execute SQL for database namespace '{namespace}'"
+        )));
     }
     let text = placeholders::translate(text, params.len()).map_err(Error::BadRequest)?;
     let statement = Statement { key, text, params: params.iter().map(Param::new).collect() };
@@ -109,7 +111,9 @@ fn shape(body: &Map<String, Value>) -> Result<Shape<'_>> {
         return Err(Error::BadRequest("Missing required field 'sql' for SQL execution.".into()));
     }
     if sql.contains('\0') || params.iter().any(crate::query::value::has_nul) {
-        return Err(Error::BadRequest("SQL and parameters must not contain NUL characters.".into()));
+        return Err(Error::BadRequest(
+            "SQL and parameters must not contain NUL characters.".into(),
+        ));
     }
     Ok((namespace, id, sql, params))
 }
@@ -138,7 +142,10 @@ async fn execute(app: &App, statement: &Statement) -> Result<Rows> {
         }
     };
     let Some((transaction, _)) = opened else {
-        return Err(Error::unavailable("This database is being deleted. Try again.", "vanished after its creation"));
+        return Err(Error::unavailable(
+            "This database is being deleted. Try again.",
+            "vanished after its creation",
+        ));
     };
     let result = async {
         let client = transaction.client()?;
@@ -162,7 +169,9 @@ fn failure(error: &tokio_postgres::Error) -> Error {
         {
             e
         }
-        (_, Some(db)) => Error::BadRequest(format!("{} (SQLSTATE {})", db.message(), db.code().code())),
+        (_, Some(db)) => {
+            Error::BadRequest(format!("{} (SQLSTATE {})", db.message(), db.code().code()))
+        }
         (e, None) => e,
     }
 }

@@ -30,7 +30,9 @@ pub fn translate(sql: &str, params: usize) -> Result<String, String> {
             '-' if rest.starts_with("--") => {
                 copy(&mut out, &mut chars, sql, start, rest.find('\n').unwrap_or(rest.len()));
             }
-            '/' if rest.starts_with("/*") => copy(&mut out, &mut chars, sql, start, block_comment(rest)),
+            '/' if rest.starts_with("/*") => {
+                copy(&mut out, &mut chars, sql, start, block_comment(rest))
+            }
             '$' => match dollar_quoted(rest) {
                 Some(end) => copy(&mut out, &mut chars, sql, start, end),
                 None => {
@@ -80,7 +82,13 @@ pub fn translate(sql: &str, params: usize) -> Result<String, String> {
     Ok(out)
 }
 
-fn copy(out: &mut String, chars: &mut Peekable<CharIndices>, sql: &str, start: usize, length: usize) {
+fn copy(
+    out: &mut String,
+    chars: &mut Peekable<CharIndices>,
+    sql: &str,
+    start: usize,
+    length: usize,
+) {
     out.push_str(&sql[start..start + length]);
     skip(chars, start + length);
 }
@@ -92,7 +100,8 @@ fn skip(chars: &mut Peekable<CharIndices>, until: usize) {
 /// Whether an `E` or `e` that is a word of its own stands before the quote.
 fn ends_with_escape_prefix(before: &str) -> bool {
     let mut back = before.chars().rev();
-    matches!(back.next(), Some('e' | 'E')) && !back.next().is_some_and(|c| c.is_alphanumeric() || c == '_')
+    matches!(back.next(), Some('e' | 'E'))
+        && !back.next().is_some_and(|c| c.is_alphanumeric() || c == '_')
 }
 
 /// The length of a quoted text, its quotes included; doubled quotes do not end it.
@@ -135,7 +144,8 @@ fn dollar_quoted(text: &str) -> Option<usize> {
     let tag_end = text[1..].find('$')? + 2;
     let tag = &text[..tag_end];
     let name = &tag[1..tag_end - 1];
-    let legal = !name.starts_with(|c: char| c.is_ascii_digit()) && name.chars().all(|c| c.is_alphanumeric() || c == '_');
+    let legal = !name.starts_with(|c: char| c.is_ascii_digit())
+        && name.chars().all(|c| c.is_alphanumeric() || c == '_');
     if !legal {
         return None;
     }
@@ -172,8 +182,12 @@ mod tests {
     #[test]
     fn mixing_and_miscounting_are_refused() {
         assert!(translate("SELECT ?, $1", 1).unwrap_err().starts_with("Cannot mix"));
-        assert!(translate("SELECT ?", 2).unwrap_err().starts_with("PostgreSQL raw SQL placeholders"));
-        for odd in ["'", "\"", "$", "$$", "/*", "/*/", "--", "\\", "E'\\", "__EDGEBASE_SQL_PARAM_", "?"] {
+        assert!(
+            translate("SELECT ?", 2).unwrap_err().starts_with("PostgreSQL raw SQL placeholders")
+        );
+        for odd in
+            ["'", "\"", "$", "$$", "/*", "/*/", "--", "\\", "E'\\", "__EDGEBASE_SQL_PARAM_", "?"]
+        {
             let _ = translate(odd, 0);
         }
     }

@@ -26,7 +26,11 @@ impl Param {
 }
 
 impl ToSql for Param {
-    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn StdError + Sync + Send>> {
+    fn to_sql(
+        &self,
+        _: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn StdError + Sync + Send>> {
         Ok(match &self.0 {
             Some(text) => {
                 out.extend_from_slice(text.as_bytes());
@@ -51,7 +55,11 @@ impl ToSql for Param {
 ///
 /// # Errors
 /// PostgreSQL's.
-pub async fn rows(client: &Client, text: &str, params: &[Param]) -> Result<(Vec<Map<String, Value>>, Vec<String>, u64), Error> {
+pub async fn rows(
+    client: &Client,
+    text: &str,
+    params: &[Param],
+) -> Result<(Vec<Map<String, Value>>, Vec<String>, u64), Error> {
     let unknown = vec![Type::UNKNOWN; params.len()];
     let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|p| p as _).collect();
     let statement = client.prepare_typed(text, &unknown).await?;
@@ -62,7 +70,12 @@ pub async fn rows(client: &Client, text: &str, params: &[Param]) -> Result<(Vec<
     }
     let plain = statement.columns().iter().all(|c| is_plain(c.type_()));
     let objects = if plain {
-        client.query(&statement, &params).await?.iter().map(object).collect::<Result<Vec<_>, _>>()?
+        client
+            .query(&statement, &params)
+            .await?
+            .iter()
+            .map(object)
+            .collect::<Result<Vec<_>, _>>()?
     } else {
         // The newline ends a trailing line comment; PostgreSQL has parsed the text as a single
         // statement already, so it cannot close the parenthesis by itself.
@@ -84,8 +97,19 @@ pub async fn rows(client: &Client, text: &str, params: &[Param]) -> Result<(Vec<
 
 fn is_plain(ty: &Type) -> bool {
     [
-        Type::BOOL, Type::INT2, Type::INT4, Type::INT8, Type::FLOAT4, Type::FLOAT8, Type::TEXT, Type::VARCHAR,
-        Type::NAME, Type::UNKNOWN, Type::JSON, Type::JSONB, Type::VOID,
+        Type::BOOL,
+        Type::INT2,
+        Type::INT4,
+        Type::INT8,
+        Type::FLOAT4,
+        Type::FLOAT8,
+        Type::TEXT,
+        Type::VARCHAR,
+        Type::NAME,
+        Type::UNKNOWN,
+        Type::JSON,
+        Type::JSONB,
+        Type::VOID,
     ]
     .contains(ty)
 }

@@ -182,9 +182,19 @@ impl Generator {
             };
         }
         let d = depth - 1;
-        match self.below(24) {
+        match self.below(26) {
             0..=3 => self.path(scope),
             4 => self.literal(),
+            // What text and nothing are as numbers, NaN among them.
+            24 => {
+                let (a, e) = (self.literal(), self.path(scope));
+                format!("[{a}, NaN].includes(+{e})")
+            }
+            25 => {
+                let (text, n) = (self.pick(&TEXTS), self.pick(&NUMBERS));
+                let operator = self.pick(&["==", "<", ">=", "-", "%"]);
+                format!("({}?.id ?? '{text}') {operator} {n}", self.name(scope))
+            }
             5 => format!("!{}", self.paren(scope, d)),
             6 => format!("{}{}", self.pick(&["-", "+", "typeof ", "void "]), self.paren(scope, d)),
             7..=10 => {

@@ -109,7 +109,7 @@ fn one_config(seed: u64, tally: &mut Tally) {
                 mentions,
                 whole,
                 &mut evaluated.context,
-                &evaluated.stringify,
+                &evaluated.originals.stringify,
             );
             assert_eq!(
                 native,

@@ -97,12 +97,25 @@ pub(crate) fn furnish(
     Ok(())
 }
 
-/// `JSON.stringify` as it was before the config ran.
-pub(crate) fn stringify(context: &mut Context) -> JsResult<JsFunction> {
-    context
-        .eval(Source::from_bytes("JSON.stringify"))?
-        .as_function()
-        .ok_or_else(|| JsNativeError::typ().with_message("the engine has no JSON.stringify").into())
+/// Built-in functions as they were before the config ran.
+pub(crate) struct Originals {
+    /// `JSON.stringify`.
+    pub stringify: JsFunction,
+    /// `Function.prototype.toString`.
+    pub source: JsFunction,
+}
+
+/// Takes the originals, from a context in which no config has run.
+pub(crate) fn originals(context: &mut Context) -> JsResult<Originals> {
+    let mut function = |path: &str| -> JsResult<JsFunction> {
+        context.eval(Source::from_bytes(path))?.as_function().ok_or_else(|| {
+            JsNativeError::typ().with_message(format!("the engine has no {path}")).into()
+        })
+    };
+    Ok(Originals {
+        stringify: function("JSON.stringify")?,
+        source: function("Function.prototype.toString")?,
+    })
 }
 
 fn line(args: &[JsValue]) -> String {

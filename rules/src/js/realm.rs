@@ -3,7 +3,7 @@
 //! A fresh context with limits and hooks, the config's modules taken from memory, evaluated
 //! once. The loader does it to learn what the config says, each worker to have its functions.
 
-use super::host::{self, Hooks};
+use super::host::{self, Hooks, Originals};
 use super::jobs::Jobs;
 use super::{convert, slice, walk};
 use crate::api::Limits;
@@ -36,7 +36,7 @@ pub(crate) struct Evaluated {
     pub context: Context,
     pub json: Value,
     pub functions: Vec<(Vec<String>, JsFunction)>,
-    pub stringify: JsFunction,
+    pub originals: Originals,
 }
 
 /// Evaluates a config in a context of its own.
@@ -55,11 +55,11 @@ pub(crate) fn evaluate(program: &Arc<Program>, limits: &Limits) -> Result<Evalua
     slice::begin(crate::load::EVALUATION, Instant::now() + WALL);
     let evaluated = inside(&loader, &mut context, program);
     slice::end();
-    let (json, functions, stringify) = evaluated?;
-    Ok(Evaluated { context, json, functions, stringify })
+    let (json, functions, originals) = evaluated?;
+    Ok(Evaluated { context, json, functions, originals })
 }
 
-type Parts = (Value, Vec<(Vec<String>, JsFunction)>, JsFunction);
+type Parts = (Value, Vec<(Vec<String>, JsFunction)>, Originals);
 
 fn inside(loader: &Rc<Modules>, context: &mut Context, program: &Program) -> Result<Parts, Broken> {
     let broken = |e: &boa_engine::JsError, context: &mut Context| Broken {
@@ -72,7 +72,7 @@ fn inside(loader: &Rc<Modules>, context: &mut Context, program: &Program) -> Res
         },
     };
     host::furnish(context, &program.environment).map_err(|e| broken(&e, context))?;
-    let stringify = host::stringify(context).map_err(|e| broken(&e, context))?;
+    let originals = host::originals(context).map_err(|e| broken(&e, context))?;
     let module = loader.module(0, context).map_err(|e| broken(&e, context))?;
     let promise = module.load_link_evaluate(context);
     context.run_jobs().map_err(|e| broken(&e, context))?;
@@ -97,22 +97,17 @@ fn inside(loader: &Rc<Modules>, context: &mut Context, program: &Program) -> Res
     };
     let (json, walked) = walk::walk(&default, context)
         .map_err(|m| Broken { path: Some(m.path), message: m.message })?;
-    Ok((json, walked.functions, stringify))
+    Ok((json, walked.functions, originals))
 }
 
-/// The text of a function, as `toString` gives it.
-pub(crate) fn source_of(function: &JsFunction, context: &mut Context) -> Option<String> {
-    let to_string = context
-        .intrinsics()
-        .constructors()
-        .function()
-        .prototype()
-        .get(js_string!("toString"), context)
-        .ok()?
-        .as_function()?;
-    let this = JsValue::from(function.clone());
-    let text = to_string.call(&this, &[], context).ok()?;
-    text.as_string()?.to_std_string().ok()
+impl Evaluated {
+    /// The text of a function of the config.
+    pub fn source_of(&mut self, index: usize) -> Option<String> {
+        let (_, function) = self.functions.get(index)?;
+        let this = JsValue::from(function.clone());
+        let text = self.originals.source.call(&this, &[], &mut self.context).ok()?;
+        text.as_string()?.to_std_string().ok()
+    }
 }
 
 /// Gives the engine the config's modules, from memory.

@@ -69,7 +69,8 @@ impl Row {
 
 impl<'p> Worker<'p> {
     pub fn new(parts: &'p Parts, seat: &'p Arc<Seat>, evaluated: Evaluated) -> Self {
-        let Evaluated { context, functions, stringify, .. } = evaluated;
+        let Evaluated { context, functions, originals, .. } = evaluated;
+        let stringify = originals.stringify;
         reads::open(Arc::clone(seat), parts.runtime.clone(), stringify.clone());
         let functions = functions.into_iter().map(|(_, f)| f).collect();
         Self {

@@ -145,9 +145,9 @@ fn inside(path: &Path, environment: BTreeMap<String, String>) -> Result<Loaded, 
     })?;
     let mut functions = Vec::new();
     let mut facts = Vec::new();
-    for (keys, function) in &evaluated.functions {
-        let tick = realm::source_of(function, &mut evaluated.context)
-            .and_then(|text| crate::syntax::tick_of(&text));
+    for index in 0..evaluated.functions.len() {
+        let tick = evaluated.source_of(index).and_then(|text| crate::syntax::tick_of(&text));
+        let keys = &evaluated.functions[index].0;
         let known = tick.and_then(|tick| read.functions.get(&tick));
         let location =
             known.map(|k| k.location.clone()).or_else(|| locate(&read.sources, &config, keys));

@@ -3,18 +3,24 @@
 //! `GET /openapi.json` (contract 17): built from one table of operations. A test walks the table
 //! through the router, so the document cannot name a route that does not exist or leave one out.
 
+mod schemas;
+
 use crate::app::Head;
 use crate::endpoints::API_VERSION;
 use crate::respond;
 use axum::http::{StatusCode, header};
 use axum::response::Response;
-use utoipa::openapi::path::{HttpMethod, Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
+use schemas::{schemas, text};
+use utoipa::openapi::path::{
+    HttpMethod, Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn,
+};
 use utoipa::openapi::request_body::RequestBodyBuilder;
-use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, ObjectBuilder, SchemaType, Type};
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::{
-    ComponentsBuilder, Content, InfoBuilder, OpenApi, OpenApiBuilder, PathItem, PathsBuilder, Ref, RefOr, Required,
-    ResponseBuilder, Schema, ServerBuilder,
+    ComponentsBuilder, Content, InfoBuilder, OpenApi, OpenApiBuilder, PathItem, PathsBuilder, Ref,
+    RefOr, Required, ResponseBuilder, Schema, ServerBuilder,
 };
 
 /// One operation of the API.
@@ -33,12 +39,27 @@ struct Entry {
 const SINGLE: &str = "/api/db/{namespace}/tables/{table}";
 const DYNAMIC: &str = "/api/db/{namespace}/{instanceId}/tables/{table}";
 const LIST: &[&str] = &[
-    "filter", "orFilter", "sort", "fields", "limit", "offset", "page", "perPage", "after", "before", "search",
+    "filter",
+    "orFilter",
+    "sort",
+    "fields",
+    "limit",
+    "offset",
+    "page",
+    "perPage",
+    "after",
+    "before",
+    "search",
     "includeTotal",
 ];
 const UPSERT: &[&str] = &["upsert", "conflictTarget"];
 
-const fn table(method: HttpMethod, path: &'static str, ids: (&'static str, &'static str), summary: &'static str) -> Entry {
+const fn table(
+    method: HttpMethod,
+    path: &'static str,
+    ids: (&'static str, &'static str),
+    summary: &'static str,
+) -> Entry {
     Entry { method, path, ids, summary, query: &[], body: None, success: &[("200", "Record")] }
 }
 
@@ -57,43 +78,96 @@ fn entries() -> Vec<Entry> {
             ..table(Get, "{db}/count", ("dbSingleCountRecords", "dbCountRecords"), "Count records")
         },
         Entry {
-            query: &["search", "q", "filter", "orFilter", "sort", "limit", "offset", "highlightPre", "highlightPost"],
+            query: &[
+                "search",
+                "q",
+                "filter",
+                "orFilter",
+                "sort",
+                "limit",
+                "offset",
+                "highlightPre",
+                "highlightPost",
+            ],
             success: &[("200", "SearchResult")],
-            ..table(Get, "{db}/search", ("dbSingleSearchRecords", "dbSearchRecords"), "Search records")
+            ..table(
+                Get,
+                "{db}/search",
+                ("dbSingleSearchRecords", "dbSearchRecords"),
+                "Search records",
+            )
         },
-        Entry { query: &["fields"], ..table(Get, "{db}/{id}", ("dbSingleGetRecord", "dbGetRecord"), "Get one record") },
+        Entry {
+            query: &["fields"],
+            ..table(Get, "{db}/{id}", ("dbSingleGetRecord", "dbGetRecord"), "Get one record")
+        },
         Entry {
             query: UPSERT,
             body: Some("Record"),
             success: &[("201", "Record"), ("200", "Record")],
-            ..table(Post, "{db}", ("dbSingleInsertRecord", "dbInsertRecord"), "Insert or upsert a record")
+            ..table(
+                Post,
+                "{db}",
+                ("dbSingleInsertRecord", "dbInsertRecord"),
+                "Insert or upsert a record",
+            )
         },
         Entry {
             query: UPSERT,
             body: Some("Batch"),
             success: &[("200", "BatchResult")],
-            ..table(Post, "{db}/batch", ("dbSingleBatchRecords", "dbBatchRecords"), "Many writes in one transaction")
+            ..table(
+                Post,
+                "{db}/batch",
+                ("dbSingleBatchRecords", "dbBatchRecords"),
+                "Many writes in one transaction",
+            )
         },
         Entry {
             body: Some("BatchByFilter"),
             success: &[("200", "BatchByFilterResult")],
-            ..table(Post, "{db}/batch-by-filter", ("dbSingleBatchByFilter", "dbBatchByFilter"), "Update or delete by filter")
+            ..table(
+                Post,
+                "{db}/batch-by-filter",
+                ("dbSingleBatchByFilter", "dbBatchByFilter"),
+                "Update or delete by filter",
+            )
         },
         Entry {
             body: Some("Record"),
-            ..table(Patch, "{db}/{id}", ("dbSingleUpdateRecord", "dbUpdateRecord"), "Update a record")
+            ..table(
+                Patch,
+                "{db}/{id}",
+                ("dbSingleUpdateRecord", "dbUpdateRecord"),
+                "Update a record",
+            )
         },
         Entry {
             success: &[("200", "Deleted")],
-            ..table(Delete, "{db}/{id}", ("dbSingleDeleteRecord", "dbDeleteRecord"), "Delete a record")
+            ..table(
+                Delete,
+                "{db}/{id}",
+                ("dbSingleDeleteRecord", "dbDeleteRecord"),
+                "Delete a record",
+            )
         },
         Entry {
             success: &[("200", "Receipt")],
-            ..table(Delete, "/api/db/{namespace}/{instanceId}", ("", "deleteInstance"), "Delete an instance")
+            ..table(
+                Delete,
+                "/api/db/{namespace}/{instanceId}",
+                ("", "deleteInstance"),
+                "Delete an instance",
+            )
         },
         Entry {
             success: &[("200", "")],
-            ..table(Get, "/api/db/{namespace}/{instanceId}/export", ("", "exportInstance"), "Export an instance as NDJSON")
+            ..table(
+                Get,
+                "/api/db/{namespace}/{instanceId}/export",
+                ("", "exportInstance"),
+                "Export an instance as NDJSON",
+            )
         },
         Entry {
             body: Some("Sql"),
@@ -120,7 +194,10 @@ fn document(origin: &str) -> OpenApi {
     let mut paths = PathsBuilder::new();
     for entry in entries() {
         for (path, id) in places(&entry) {
-            paths = paths.path(path.clone(), PathItem::new(entry.method.clone(), operation(&entry, &path, id)));
+            paths = paths.path(
+                path.clone(),
+                PathItem::new(entry.method.clone(), operation(&entry, &path, id)),
+            );
         }
     }
     let key = ApiKey::Header(ApiKeyValue::new("X-EdgeBase-Service-Key"));
@@ -142,7 +219,10 @@ fn document(origin: &str) -> OpenApi {
 /// The paths of an entry with their operation ids.
 fn places(entry: &Entry) -> Vec<(String, &'static str)> {
     match entry.path.strip_prefix("{db}") {
-        Some(suffix) => vec![(format!("{SINGLE}{suffix}"), entry.ids.0), (format!("{DYNAMIC}{suffix}"), entry.ids.1)],
+        Some(suffix) => vec![
+            (format!("{SINGLE}{suffix}"), entry.ids.0),
+            (format!("{DYNAMIC}{suffix}"), entry.ids.1),
+        ],
         None => vec![(entry.path.to_owned(), entry.ids.1)],
     }
 }
@@ -156,7 +236,9 @@ fn operation(entry: &Entry, path: &str, id: &str) -> Operation {
         operation = operation.parameter(parameter(name, ParameterIn::Query));
     }
     if let Some(schema) = entry.body {
-        let body = RequestBodyBuilder::new().content("application/json", reference(schema)).required(Some(Required::True));
+        let body = RequestBodyBuilder::new()
+            .content("application/json", reference(schema))
+            .required(Some(Required::True));
         operation = operation.request_body(Some(body.build()));
     }
     for (status, schema) in entry.success {
@@ -169,7 +251,9 @@ fn operation(entry: &Entry, path: &str, id: &str) -> Operation {
         operation = operation.response(*status, response.build());
     }
     for (status, description) in FAILURES {
-        let response = ResponseBuilder::new().description(*description).content("application/json", reference("Error"));
+        let response = ResponseBuilder::new()
+            .description(*description)
+            .content("application/json", reference("Error"));
         operation = operation.response(*status, response.build());
     }
     for scheme in ["userBearerAuth", "adminBearerAuth", "serviceKeyAuth"] {
@@ -193,67 +277,18 @@ const FAILURES: &[(&str, &str)] = &[
 ];
 
 fn parameter(name: &str, place: ParameterIn) -> Parameter {
-    let required = if matches!(place, ParameterIn::Path) { Required::True } else { Required::False };
-    ParameterBuilder::new().name(name).parameter_in(place).required(required).schema(Some(text())).build()
+    let required =
+        if matches!(place, ParameterIn::Path) { Required::True } else { Required::False };
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(place)
+        .required(required)
+        .schema(Some(text()))
+        .build()
 }
 
 fn reference(schema: &str) -> Content {
     Content::new(Some(RefOr::<Schema>::Ref(Ref::from_schema_name(schema))))
-}
-
-fn text() -> RefOr<Schema> {
-    plain(Type::String)
-}
-
-fn plain(kind: Type) -> RefOr<Schema> {
-    RefOr::T(Schema::Object(ObjectBuilder::new().schema_type(kind).build()))
-}
-
-fn nullable(kind: Type) -> RefOr<Schema> {
-    RefOr::T(Schema::Object(ObjectBuilder::new().schema_type(SchemaType::Array(vec![kind, Type::Null])).build()))
-}
-
-fn list_of(schema: RefOr<Schema>) -> RefOr<Schema> {
-    RefOr::T(Schema::Array(ArrayBuilder::new().items(schema).build()))
-}
-
-fn object(properties: Vec<(&str, RefOr<Schema>)>, required: &[&str]) -> RefOr<Schema> {
-    let open = AdditionalProperties::FreeForm(true);
-    let mut object = ObjectBuilder::new().schema_type(Type::Object).additional_properties(Some(open));
-    for (name, schema) in properties {
-        object = object.property(name, schema);
-    }
-    for name in required {
-        object = object.required(*name);
-    }
-    RefOr::T(Schema::Object(object.build()))
-}
-
-fn schemas() -> Vec<(&'static str, RefOr<Schema>)> {
-    let record = || RefOr::Ref(Ref::from_schema_name("Record"));
-    let number = || plain(Type::Integer);
-    let page = || {
-        vec![
-            ("items", list_of(record())), ("total", nullable(Type::Integer)), ("hasMore", plain(Type::Boolean)),
-            ("cursor", nullable(Type::String)), ("page", nullable(Type::Integer)), ("perPage", number()),
-        ]
-    };
-    let rows = || list_of(plain(Type::Object));
-    vec![
-        ("Record", object(vec![], &[])),
-        ("List", object(page(), &["items", "total", "hasMore", "cursor", "page", "perPage"])),
-        ("SearchResult", object(page(), &["items"])),
-        ("Count", object(vec![("total", number())], &["total"])),
-        ("Deleted", object(vec![("deleted", plain(Type::Boolean))], &["deleted"])),
-        ("Batch", object(vec![("inserts", list_of(record())), ("updates", rows()), ("deletes", list_of(text()))], &[])),
-        ("BatchResult", object(vec![("inserted", list_of(record())), ("updated", list_of(record())), ("deleted", number())], &[])),
-        ("BatchByFilter", object(vec![("action", text()), ("filter", list_of(list_of(RefOr::T(Schema::default())))), ("limit", number())], &["action", "filter"])),
-        ("BatchByFilterResult", object(vec![("processed", number()), ("succeeded", number())], &["processed", "succeeded"])),
-        ("Receipt", object(vec![("rows", number()), ("bytes", number()), ("digest", text())], &["rows", "bytes", "digest"])),
-        ("Sql", object(vec![("namespace", text()), ("id", text()), ("sql", text()), ("params", list_of(RefOr::T(Schema::default())))], &["namespace", "sql"])),
-        ("SqlResult", object(vec![("rows", rows()), ("items", rows()), ("results", rows()), ("columns", list_of(text())), ("rowCount", number())], &["rows", "items", "results", "columns", "rowCount"])),
-        ("Error", object(vec![("code", number()), ("message", text()), ("slug", text()), ("data", plain(Type::Object)), ("error", text())], &["code", "message"])),
-    ]
 }
 
 #[cfg(test)]
@@ -280,7 +315,12 @@ mod tests {
                 let verb = action.split('(').next().unwrap_or_default().to_owned();
                 Some(format!("{verb}{}", if path.instance.is_some() { "D" } else { "S" }))
             }
-            Route::DropInstance { .. } | Route::Export { .. } | Route::Sql | Route::Health | Route::Schema | Route::Config => {
+            Route::DropInstance { .. }
+            | Route::Export { .. }
+            | Route::Sql
+            | Route::Health
+            | Route::Schema
+            | Route::Config => {
                 Some(format!("{route:?}").split(' ').next().unwrap_or_default().to_owned())
             }
             Route::OpenApi | Route::Root | Route::Internal => None,
@@ -294,7 +334,8 @@ mod tests {
         for entry in entries() {
             for (path, id) in places(&entry) {
                 let sample = path.replace(['{', '}'], "");
-                let route = route::parse(&method(&entry), &sample).expect("a documented path is a route");
+                let route =
+                    route::parse(&method(&entry), &sample).expect("a documented path is a route");
                 assert!(ids.insert(id) && !id.is_empty(), "{id} twice");
                 kinds.insert(kind(&route).expect("a documented route is public"));
             }
