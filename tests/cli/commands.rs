@@ -25,7 +25,9 @@ fn check_prints_blocks_tables_and_rules_of_a_good_config() {
         assert!(out.contains("is valid"), "{name}: {out}");
     }
     let (_, out, _) = check(&fixture("seed_first.ts"));
-    for part in ["block app", "table posts", "title, body, authorId", "block user", "canCreate", "notes"] {
+    for part in
+        ["block app", "table posts", "title, body, authorId", "block user", "canCreate", "notes"]
+    {
         assert!(out.contains(part), "{part} is missing from:\n{out}");
     }
 }
@@ -33,7 +35,8 @@ fn check_prints_blocks_tables_and_rules_of_a_good_config() {
 #[test]
 fn the_examples_are_valid() {
     for name in ["notes", "saas"] {
-        let (code, _, err) = check(&workspace().join("examples").join(name).join("edgebase.config.ts"));
+        let (code, _, err) =
+            check(&workspace().join("examples").join(name).join("edgebase.config.ts"));
         assert_eq!(code, Some(0), "{name}: {err}");
     }
 }
@@ -76,8 +79,17 @@ async fn a_minted_token_is_accepted_and_carries_its_claims() {
     let id = unique("minted");
     let claims = json!({"custom": {"plan": "pro"}}).to_string();
     let output = edgebase(&[
-        "token", "--sub", &id, "--role", "admin", "--claims", &claims, "--expires", "5m",
-        "--data-dir", data_dir.to_str().unwrap(),
+        "token",
+        "--sub",
+        &id,
+        "--role",
+        "admin",
+        "--claims",
+        &claims,
+        "--expires",
+        "5m",
+        "--data-dir",
+        data_dir.to_str().unwrap(),
     ]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let token = String::from_utf8(output.stdout).unwrap();
@@ -144,9 +156,14 @@ fn a_second_product_on_the_same_data_is_refused() {
     let product = Product::shared("release.ts");
     let data_dir = product.data_dir();
     let output = edgebase(&[
-        "dev", "--json", "--listen", "127.0.0.1:0",
-        "--config", product.config.to_str().unwrap(),
-        "--data-dir", data_dir.to_str().unwrap(),
+        "dev",
+        "--json",
+        "--listen",
+        "127.0.0.1:0",
+        "--config",
+        product.config.to_str().unwrap(),
+        "--data-dir",
+        data_dir.to_str().unwrap(),
     ]);
     assert!(!output.status.success());
     let err = String::from_utf8_lossy(&output.stderr);
@@ -155,11 +172,17 @@ fn a_second_product_on_the_same_data_is_refused() {
 
 #[test]
 fn a_broken_config_is_reported_before_anything_is_started() {
-    let data_dir = std::env::temp_dir().join(unique(&format!("edgebase-none-{}", std::process::id())));
+    let data_dir =
+        std::env::temp_dir().join(unique(&format!("edgebase-none-{}", std::process::id())));
     let output = edgebase(&[
-        "dev", "--json", "--listen", "127.0.0.1:0",
-        "--config", fixture("broken_type.ts").to_str().unwrap(),
-        "--data-dir", data_dir.to_str().unwrap(),
+        "dev",
+        "--json",
+        "--listen",
+        "127.0.0.1:0",
+        "--config",
+        fixture("broken_type.ts").to_str().unwrap(),
+        "--data-dir",
+        data_dir.to_str().unwrap(),
     ]);
     let err = String::from_utf8_lossy(&output.stderr).into_owned();
     let started = data_dir.join("postgres").exists();

@@ -8,7 +8,11 @@ use std::time::{Duration, Instant};
 const POSTS: &str = "/api/db/app/tables/posts";
 
 /// Asks until the answer is as wanted.
-async fn until<F: Future<Output = Answer>>(what: &str, ask: impl Fn() -> F, wanted: impl Fn(&Answer) -> bool) -> Answer {
+async fn until<F: Future<Output = Answer>>(
+    what: &str,
+    ask: impl Fn() -> F,
+    wanted: impl Fn(&Answer) -> bool,
+) -> Answer {
     let begun = Instant::now();
     loop {
         let answer = ask().await;
@@ -23,7 +27,11 @@ async fn until<F: Future<Output = Answer>>(what: &str, ask: impl Fn() -> F, want
 async fn logged(product: &Product, text: &str) {
     let begun = Instant::now();
     while !product.log().contains(text) {
-        assert!(begun.elapsed() < Duration::from_secs(20), "{text:?} is not in:\n{}", product.log());
+        assert!(
+            begun.elapsed() < Duration::from_secs(20),
+            "{text:?} is not in:\n{}",
+            product.log()
+        );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
@@ -117,7 +125,8 @@ async fn an_edit_reaches_instances_that_exist_already() {
     }
     edit(&product, "t: 'string'", "t: 'string', n: { type: 'number', default: 7 }");
     for room in &rooms {
-        until("a field in an old instance", || client.get(room), |a| a.text.contains("\"n\"")).await;
+        until("a field in an old instance", || client.get(room), |a| a.text.contains("\"n\""))
+            .await;
         let made = client.post(room, &json!({"t": "new"})).await.expect(201);
         assert_eq!(made["n"], 7);
         assert_eq!(client.get(room).await.items().len(), 2);

@@ -35,9 +35,8 @@ async fn bodies_that_are_no_json_object_are_refused_by_what_they_are() {
                 ("", "{\"title\":\"x\"}", 415, "Unsupported Media Type"),
                 ("multipart/form-data; boundary=x", "--x--", 415, "Unsupported Media Type"),
             ] {
-                let answer = client
-                    .send(method, path, Some((content_type, body.as_bytes().to_vec())))
-                    .await;
+                let answer =
+                    client.send(method, path, Some((content_type, body.as_bytes().to_vec()))).await;
                 assert_eq!(
                     (answer.status, answer.message()),
                     (status, message),
@@ -111,7 +110,11 @@ async fn values_of_the_wrong_type_are_named_field_by_field() {
         for (body, field, reason) in [
             (json!({"views": "3"}), "views", "Must be a number."),
             (json!({"title": null}), "title", "Field is required and cannot be null."),
-            (json!({"title": {"$op": "deleteField"}}), "title", "Field is required and cannot be deleted."),
+            (
+                json!({"title": {"$op": "deleteField"}}),
+                "title",
+                "Field is required and cannot be deleted.",
+            ),
             (
                 json!({"views": {"$op": "push"}}),
                 "views",
@@ -138,7 +141,11 @@ async fn places_that_do_not_exist_are_404_and_ids_in_the_wrong_place_400() {
         ("/api/db/nope/x/tables/posts".into(), 404, "Database 'nope' not found in config"),
         ("/api/db/app/tables/nope".into(), 404, "Table 'nope' not found in database 'app'."),
         ("/api/db/space/x/tables/nope".into(), 404, "Table 'nope' not found in database 'space'."),
-        ("/api/db/space/tables/posts".into(), 400, "instanceId is required for dynamic namespace 'space'"),
+        (
+            "/api/db/space/tables/posts".into(),
+            400,
+            "instanceId is required for dynamic namespace 'space'",
+        ),
         (app("x"), 400, "instanceId is not allowed for single-instance namespace 'app'"),
         (space("%20"), 400, "instanceId must not be empty"),
         (space("%20%20"), 400, "instanceId must not be empty"),
@@ -209,10 +216,10 @@ async fn queries_that_make_no_sense_are_400_and_never_everything() {
             client.query(&place.path, &[(name, value)]).await.refused(400, message);
         }
         let six: Vec<_> = (0..6).map(|n| json!(["views", "==", n])).collect();
-        client.query(&place.path, &[("orFilter", &json!(six).to_string())]).await.refused(
-            400,
-            "OR_FILTER_LIMIT_EXCEEDED: maximum 5 conditions in OR group",
-        );
+        client
+            .query(&place.path, &[("orFilter", &json!(six).to_string())])
+            .await
+            .refused(400, "OR_FILTER_LIMIT_EXCEEDED: maximum 5 conditions in OR group");
         for (name, value) in [
             ("filter", "{"),
             ("filter", "{\"views\":1}"),

@@ -9,16 +9,90 @@ use edgebase_tests::{Answer, Client, encode, sql, unique};
 use serde_json::{Value, json};
 
 const HOSTILE: &[&str] = &[
-    "'", "\"", "`", "\\", ";", "--", "/*", "\u{0}", "a\u{0}b", "\u{1}\u{7f}", "\r\n", "\t",
-    "' OR '1'='1", "\" OR 1=1 --", "'; DROP TABLE posts; --", "\"; DROP SCHEMA app CASCADE; --",
-    "\"\"; SELECT pg_sleep(9); --", "$1", "$$", "${7*7}", "{{7*7}}", "%", "%s%s%n", "%00", "%2e%2e%2f",
-    "../../etc/passwd", "/", "//", ".", "..", "?", "#", "&", "=", ":", ",", "a,b", "[", "]", "{", "}",
-    "null", "true", "NaN", "Infinity", "-0", "1e999", "-1e999", "9223372036854775808", "0x10", "1_000",
-    "constructor", "__proto__", "toString", "hasOwnProperty", "prototype",
-    "public", "pg_catalog", "information_schema", "edgebase", "pg_temp", "current_user",
-    "😀", "e\u{301}", "\u{202e}abc", "\u{feff}", "\u{fffd}", "ﬃ", "İ", "ß",
-    "SELECT", "id", "ctid", "xmin", "tableoid", "t.*", "t", "\"id\"",
-    "2026-13-45T99:99:99Z", "0000-00-00", "+275760-09-13T00:00:00.000Z", "-infinity", "epoch", "now",
+    "'",
+    "\"",
+    "`",
+    "\\",
+    ";",
+    "--",
+    "/*",
+    "\u{0}",
+    "a\u{0}b",
+    "\u{1}\u{7f}",
+    "\r\n",
+    "\t",
+    "' OR '1'='1",
+    "\" OR 1=1 --",
+    "'; DROP TABLE posts; --",
+    "\"; DROP SCHEMA app CASCADE; --",
+    "\"\"; SELECT pg_sleep(9); --",
+    "$1",
+    "$$",
+    "${7*7}",
+    "{{7*7}}",
+    "%",
+    "%s%s%n",
+    "%00",
+    "%2e%2e%2f",
+    "../../etc/passwd",
+    "/",
+    "//",
+    ".",
+    "..",
+    "?",
+    "#",
+    "&",
+    "=",
+    ":",
+    ",",
+    "a,b",
+    "[",
+    "]",
+    "{",
+    "}",
+    "null",
+    "true",
+    "NaN",
+    "Infinity",
+    "-0",
+    "1e999",
+    "-1e999",
+    "9223372036854775808",
+    "0x10",
+    "1_000",
+    "constructor",
+    "__proto__",
+    "toString",
+    "hasOwnProperty",
+    "prototype",
+    "public",
+    "pg_catalog",
+    "information_schema",
+    "edgebase",
+    "pg_temp",
+    "current_user",
+    "😀",
+    "e\u{301}",
+    "\u{202e}abc",
+    "\u{feff}",
+    "\u{fffd}",
+    "ﬃ",
+    "İ",
+    "ß",
+    "SELECT",
+    "id",
+    "ctid",
+    "xmin",
+    "tableoid",
+    "t.*",
+    "t",
+    "\"id\"",
+    "2026-13-45T99:99:99Z",
+    "0000-00-00",
+    "+275760-09-13T00:00:00.000Z",
+    "-infinity",
+    "epoch",
+    "now",
 ];
 
 /// Strings too long for one slot or another.
@@ -76,10 +150,24 @@ async fn hostile_query_parameters_are_data_and_nothing_else() {
     let space = format!("/api/db/space/{}/tables", unique("hostile"));
     client.post(&format!("{space}/posts"), &json!({"title": "x"})).await.expect(201);
     for text in all() {
-        for table in ["/api/db/app/tables/posts", &format!("{space}/posts"), &format!("{space}/loose")] {
+        for table in
+            ["/api/db/app/tables/posts", &format!("{space}/posts"), &format!("{space}/loose")]
+        {
             for name in [
-                "limit", "offset", "page", "perPage", "after", "before", "sort", "filter",
-                "orFilter", "fields", "search", "q", "includeTotal", "expand",
+                "limit",
+                "offset",
+                "page",
+                "perPage",
+                "after",
+                "before",
+                "sort",
+                "filter",
+                "orFilter",
+                "fields",
+                "search",
+                "q",
+                "includeTotal",
+                "expand",
             ] {
                 let answer = client.query(table, &[(name, &text)]).await;
                 check(&answer, &format!("{table} {name}={text:?}"));
@@ -103,12 +191,19 @@ async fn hostile_filters_compare_and_never_execute() {
     let client = product().user("mallory");
     let table = format!("/api/db/space/{}/tables", unique("hostile"));
     client.post(&format!("{table}/posts"), &json!({"title": "x", "meta": [1]})).await.expect(201);
-    let operators = [
-        "==", "!=", ">", "<", ">=", "<=", "contains", "contains-any", "in", "not in", "is null",
-    ];
+    let operators =
+        ["==", "!=", ">", "<", ">=", "<=", "contains", "contains-any", "in", "not in", "is null"];
     let odd = [
-        json!(null), json!(true), json!(1e308), json!(-1e308), json!(9_007_199_254_740_993_u64),
-        json!([]), json!({}), json!([[[]]]), json!([null, {}, "a", 1]), json!({"a": {"$op": "increment"}}),
+        json!(null),
+        json!(true),
+        json!(1e308),
+        json!(-1e308),
+        json!(9_007_199_254_740_993_u64),
+        json!([]),
+        json!({}),
+        json!([[[]]]),
+        json!([null, {}, "a", 1]),
+        json!({"a": {"$op": "increment"}}),
     ];
     for name in ["posts", "loose"] {
         let path = format!("{table}/{name}");
@@ -139,7 +234,8 @@ async fn hostile_filters_compare_and_never_execute() {
                 let filter = json!([triple]).to_string();
                 let answer = client.query(&path, &[("filter", &filter)]).await;
                 check(&answer, &format!("{path} {filter}"));
-                let body = json!({"action": "update", "filter": [triple], "update": {"body": text}});
+                let body =
+                    json!({"action": "update", "filter": [triple], "update": {"body": text}});
                 let answer = client.post(&format!("{path}/batch-by-filter"), &body).await;
                 check(&answer, &body.to_string());
             }
@@ -152,14 +248,20 @@ async fn hostile_values_are_stored_as_they_are_or_refused() {
     let client = product().user("mallory");
     let table = format!("/api/db/space/{}/tables", unique("hostile"));
     let posts = format!("{table}/posts");
-    let nested = |depth: usize| {
-        (0..depth).fold(Value::Null, |inner, _| json!([inner]))
-    };
+    let nested = |depth: usize| (0..depth).fold(Value::Null, |inner, _| json!([inner]));
     let mut values: Vec<Value> = all().into_iter().map(Value::from).collect();
     values.extend([
-        json!(1e308), json!(-0.0), json!(u64::MAX), json!([]), json!({}), json!({"$op": "increment"}),
-        json!({"$op": "increment", "value": "x"}), json!({"$op": "increment", "value": 1e308}),
-        json!({"$op": 5}), json!({"$op": "deleteField"}), nested(100),
+        json!(1e308),
+        json!(-0.0),
+        json!(u64::MAX),
+        json!([]),
+        json!({}),
+        json!({"$op": "increment"}),
+        json!({"$op": "increment", "value": "x"}),
+        json!({"$op": "increment", "value": 1e308}),
+        json!({"$op": 5}),
+        json!({"$op": "deleteField"}),
+        nested(100),
     ]);
     for value in &values {
         for field in ["id", "title", "body", "views", "published", "at", "meta", "status", "mark"] {
@@ -167,12 +269,18 @@ async fn hostile_values_are_stored_as_they_are_or_refused() {
             body[field] = value.clone();
             let answer = client.post(&posts, &body).await;
             check(&answer, &body.to_string());
-            if answer.status == 201 && matches!(field, "title" | "body" | "meta") && !value.is_null() {
+            if answer.status == 201
+                && matches!(field, "title" | "body" | "meta")
+                && !value.is_null()
+            {
                 assert_eq!(&answer.body[field], value, "stored unchanged");
             }
             let Some(id) = answer.body["id"].as_str() else { continue };
             let change = json!({field: value});
-            check(&client.patch(&format!("{posts}/{}", encode(id)), &change).await, &change.to_string());
+            check(
+                &client.patch(&format!("{posts}/{}", encode(id)), &change).await,
+                &change.to_string(),
+            );
         }
     }
     for text in all() {
@@ -185,13 +293,17 @@ async fn hostile_values_are_stored_as_they_are_or_refused() {
             ("posts/batch", json!({"deletes": [text]})),
             ("posts/batch?upsert=true", json!({"inserts": [{"id": text, "title": text}]})),
             ("posts/batch-by-filter", json!({"action": text, "filter": [["id", "==", text]]})),
-            ("posts/batch-by-filter", json!({"action": "delete", "filter": [[text, "==", text]], "limit": text})),
+            (
+                "posts/batch-by-filter",
+                json!({"action": "delete", "filter": [[text, "==", text]], "limit": text}),
+            ),
         ] {
             let answer = client.post(&format!("{table}/{path}"), &body).await;
             check(&answer, &format!("{path} {body}"));
         }
     }
-    let deep = format!("{{\"title\":\"x\",\"meta\":{}1{}}}", "[".repeat(50_000), "]".repeat(50_000));
+    let deep =
+        format!("{{\"title\":\"x\",\"meta\":{}1{}}}", "[".repeat(50_000), "]".repeat(50_000));
     let answer = client.send("POST", &posts, Some(("application/json", deep.into_bytes()))).await;
     check(&answer, "deeply nested");
 }

@@ -71,7 +71,10 @@ async fn without_enter_the_login_role_reads_and_writes_no_tenant_row() {
                 "{statement}: {state:?}"
             );
         }
-        assert_eq!(refusal(&proxy, &format!("SELECT * FROM {table}")).await.as_deref(), Some("42501"));
+        assert_eq!(
+            refusal(&proxy, &format!("SELECT * FROM {table}")).await.as_deref(),
+            Some("42501")
+        );
     }
 }
 
@@ -83,9 +86,13 @@ async fn after_enter_there_is_no_way_out_before_the_transaction_ends() {
     let proxy = connect(&product.proxy_url).await;
     let login = one(&proxy, "SELECT current_user").await;
     let role_of = |id: &str| {
-        format!("SELECT role FROM edgebase.instances WHERE key = {}", literal(&format!("space:{id}")))
+        format!(
+            "SELECT role FROM edgebase.instances WHERE key = {}",
+            literal(&format!("space:{id}"))
+        )
     };
-    let (my_role, other_role) = (one(&admin, &role_of(&mine)).await, one(&admin, &role_of(&other)).await);
+    let (my_role, other_role) =
+        (one(&admin, &role_of(&mine)).await, one(&admin, &role_of(&other)).await);
     let theirs = format!("{}.posts", ident(&format!("space:{other}")));
 
     proxy.batch_execute("BEGIN").await.unwrap();

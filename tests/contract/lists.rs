@@ -133,7 +133,9 @@ async fn pages_by_number_offset_and_cursor_cover_everything_once() {
                 for key in ["items", "total", "hasMore", "cursor", "page", "perPage"] {
                     assert!(got.get(key).is_some(), "{key} is missing");
                 }
-                seen.extend(got["items"].as_array().unwrap().iter().map(|i| i["views"].as_i64().unwrap()));
+                seen.extend(
+                    got["items"].as_array().unwrap().iter().map(|i| i["views"].as_i64().unwrap()),
+                );
                 cursor = got["cursor"].as_str().map(str::to_owned);
                 assert_eq!(got["hasMore"], cursor.is_some());
                 if cursor.is_none() {
@@ -144,7 +146,8 @@ async fn pages_by_number_offset_and_cursor_cover_everything_once() {
             seen.sort_unstable();
             assert_eq!(seen, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9], "sort {sort:?}");
         }
-        let before = page(vec![("before", format!("{}-5", place.mark)), ("limit", "2".into())]).await;
+        let before =
+            page(vec![("before", format!("{}-5", place.mark)), ("limit", "2".into())]).await;
         let ids: Vec<_> = before["items"].as_array().unwrap().iter().map(|i| &i["views"]).collect();
         assert_eq!(ids, [&json!(4), &json!(3)]);
     }
@@ -161,7 +164,10 @@ async fn a_projection_answers_the_named_fields_only() {
         let list = client.query(&place.path, &query).await;
         assert_eq!(list.items(), [json!({"title": "B", "views": 1})]);
         let one = place.record(&format!("{}-1", place.mark));
-        assert_eq!(client.get(&format!("{one}?fields=views")).await.expect(200), json!({"views": 1}));
+        assert_eq!(
+            client.get(&format!("{one}?fields=views")).await.expect(200),
+            json!({"views": 1})
+        );
         client.get(&format!("{one}?fields=nope")).await.expect(400);
     }
 }
@@ -176,7 +182,12 @@ async fn a_search_finds_words_and_says_how_many() {
         for path in [place.at("/search"), place.path.clone()] {
             let query = [("filter", &*filter), ("search", "body_4")];
             let found = client.query(&path, &query).await;
-            assert_eq!((found.items().len(), &found.body["total"]), (1, &json!(1)), "{}", found.text);
+            assert_eq!(
+                (found.items().len(), &found.body["total"]),
+                (1, &json!(1)),
+                "{}",
+                found.text
+            );
             assert_eq!(found.items()[0]["views"], 4);
         }
         let query = [("filter", &*filter), ("search", "zzzz")];

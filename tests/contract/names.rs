@@ -10,10 +10,46 @@ async fn every_legal_instance_id_is_an_instance_of_its_own() {
     let client = product.user("namer");
     let run = unique("run");
     let odd = [
-        "public", "pg_x", "pg_catalog", "information_schema", "edgebase", "select", "SELECT", "Select",
-        "UPPER", "upper", "sp\"ecial", "it's", "two  spaces", " leading", "trailing ", "a.b", "a/b", "a%2Fb",
-        "100%", "tables", "count", "search", "batch", "...", "null", "0", "-1", "'; DROP SCHEMA app; --",
-        "😀👩‍👩‍👧", "ß", "İstanbul", "e\u{301}", "é", "\u{a0}x", "日本語", "$1", "\\", "~", "*", "{id}",
+        "public",
+        "pg_x",
+        "pg_catalog",
+        "information_schema",
+        "edgebase",
+        "select",
+        "SELECT",
+        "Select",
+        "UPPER",
+        "upper",
+        "sp\"ecial",
+        "it's",
+        "two  spaces",
+        " leading",
+        "trailing ",
+        "a.b",
+        "a/b",
+        "a%2Fb",
+        "100%",
+        "tables",
+        "count",
+        "search",
+        "batch",
+        "...",
+        "null",
+        "0",
+        "-1",
+        "'; DROP SCHEMA app; --",
+        "😀👩‍👩‍👧",
+        "ß",
+        "İstanbul",
+        "e\u{301}",
+        "é",
+        "\u{a0}x",
+        "日本語",
+        "$1",
+        "\\",
+        "~",
+        "*",
+        "{id}",
     ];
     let long = [
         "x".repeat(255),
@@ -69,7 +105,10 @@ async fn tables_and_fields_keep_their_awkward_names() {
         assert_eq!((&changed["fi\"eld"], &changed["a b"]), (&json!(2.5), &json!("y")));
         assert_eq!((&changed["UPPER"], &changed["upper"]), (&json!("V"), &json!("u")));
         let filter = json!([
-            ["select", "==", place.mark], ["fi\"eld", ">", 2], ["o'clock", "==", true], ["a b", "contains", "y"]
+            ["select", "==", place.mark],
+            ["fi\"eld", ">", 2],
+            ["o'clock", "==", true],
+            ["a b", "contains", "y"]
         ]);
         for sort in ["fi\"eld:desc", "a b", "select:asc,UPPER:desc", "o'clock"] {
             let query = [("filter", &*filter.to_string()), ("sort", sort), ("fields", "a b,😀")];

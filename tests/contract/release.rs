@@ -82,7 +82,8 @@ async fn what_is_not_configured_or_has_no_rules_is_denied() {
     }
     let service = product.service();
     service.get("/api/db/nope/tables/x").await.expect(404);
-    let made = service.post("/api/db/app/tables/readonly", &json!({"title": "x"})).await.expect(201);
+    let made =
+        service.post("/api/db/app/tables/readonly", &json!({"title": "x"})).await.expect(201);
     let record = format!("/api/db/app/tables/readonly/{}", made["id"].as_str().unwrap());
     let user = product.user("u");
     user.get(&record).await.expect(200);
@@ -92,7 +93,9 @@ async fn what_is_not_configured_or_has_no_rules_is_denied() {
     let answer = user.post("/api/db/app/tables/readonly/batch-by-filter", &everything).await;
     assert_eq!(answer.status, 403, "{}", answer.text);
     assert_eq!(
-        user.post("/api/db/app/tables/readonly/batch", &json!({"deletes": [made["id"]]})).await.status,
+        user.post("/api/db/app/tables/readonly/batch", &json!({"deletes": [made["id"]]}))
+            .await
+            .status,
         403
     );
     assert_eq!(user.get(&record).await.expect(200), made);
@@ -141,10 +144,10 @@ async fn a_scoped_key_does_what_its_scope_says() {
     let key = |text: &str| product.anonymous().with("x-edgebase-service-key", text);
     let reader = key("jb_reader_a1b2c3");
     reader.get(OPEN).await.expect(200);
-    reader.post(OPEN, &json!({"title": "x"})).await.refused(
-        401,
-        "Invalid X-EdgeBase-Service-Key for scope 'db:table:open:write'.",
-    );
+    reader
+        .post(OPEN, &json!({"title": "x"}))
+        .await
+        .refused(401, "Invalid X-EdgeBase-Service-Key for scope 'db:table:open:write'.");
     reader.get("/api/db/app/tables/readonly").await.expect(401);
     for bad in ["", "bad", "jb_reader_a1b2c4", "jb_other_a1b2c3", "jb_reader"] {
         key(bad)
@@ -154,7 +157,12 @@ async fn a_scoped_key_does_what_its_scope_says() {
     }
     // As a bearer value it is a key, too; a wrong one is a bad token.
     product.anonymous().bearer("jb_reader_a1b2c3").get(OPEN).await.expect(200);
-    product.anonymous().bearer(&product.service_key).get("/api/db/app/tables/unruled").await.expect(200);
+    product
+        .anonymous()
+        .bearer(&product.service_key)
+        .get("/api/db/app/tables/unruled")
+        .await
+        .expect(200);
 }
 
 #[tokio::test]

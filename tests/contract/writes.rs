@@ -24,8 +24,19 @@ async fn an_inserted_record_comes_back_whole_and_is_read_the_same() {
         assert_eq!(
             keys,
             [
-                "id", "createdAt", "updatedAt", "mark", "title", "body", "views", "published", "at",
-                "meta", "status", "code", "rank"
+                "id",
+                "createdAt",
+                "updatedAt",
+                "mark",
+                "title",
+                "body",
+                "views",
+                "published",
+                "at",
+                "meta",
+                "status",
+                "code",
+                "rank"
             ]
         );
         assert_eq!(made["title"], "Häuser 😀");
@@ -33,7 +44,11 @@ async fn an_inserted_record_comes_back_whole_and_is_read_the_same() {
         assert_eq!(made["meta"], json!({"b": [1, null, "x"], "a": 1.5}));
         assert_eq!((&made["body"], &made["code"]), (&json!(null), &json!(null)));
         let answer = client.get(&place.record(&id)).await;
-        assert!(answer.text.contains("\"views\":40,"), "an integer has no fraction: {}", answer.text);
+        assert!(
+            answer.text.contains("\"views\":40,"),
+            "an integer has no fraction: {}",
+            answer.text
+        );
         assert_eq!(answer.expect(200), made);
     }
 }
@@ -64,7 +79,8 @@ async fn an_update_changes_what_was_sent_and_nothing_else() {
         let sent = json!({"mark": place.mark, "title": "old", "views": 5, "meta": {"a": 1}});
         let made = client.post(&place.path, &sent).await.expect(201);
         let record = place.record(made["id"].as_str().unwrap());
-        let change = json!({"title": "new", "id": "other", "createdAt": "1999-01-01T00:00:00.000Z"});
+        let change =
+            json!({"title": "new", "id": "other", "createdAt": "1999-01-01T00:00:00.000Z"});
         let changed = client.patch(&record, &change).await.expect(200);
         for key in ["id", "createdAt", "views", "meta", "mark"] {
             assert_eq!(changed[key], made[key], "{key}");
@@ -109,7 +125,11 @@ async fn constraints_are_4xx_with_their_slugs() {
         let orphan = json!({"email": format!("2{email}"), "boss": "nobody"});
         let answer = client.post(&place.path, &orphan).await;
         assert_eq!((answer.status, &answer.body["slug"]), (400, &json!("foreign-key-failed")));
-        assert!(answer.message().starts_with("Referenced record does not exist"), "{}", answer.text);
+        assert!(
+            answer.message().starts_with("Referenced record does not exist"),
+            "{}",
+            answer.text
+        );
     }
 }
 
@@ -130,10 +150,7 @@ async fn an_upsert_says_what_it_did() {
         let body = json!({"id": id, "email": format!("3{email}")});
         assert_eq!(client.post(&by_id, &body).await.expect(201)["action"], "inserted");
         assert_eq!(client.post(&by_id, &body).await.expect(200)["action"], "updated");
-        client
-            .post(&place.at("?upsert=true&conflictTarget=seen"), &body)
-            .await
-            .expect(400);
+        client.post(&place.at("?upsert=true&conflictTarget=seen"), &body).await.expect(400);
     }
 }
 
@@ -167,7 +184,8 @@ async fn a_batch_is_one_transaction() {
         client.post(&place.at("/batch"), &failing).await.expect(409);
         let filter = format!("[[\"mark\",\"==\",\"{}\"]]", place.mark);
         let list = client.query(&place.path, &[("filter", &filter)]).await;
-        let mut titles: Vec<_> = list.items().iter().map(|i| i["title"].as_str().unwrap()).collect();
+        let mut titles: Vec<_> =
+            list.items().iter().map(|i| i["title"].as_str().unwrap()).collect();
         titles.sort_unstable();
         assert_eq!(titles, ["c", "t"]);
         for (empty, full) in [
@@ -185,9 +203,8 @@ async fn batch_by_filter_takes_the_matching_rows_and_no_others() {
     let product = product();
     let client = product.user("writer");
     for place in both("posts") {
-        let rows: Vec<_> = (0..150)
-            .map(|n| json!({"mark": place.mark, "title": "t", "views": n}))
-            .collect();
+        let rows: Vec<_> =
+            (0..150).map(|n| json!({"mark": place.mark, "title": "t", "views": n})).collect();
         client.post(&place.at("/batch"), &json!({"inserts": rows})).await.expect(200);
         let mine = json!(["mark", "==", place.mark]);
         let update = json!({

@@ -99,7 +99,8 @@ pub async fn every_acknowledged_row_is_there(product: &Product, rows: &Acknowled
     for (path, ids) in rows {
         let (mut found, mut after) = (BTreeSet::new(), String::new());
         loop {
-            let list = client.query(path, &[("limit", "1000"), ("after", &after)]).await.expect(200);
+            let list =
+                client.query(path, &[("limit", "1000"), ("after", &after)]).await.expect(200);
             let items = list["items"].as_array().unwrap();
             found.extend(items.iter().map(|i| i["id"].as_str().unwrap().to_owned()));
             match &list["cursor"] {
@@ -108,7 +109,12 @@ pub async fn every_acknowledged_row_is_there(product: &Product, rows: &Acknowled
             }
         }
         let lost: Vec<_> = ids.difference(&found).collect();
-        assert!(lost.is_empty(), "{path}: {} of {} acknowledged rows are lost", lost.len(), ids.len());
+        assert!(
+            lost.is_empty(),
+            "{path}: {} of {} acknowledged rows are lost",
+            lost.len(),
+            ids.len()
+        );
     }
     // And it is open for writing again.
     for path in rows.keys() {

@@ -95,7 +95,10 @@ async fn lists_with_filters_sorts_and_pages() {
         assert_eq!(titles(&either.get_list().await.unwrap()), ["post 01", "post 07"]);
         let within = place.mine().where_("views", "in", [2, 4, 99]).order_by("views", "asc");
         assert_eq!(titles(&within.get_list().await.unwrap()), ["post 02", "post 04"]);
-        assert_eq!(place.mine().where_("views", "==", 5).get_first().await.unwrap()["title"], "post 05");
+        assert_eq!(
+            place.mine().where_("views", "==", 5).get_first().await.unwrap()["title"],
+            "post 05"
+        );
         assert!(place.mine().where_("views", "==", 500).get_first().await.unwrap().is_null());
 
         let sorted = place.mine().order_by("views", "asc");
@@ -168,7 +171,8 @@ async fn many_at_once() {
         let none = place.table.insert_many(vec![]).await.unwrap();
         assert_eq!(none["inserted"], json!([]));
         let few = place.mine().where_("views", "<", 300);
-        let answer = few.update_many(&json!({"title": "y", "views": increment(0.5)})).await.unwrap();
+        let answer =
+            few.update_many(&json!({"title": "y", "views": increment(0.5)})).await.unwrap();
         assert_eq!((&answer["processed"], &answer["succeeded"]), (&json!(300), &json!(300)));
         let changed = place.mine().where_("title", "==", "y");
         assert_eq!(changed.clone().count().await.unwrap(), 300);

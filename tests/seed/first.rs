@@ -79,16 +79,17 @@ async fn a_draft_is_hidden_from_strangers_and_changed_by_its_author_only() {
     let (stranger, _, _) = someone(&product, "stranger");
     let admin = product.user_with("boss", &json!({"role": "admin"}));
     let draft = json!({"title": "Draft", "body": "…", "authorId": id});
-    product
-        .anonymous()
-        .post(posts, &draft)
-        .await
-        .refused(403, "Access denied. The 'insert' access rule for table 'posts' rejected this request.");
+    product.anonymous().post(posts, &draft).await.refused(
+        403,
+        "Access denied. The 'insert' access rule for table 'posts' rejected this request.",
+    );
     let made = author.post(posts, &draft).await.expect(201);
     let name = made["id"].as_str().unwrap();
     let record = format!("{posts}/{name}");
     let no = |what: &str| {
-        format!("Access denied. The '{what}' access rule for table 'posts' rejected record '{name}'.")
+        format!(
+            "Access denied. The '{what}' access rule for table 'posts' rejected record '{name}'."
+        )
     };
     assert_eq!(author.get(&record).await.expect(200), made);
     stranger.get(&record).await.refused(403, &no("read"));
@@ -101,10 +102,7 @@ async fn a_draft_is_hidden_from_strangers_and_changed_by_its_author_only() {
     let changed = author.patch(&record, &json!({"title": "Better"})).await.expect(200);
     assert_eq!(changed["title"], "Better");
     assert_eq!(admin.delete(&record).await.expect(200), json!({"deleted": true}));
-    author
-        .get(&record)
-        .await
-        .refused(404, &format!("Record '{name}' not found in 'posts'."));
+    author.get(&record).await.refused(404, &format!("Record '{name}' not found in 'posts'."));
 }
 
 #[tokio::test]

@@ -78,10 +78,11 @@ async fn a_block_without_can_create_is_created_by_the_service_key_only() {
     client.post(&crm, &json!({"name": "x"})).await.refused(403, "DB creation not allowed.");
     product.service().post(&crm, &json!({"name": "Acme"})).await.expect(201);
     assert_eq!(client.get(&crm).await.items()[0]["name"], "Acme");
-    product.anonymous().get(&crm).await.refused(
-        403,
-        &format!("Access denied. You do not have access to tenant:{tenant}."),
-    );
+    product
+        .anonymous()
+        .get(&crm)
+        .await
+        .refused(403, &format!("Access denied. You do not have access to tenant:{tenant}."));
 }
 
 #[tokio::test]
