@@ -49,24 +49,40 @@ pub fn create(key: &InstanceKey, block: &BlockRow) -> Result<(InstanceRow, bool)
         return Ok((row, false));
     }
     instance::refuse_default_privileges()?;
-    let schema = instance::free_schema(key)?;
-    let number = spi::one::<i64>(
-        "INSERT INTO edgebase.instance (namespace, id, schema_name, version)
-         VALUES ($1, $2, $3, $4) ON CONFLICT (namespace, id) DO NOTHING RETURNING number",
-        &[
-            key.namespace().into(),
-            key.id().unwrap_or_default().into(),
-            schema.as_str().into(),
-            block.version.as_str().into(),
-        ],
-    )?;
-    let Some(number) = number else {
+    let Some((number, schema)) = reserve(key, block)? else {
         let row = registry::instance(key).ok_or_else(|| Error::UnknownInstance(key.to_string()))?;
         return Ok((row, false));
     };
     instance::build(&schema, number, &registry::definition(&block.version)?)?;
     audit::record("create", key, json!({ "schema": schema, "version": block.version }))?;
     Ok((InstanceRow { number, schema, version: block.version.clone() }, true))
+}
+
+/// Writes the registry row; `None` when another creator of the key has written it.
+///
+/// No conflict target is named: of two creators of one key either unique index, the key's or the
+/// schema name's, may be the one that notices. When it was another key's schema name, the next
+/// round sees that name as taken and chooses the second one.
+fn reserve(key: &InstanceKey, block: &BlockRow) -> Result<Option<(i64, String)>, Error> {
+    for _ in 0..3 {
+        let schema = instance::free_schema(key)?;
+        let number = spi::one::<i64>(
+            "INSERT INTO edgebase.instance (namespace, id, schema_name, version)
+             VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING RETURNING number",
+            &[
+                key.namespace().into(),
+                key.id().unwrap_or_default().into(),
+                schema.as_str().into(),
+                block.version.as_str().into(),
+            ],
+        )?;
+        match number {
+            Some(number) => return Ok(Some((number, schema))),
+            None if registry::instance(key).is_some() => return Ok(None),
+            None => {}
+        }
+    }
+    Ok(None)
 }
 
 /// Locks an instance against entering or other migrations, waiting a bounded time, and gives its

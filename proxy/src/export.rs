@@ -3,7 +3,9 @@
 //! For service keys. One line a record, `{"table": …, "record": …}`, tables in config order and
 //! rows in id order, all from one snapshot of a read-only sealed transaction. Rows are fetched
 //! through a cursor a few hundred at a time and wait for the client, so memory stays constant
-//! whatever the size. A failure in the middle breaks the transfer off: a truncated export never
+//! whatever the size; a client that stops reading is cut off, because its transaction keeps the
+//! instance from being deleted. Exports share the connections of raw SQL, so that slow readers
+//! take none from requests. A failure in the middle breaks the transfer off: a truncated export never
 //! looks complete.
 
 use crate::app::{App, Head};
@@ -23,7 +25,11 @@ use futures::SinkExt as _;
 use futures::channel::mpsc::{Sender, channel};
 use serde_json::Value;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
 
+/// How long the client may take to read what was fetched.
+const STALL: Duration = Duration::from_secs(30);
 /// Rows of one fetch.
 const BATCH: i64 = 200;
 
@@ -48,7 +54,8 @@ pub async fn run(
             Error::NotFound(format!("Database '{namespace}' not found in config"))
         })?;
     let key = instances::key(block, Some(id))?;
-    let opened = app.db.begin_as(Mode::Snapshot, &key, &Table::default(), &|_| Vec::new()).await?;
+    let opened =
+        app.sql_db.begin_as(Mode::Snapshot, &key, &Table::default(), &|_| Vec::new()).await?;
     let Outcome::Done((transaction, _)) = opened else {
         return Err(Error::NotFound(format!("Instance '{key}' does not exist.")));
     };
@@ -59,8 +66,10 @@ pub async fn run(
         transaction.rollback().await;
         if let Err(error) = done {
             tracing::error!(detail = error.detail(), %key, "an export broke off: {error}");
-            // When the client is gone there is nobody to tell.
-            let _ = lines.send(Err(std::io::Error::other("the export failed"))).await;
+            // When the client is gone or does not read there is nobody to tell; dropping the
+            // channel's end would look like a complete export, so the error is queued.
+            let failed = Err(std::io::Error::other("the export failed"));
+            let _ = timeout(STALL, lines.send(failed)).await;
         }
     });
     let mut response = Response::new(Body::from_stream(stream));
@@ -91,8 +100,10 @@ async fn send(
                 let record = respond::record(table, row)?;
                 chunk.push_str(&format!("{{\"table\":{name},\"record\":{}}}\n", record.text));
             }
-            if lines.send(Ok(chunk.into())).await.is_err() {
-                return Ok(());
+            match timeout(STALL, lines.send(Ok(chunk.into()))).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => return Ok(()),
+                Err(_) => return Err(Error::TimedOut),
             }
         }
         transaction.query(&Sql::new("CLOSE export"), table).await?;

@@ -34,8 +34,8 @@ impl Snapshot {
         environment: &HashMap<String, String>,
         development_key: Option<&str>,
     ) -> anyhow::Result<Self> {
-        let engine =
-            Engine::start(&app.loaded, Limits::default()).map_err(|e| anyhow::anyhow!("{e}"))?;
+        let limits = Limits { development: !app.config.release, ..Limits::default() };
+        let engine = Engine::start(&app.loaded, limits).map_err(|e| anyhow::anyhow!("{e}"))?;
         Ok(Self {
             limits: limit::Limits::new(&app.config)?,
             auth: Auth::new(&app.config, environment, development_key),

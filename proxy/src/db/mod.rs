@@ -10,6 +10,7 @@
 pub mod sqlstate;
 pub mod statement;
 mod transaction;
+mod turns;
 
 use crate::error::{Error, Result};
 use deadpool_postgres::{
@@ -25,6 +26,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_postgres::{NoTls, Row};
 pub use transaction::Transaction;
+use turns::Turns;
 
 /// How long a request waits for a free connection.
 const WAIT: Duration = Duration::from_secs(5);
@@ -76,6 +78,7 @@ pub type Build<'a> = &'a (dyn Fn(&str) -> Vec<Sql> + Send + Sync);
 /// The pool of role-switched connections and the instances' whereabouts.
 pub struct Database {
     pool: Pool,
+    turns: Turns,
     locations: Cache<InstanceKey, Arc<str>>,
 }
 
@@ -107,7 +110,7 @@ impl Database {
             .recycle_timeout(Some(WAIT))
             .runtime(Runtime::Tokio1)
             .build()?;
-        Ok(Self { pool, locations: Cache::new(LOCATIONS) })
+        Ok(Self { pool, turns: Turns::new(connections), locations: Cache::new(LOCATIONS) })
     }
 
     /// Runs statements in one transaction of the instance, in one round trip.
@@ -166,6 +169,7 @@ impl Database {
     /// # Errors
     /// When the database refuses, or running requests do not end in time.
     pub async fn drop(&self, key: &InstanceKey) -> Result<Option<Value>> {
+        let _turn = self.turns.take(key).await?;
         let client = self.connection().await?;
         let sql = key_call("SELECT edgebase.drop_instance(", key);
         let result = client.query_typed(sql.text(), &sql.params()).await;
@@ -227,6 +231,7 @@ impl Database {
     /// Brings the instance up to date. Whatever stops it is no fault of the request, so it is
     /// a 503 whose cause is in the log.
     async fn migrate(&self, key: &InstanceKey) -> Result<()> {
+        let _turn = self.turns.take(key).await?;
         let sql = key_call("SELECT edgebase.migrate(", key);
         let client = self.connection().await?;
         client.query_typed(sql.text(), &sql.params()).await.map(drop).map_err(|e| {
@@ -299,8 +304,10 @@ impl Database {
         statements: Vec<Sql>,
         mode: Mode,
     ) -> Result<std::result::Result<(Transaction, Vec<Vec<Row>>), tokio_postgres::Error>> {
+        let turn = self.turns.take(key).await?;
+        let client = self.connection().await?;
         let transaction =
-            Transaction { client: Some(self.connection().await?), schema: Arc::clone(schema) };
+            Transaction { client: Some(client), schema: Arc::clone(schema), _turn: Some(turn) };
         let client = transaction.client()?;
         let commit = mode == Mode::Commit;
         let enter = key_call("SELECT edgebase.enter(", key);
@@ -322,7 +329,10 @@ impl Database {
         match error {
             Ok(rows) if commit => {
                 transaction.release();
-                Ok(Ok((Transaction { client: None, schema: Arc::clone(schema) }, rows)))
+                Ok(Ok((
+                    Transaction { client: None, schema: Arc::clone(schema), _turn: None },
+                    rows,
+                )))
             }
             Ok(rows) => Ok(Ok((transaction, rows))),
             Err(error) => {

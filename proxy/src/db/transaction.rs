@@ -6,6 +6,7 @@
 
 use super::sqlstate;
 use super::statement::Sql;
+use super::turns::Turn;
 use crate::error::{Error, Result};
 use deadpool_postgres::Object;
 use edgebase_blocks::Table;
@@ -18,6 +19,8 @@ use tokio_postgres::Row;
 pub struct Transaction {
     pub(super) client: Option<Object>,
     pub(super) schema: Arc<str>,
+    /// Held for as long as the connection.
+    pub(super) _turn: Option<Turn>,
 }
 
 impl Transaction {

@@ -60,6 +60,12 @@ pub async fn run(app: &Arc<App>, snapshot: &Snapshot, head: &Head, body: Body) -
             "execute SQL for database namespace '{namespace}'"
         )));
     }
+    if placeholders::first_word(text).eq_ignore_ascii_case("copy") {
+        return Err(Error::BadRequest(
+            "COPY speaks a protocol of its own and is not available here. Use SELECT or INSERT."
+                .into(),
+        ));
+    }
     let text = placeholders::translate(text, params.len()).map_err(Error::BadRequest)?;
     let statement = Statement { key, text, params: params.iter().map(Param::new).collect() };
     let (rows, columns, count) = execute(app, &statement).await?;

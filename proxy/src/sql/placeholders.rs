@@ -82,6 +82,23 @@ pub fn translate(sql: &str, params: usize) -> Result<String, String> {
     Ok(out)
 }
 
+/// The first word of a statement, comments and white space passed over.
+pub fn first_word(sql: &str) -> &str {
+    let mut rest = sql.trim_start();
+    loop {
+        let skipped = if rest.starts_with("--") {
+            rest.find('\n').unwrap_or(rest.len())
+        } else if rest.starts_with("/*") {
+            block_comment(rest)
+        } else {
+            break;
+        };
+        rest = rest[skipped..].trim_start();
+    }
+    let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+    &rest[..end]
+}
+
 fn copy(
     out: &mut String,
     chars: &mut Peekable<CharIndices>,
@@ -177,6 +194,13 @@ mod tests {
         ] {
             assert_eq!(translate(sql, params).as_deref(), Ok(expected), "{sql}");
         }
+    }
+
+    #[test]
+    fn the_first_word_stands_behind_comments() {
+        assert_eq!(first_word(" -- x\n/* y /* z */ */ Copy(t) TO STDOUT"), "Copy");
+        assert_eq!(first_word(""), "");
+        assert_eq!(first_word("/*"), "");
     }
 
     #[test]

@@ -4,11 +4,15 @@
 //! Rows whose columns are of plain types are read directly; any other row is shaped into JSON
 //! by PostgreSQL, by wrapping the statement in a common table expression.
 
+use crate::query::value::iso;
 use bytes::BytesMut;
+use jiff::Timestamp;
+use jiff::civil::Date;
 use postgres_types::{Format, FromSql, IsNull, ToSql, Type, to_sql_checked};
 use serde_json::{Map, Number, Value};
 use std::error::Error as StdError;
 use tokio_postgres::{Client, Error, Row};
+use uuid::Uuid;
 
 /// A parameter as text; `None` is NULL.
 #[derive(Debug)]
@@ -110,6 +114,9 @@ fn is_plain(ty: &Type) -> bool {
         Type::JSON,
         Type::JSONB,
         Type::VOID,
+        Type::TIMESTAMPTZ,
+        Type::DATE,
+        Type::UUID,
     ]
     .contains(ty)
 }
@@ -134,6 +141,9 @@ fn value(row: &Row, i: usize, ty: &Type) -> Result<Value, Error> {
         Type::FLOAT4 => get::<f32>(row, i)?.map(|n| float(f64::from(n))),
         Type::FLOAT8 => get::<f64>(row, i)?.map(float),
         Type::JSON | Type::JSONB => get::<Value>(row, i)?,
+        Type::TIMESTAMPTZ => get::<Timestamp>(row, i)?.map(|t| Value::from(iso(t))),
+        Type::DATE => get::<Date>(row, i)?.map(|d| Value::from(d.to_string())),
+        Type::UUID => get::<Uuid>(row, i)?.map(|u| Value::from(u.to_string())),
         Type::VOID => None,
         _ => get::<String>(row, i)?.map(Value::from),
     }
