@@ -34,7 +34,7 @@ extension: setup ## Build the extension and install it into PostgreSQL
 dev: build extension ## Start everything: embedded cluster, example config, server
 	@$(ENV) exec target/release/edgebase dev --config $(CONFIG) --listen $(LISTEN)
 
-test: build extension ## Run every test
+test: extension ## Run every test
 	@scripts/setup test
 	@$(ENV) EDGEBASE_PYTHON="$$PWD/.venv/bin/python" \
 	    cargo test --release $(LOCKED) --no-fail-fast $(REST)

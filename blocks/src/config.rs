@@ -170,6 +170,28 @@ struct ConfigSpec {
     other: IndexMap<String, Value>,
 }
 
+/// Top-level keys that mean something here.
+const OWN_KEYS: [&str; 9] = [
+    "release",
+    "databases",
+    "serviceKeys",
+    "cors",
+    "rateLimiting",
+    "api",
+    "trustSelfHostedProxy",
+    "auth",
+    "captcha",
+];
+
+/// The key that an unknown one was probably meant to be: a misspelt `databases` must not pass
+/// for a config without any.
+fn misspelt(key: &str) -> Option<&'static str> {
+    let known = FOREIGN_KEYS.contains(&key);
+    OWN_KEYS
+        .into_iter()
+        .find(|own| !known && strsim::damerau_levenshtein(own, key) <= own.len() / 4)
+}
+
 /// Top-level keys of EdgeBase that mean nothing on the database surface.
 const FOREIGN_KEYS: [&str; 21] = [
     "baseUrl",
@@ -236,6 +258,12 @@ impl Config {
                 .collect();
             ConfigError { path, message: e.into_inner().to_string() }
         })?;
+        if let Some((key, meant)) = spec.other.keys().find_map(|k| Some((k, misspelt(k)?))) {
+            return Err(ConfigError::new(
+                &[key],
+                format!("unknown key '{key}'; did you mean '{meant}'?"),
+            ));
+        }
         let mut warnings: Vec<String> = spec
             .other
             .keys()
@@ -341,6 +369,13 @@ mod tests {
         assert_eq!(config.databases["team"].kind, BlockKind::Dynamic);
         assert_eq!(config.databases["app"].kind, BlockKind::Single);
         assert!(config.databases["app"].tables["posts"].table.is_schemaless());
+    }
+
+    #[test]
+    fn a_misspelt_key_is_refused_and_a_foreign_one_is_not() {
+        assert!(error(&json!({"databasess": {}})).contains("did you mean 'databases'"));
+        let config = Config::from_json(&json!({"storage": {}, "whatever": 1})).unwrap();
+        assert_eq!(config.warnings.len(), 1);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What is a field of a table?
 //!
 //! Its type and options (contract 7.1), in the config's two spellings and normalised. After
-//! [`Field::validate`] its name is a legal identifier and its options fit its type.
+//! validation its name is a legal identifier and its options fit its type.
 
 use crate::config::{ConfigError, Problems};
 use crate::name;

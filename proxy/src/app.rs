@@ -1,6 +1,6 @@
 //! The request path.
 //!
-//! [`table`] is the way of every table request, stage by stage in the order whose refusals a
+//! `table` is the way of every table request, stage by stage in the order whose refusals a
 //! client can tell apart (contract section 3): who calls, may they know of the place, may they
 //! use the instance, may they try the operation, does the place exist, is the request well
 //! formed, and only then a connection. No stage looks back, and none but the last touches

@@ -91,7 +91,7 @@ impl Cluster {
         let account = Account::choose(layout::existing(&data_dir)?.as_deref())?;
         let mut secrets = Secrets::load_or_create(&data_dir)?;
         let mut layout = Layout::choose(&data_dir, &account)?;
-        orphan::stop(&layout.pgdata, STOP_LIMIT).await?;
+        orphan::stop(&layout.pgdata, &layout.socket_dir, STOP_LIMIT).await?;
 
         let existing = layout.version()?;
         let binaries =

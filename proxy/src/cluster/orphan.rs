@@ -12,7 +12,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Ends a server that still runs in `pgdata` and removes a lock file that outlived its server.
-pub async fn stop(pgdata: &Path, limit: Duration) -> Result<()> {
+pub async fn stop(pgdata: &Path, sockets: &Path, limit: Duration) -> Result<()> {
     let Some(pid) = recorded_pid(pgdata) else {
         return Ok(());
     };
@@ -31,17 +31,28 @@ pub async fn stop(pgdata: &Path, limit: Duration) -> Result<()> {
             bail!("A PostgreSQL (pid {pid}) still uses {} and does not stop.", pgdata.display());
         }
     }
-    remove_stale_lock(pgdata)
+    remove_stale_locks(pgdata, sockets)
 }
 
-/// Removes the server's lock file when no server holds it. PostgreSQL itself gives up when
-/// another process of the same user has got the number noted there.
-pub fn remove_stale_lock(pgdata: &Path) -> Result<()> {
-    let path = pgdata.join("postmaster.pid");
+/// Removes the server's lock files, of the data directory and of the socket, when no server
+/// holds them. PostgreSQL itself gives up when another process of the same user has got the
+/// number noted there, or when the killed server has not been reaped yet.
+pub fn remove_stale_locks(pgdata: &Path, sockets: &Path) -> Result<()> {
     if recorded_pid(pgdata).is_some_and(|pid| works_in(pid, pgdata)) {
         return Ok(());
     }
-    match fs::remove_file(&path) {
+    remove(&pgdata.join("postmaster.pid"))?;
+    // The directory is this cluster's alone.
+    for entry in fs::read_dir(sockets).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(".s.PGSQL.") {
+            remove(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
             Err(e).with_context(|| format!("removing {}", path.display()))
         }

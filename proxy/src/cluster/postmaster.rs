@@ -56,7 +56,7 @@ fn hold(running: &Mutex<Running>) -> MutexGuard<'_, Running> {
 impl Recipe {
     fn spawn(&self) -> Result<Running> {
         let pgdata = &self.layout.pgdata;
-        orphan::remove_stale_lock(pgdata)?;
+        orphan::remove_stale_locks(pgdata, &self.layout.socket_dir)?;
         let log = self
             .layout
             .open_log()
