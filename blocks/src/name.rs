@@ -111,6 +111,8 @@ impl InstanceKey {
     /// The first is the key itself, shortened to 63 bytes at a character boundary and finished
     /// with `~` and 16 hex digits of its SHA-256 where it is longer; the second has a `:` added,
     /// which no key can end in, so it can never collide with another key's first choice.
+    /// PostgreSQL refuses both where the namespace begins with `pg_`; the extension then puts the
+    /// `:` in front, where no key can have one either.
     #[must_use]
     pub fn schema_names(&self) -> (String, String) {
         let key = self.to_string();
