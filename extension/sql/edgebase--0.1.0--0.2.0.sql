@@ -1,0 +1,4 @@
+-- From 0.1.0 to 0.2.0: what bootstrap.sql has gained since, object by object.
+--
+-- Everything that bootstrap.sql gains goes here too, word for word, and a test compares a database
+-- that came this way with a fresh one. Nothing here may depend on which of the two it was.

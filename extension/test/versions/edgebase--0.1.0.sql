@@ -1,0 +1,323 @@
+-- What does CREATE EXTENSION edgebase create?
+--
+-- Everything, in the order in which a DBA would ask: roles, registry, functions, views. Each
+-- function is revoked from PUBLIC right below its definition and then granted to whom it is for.
+--
+-- Two things reach outside the schema edgebase, both at the very end: PUBLIC loses TEMP on this
+-- database and CREATE on the schema public.
+
+---------------------------------------------------------------------------------------------
+-- Roles. They belong to the cluster, so they may be there already, and DROP EXTENSION leaves
+-- them. Nobody can log in as any of them; edgebase_proxy, edgebase_admin and edgebase_analyst
+-- are granted to roles that can.
+---------------------------------------------------------------------------------------------
+
+DO $$
+DECLARE
+    role text;
+BEGIN
+    FOREACH role IN ARRAY ARRAY['edgebase_owner', 'edgebase_proxy', 'edgebase_admin', 'edgebase_analyst']
+    LOOP
+        IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = role) THEN
+            EXECUTE pg_catalog.format('CREATE ROLE %I NOLOGIN NOINHERIT', role);
+        END IF;
+    END LOOP;
+    IF EXISTS (SELECT FROM pg_catalog.pg_roles
+               WHERE rolname IN ('edgebase_owner', 'edgebase_proxy', 'edgebase_admin', 'edgebase_analyst')
+                 AND (rolsuper OR rolbypassrls OR rolcanlogin OR rolreplication OR rolcreaterole))
+    THEN
+        RAISE EXCEPTION 'one of the roles edgebase_owner, edgebase_proxy, edgebase_admin, edgebase_analyst has rights it must not have'
+            USING HINT = 'They must be NOLOGIN NOSUPERUSER NOBYPASSRLS NOREPLICATION NOCREATEROLE.';
+    END IF;
+END
+$$;
+
+---------------------------------------------------------------------------------------------
+-- Registry. Owned by the superuser who creates the extension and readable by nobody: the
+-- functions read it as their definer. Not even edgebase_owner, as whom migrations run, may write
+-- it. The library reads block, block_version and instance by column number: columns may only be
+-- added at the end.
+---------------------------------------------------------------------------------------------
+
+CREATE SCHEMA edgebase;
+REVOKE ALL ON SCHEMA edgebase FROM PUBLIC;
+GRANT USAGE ON SCHEMA edgebase TO edgebase_owner, edgebase_proxy, edgebase_admin, edgebase_analyst;
+
+CREATE TABLE edgebase.block (
+    namespace   text COLLATE "C" NOT NULL,
+    kind        text COLLATE "C" NOT NULL CHECK (kind IN ('single', 'dynamic')),
+    version     text COLLATE "C" NOT NULL,
+    configured  boolean NOT NULL DEFAULT true,
+    applied_at  timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT block_pkey PRIMARY KEY (namespace)
+);
+COMMENT ON TABLE edgebase.block IS 'Database blocks; configured is false for those the last config no longer had';
+REVOKE ALL ON TABLE edgebase.block FROM PUBLIC;
+
+CREATE TABLE edgebase.block_version (
+    version     text COLLATE "C" NOT NULL,
+    namespace   text COLLATE "C" NOT NULL,
+    definition  json NOT NULL,
+    recorded_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT block_version_pkey PRIMARY KEY (version)
+);
+COMMENT ON TABLE edgebase.block_version IS 'Every shape a block has had, by the SHA-256 of its normalised form';
+REVOKE ALL ON TABLE edgebase.block_version FROM PUBLIC;
+
+CREATE SEQUENCE edgebase.instance_number;
+REVOKE ALL ON SEQUENCE edgebase.instance_number FROM PUBLIC;
+
+CREATE TABLE edgebase.instance (
+    namespace   text COLLATE "C" NOT NULL,
+    id          text COLLATE "C" NOT NULL,
+    number      bigint NOT NULL DEFAULT pg_catalog.nextval('edgebase.instance_number'),
+    schema_name text COLLATE "C" NOT NULL,
+    version     text COLLATE "C" NOT NULL,
+    state       text COLLATE "C" NOT NULL DEFAULT 'active' CHECK (state IN ('active')),
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    migrated_at timestamptz,
+    CONSTRAINT instance_pkey PRIMARY KEY (namespace, id),
+    CONSTRAINT instance_number_key UNIQUE (number),
+    CONSTRAINT instance_schema_key UNIQUE (schema_name)
+);
+COMMENT ON TABLE edgebase.instance IS 'Instances; id is empty for that of a single-instance block';
+ALTER SEQUENCE edgebase.instance_number OWNED BY edgebase.instance.number;
+REVOKE ALL ON TABLE edgebase.instance FROM PUBLIC;
+
+CREATE TABLE edgebase.audit_log (
+    seq         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at          timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    actor       text NOT NULL,
+    action      text NOT NULL,
+    namespace   text COLLATE "C" NOT NULL,
+    id          text COLLATE "C",
+    details     jsonb NOT NULL DEFAULT '{}'
+);
+COMMENT ON TABLE edgebase.audit_log IS 'Append-only: who did what to which instance';
+REVOKE ALL ON TABLE edgebase.audit_log FROM PUBLIC;
+
+CREATE FUNCTION edgebase.refuse_change() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION 'edgebase.audit_log is append-only' USING ERRCODE = '42501';
+END
+$$;
+REVOKE ALL ON FUNCTION edgebase.refuse_change() FROM PUBLIC;
+
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON edgebase.audit_log
+    FOR EACH STATEMENT EXECUTE FUNCTION edgebase.refuse_change();
+
+SELECT pg_catalog.pg_extension_config_dump('edgebase.block', '');
+SELECT pg_catalog.pg_extension_config_dump('edgebase.block_version', '');
+SELECT pg_catalog.pg_extension_config_dump('edgebase.instance_number', '');
+SELECT pg_catalog.pg_extension_config_dump('edgebase.instance', '');
+SELECT pg_catalog.pg_extension_config_dump('edgebase.audit_log', '');
+SELECT pg_catalog.pg_extension_config_dump('edgebase.audit_log_seq_seq', '');
+
+-- After DROP EXTENSION and a new CREATE EXTENSION roles of the first life may be left. Their
+-- numbers are not used again, or a new instance would come with an old one's rights.
+SELECT pg_catalog.setval('edgebase.instance_number', last)
+FROM (SELECT pg_catalog.max(pg_catalog.substring(r.rolname, '^eb_[0-9]+_([0-9]+)$')::bigint) AS last
+      FROM pg_catalog.pg_roles r, pg_catalog.pg_database d
+      WHERE d.datname = pg_catalog.current_database()
+        AND r.rolname LIKE 'eb\_' || d.oid || '\_%') AS roles
+WHERE last IS NOT NULL;
+
+---------------------------------------------------------------------------------------------
+-- Functions of the data path, for proxies.
+---------------------------------------------------------------------------------------------
+
+-- Neither SECURITY DEFINER nor with a SET clause: both would undo the seal on return.
+CREATE FUNCTION edgebase.enter(namespace text, id text DEFAULT NULL) RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'edgebase_enter';
+REVOKE ALL ON FUNCTION edgebase.enter(text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION edgebase.enter(text, text) TO edgebase_proxy;
+COMMENT ON FUNCTION edgebase.enter(text, text) IS 'Seals the rest of the transaction into one instance';
+
+CREATE FUNCTION edgebase.locate(namespace text, id text DEFAULT NULL) RETURNS text
+LANGUAGE c STABLE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'edgebase_locate';
+REVOKE ALL ON FUNCTION edgebase.locate(text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION edgebase.locate(text, text) TO edgebase_proxy, edgebase_admin, edgebase_analyst;
+COMMENT ON FUNCTION edgebase.locate(text, text) IS 'The schema of an instance, or null where there is none';
+
+CREATE FUNCTION edgebase.schema_of(namespace text, id text DEFAULT NULL) RETURNS text
+LANGUAGE c STABLE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'edgebase_locate';
+REVOKE ALL ON FUNCTION edgebase.schema_of(text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION edgebase.schema_of(text, text) TO edgebase_proxy, edgebase_admin, edgebase_analyst;
+COMMENT ON FUNCTION edgebase.schema_of(text, text) IS 'The same as edgebase.locate, under the name people look for';
+
+CREATE FUNCTION edgebase.create_instance(namespace text, id text DEFAULT NULL) RETURNS jsonb
+LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET client_min_messages = warning
+AS 'MODULE_PATHNAME', 'edgebase_create_instance';
+REVOKE ALL ON FUNCTION edgebase.create_instance(text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION edgebase.create_instance(text, text) TO edgebase_proxy, edgebase_admin;
+COMMENT ON FUNCTION edgebase.create_instance(text, text) IS 'Creates an instance unless it is there';
+
+CREATE FUNCTION edgebase.drop_instance(namespace text, id text DEFAULT NULL) RETURNS jsonb
+LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET client_min_messages = warning
+AS 'MODULE_PATHNAME', 'edgebase_drop_instance';
+REVOKE ALL ON FUNCTION edgebase.drop_instance(text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION edgebase.drop_instance(text, text) TO edgebase_proxy, edgebase_admin;
+COMMENT ON FUNCTION edgebase.drop_instance(text, text) IS 'Deletes an instance and gives the receipt';
+
+CREATE FUNCTION edgebase.migrate(namespace text, id text DEFAULT NULL) RETURNS jsonb
+LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET client_min_messages = warning
+AS 'MODULE_PATHNAME', 'edgebase_migrate';
+REVOKE ALL ON FUNCTION edgebase.migrate(text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION edgebase.migrate(text, text) TO edgebase_proxy, edgebase_admin;
+COMMENT ON FUNCTION edgebase.migrate(text, text) IS 'Brings an instance to the shape of its block';
+
+---------------------------------------------------------------------------------------------
+-- Functions for operators.
+---------------------------------------------------------------------------------------------
+
+CREATE FUNCTION edgebase.apply_config_json(config jsonb, dry_run boolean) RETURNS jsonb
+LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET client_min_messages = warning
+AS 'MODULE_PATHNAME', 'edgebase_apply_config';
+REVOKE ALL ON FUNCTION edgebase.apply_config_json(jsonb, boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION edgebase.apply_config_json(jsonb, boolean) TO edgebase_admin;
+
+CREATE FUNCTION edgebase.apply_config(config jsonb, dry_run boolean DEFAULT false)
+RETURNS TABLE (namespace text, table_name text, change text, destructive boolean, statement text)
+LANGUAGE sql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT * FROM jsonb_to_recordset(edgebase.apply_config_json(config, dry_run))
+        AS change(namespace text, table_name text, change text, destructive boolean, statement text)
+$$;
+REVOKE ALL ON FUNCTION edgebase.apply_config(jsonb, boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION edgebase.apply_config(jsonb, boolean) TO edgebase_admin;
+COMMENT ON FUNCTION edgebase.apply_config(jsonb, boolean) IS 'Registers the blocks of a config and tells what changed';
+
+CREATE FUNCTION edgebase.import_instance(namespace text, id text, rows jsonb) RETURNS jsonb
+LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET client_min_messages = warning
+AS 'MODULE_PATHNAME', 'edgebase_import_instance';
+REVOKE ALL ON FUNCTION edgebase.import_instance(text, text, jsonb) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION edgebase.import_instance(text, text, jsonb) TO edgebase_admin;
+COMMENT ON FUNCTION edgebase.import_instance(text, text, jsonb) IS 'Fills a new or empty instance with exported rows';
+
+-- Runs as edgebase_owner and not as a superuser: it evaluates whatever a migration has made of
+-- the tenant's tables. STABLE gives all tables one snapshot.
+CREATE FUNCTION edgebase.export_instance(namespace text, id text DEFAULT NULL)
+RETURNS TABLE (table_name text, record jsonb)
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET extra_float_digits = 1
+AS $$
+DECLARE
+    home text := edgebase.locate(namespace, id);
+BEGIN
+    IF home IS NULL THEN
+        RAISE EXCEPTION 'instance "%" does not exist', concat_ws(':', namespace, id)
+            USING ERRCODE = 'EB002', HINT = 'Nothing to export.';
+    END IF;
+    FOR table_name IN
+        SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname = home AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+        ORDER BY c.relname COLLATE "C"
+    LOOP
+        RETURN QUERY EXECUTE format('SELECT %L::text, to_jsonb(t) FROM %I.%I AS t ORDER BY t.id',
+                                    table_name, home, table_name);
+    END LOOP;
+END
+$$;
+ALTER FUNCTION edgebase.export_instance(text, text) OWNER TO edgebase_owner;
+REVOKE ALL ON FUNCTION edgebase.export_instance(text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION edgebase.export_instance(text, text) TO edgebase_admin;
+GRANT EXECUTE ON FUNCTION edgebase.locate(text, text) TO edgebase_owner;
+COMMENT ON FUNCTION edgebase.export_instance(text, text) IS 'Every row of an instance, table by table, of one moment';
+
+CREATE FUNCTION edgebase.repair() RETURNS jsonb
+LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET client_min_messages = warning
+AS 'MODULE_PATHNAME', 'edgebase_repair';
+REVOKE ALL ON FUNCTION edgebase.repair() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION edgebase.repair() TO edgebase_admin;
+COMMENT ON FUNCTION edgebase.repair() IS 'After a restore: makes roles and privileges what the registry says';
+
+---------------------------------------------------------------------------------------------
+-- Used by CHECK constraints of tenant tables, which are evaluated as whoever writes the row.
+---------------------------------------------------------------------------------------------
+
+CREATE FUNCTION edgebase.utf16_length(text) RETURNS integer
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'edgebase_utf16_length';
+REVOKE ALL ON FUNCTION edgebase.utf16_length(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION edgebase.utf16_length(text) TO PUBLIC;
+COMMENT ON FUNCTION edgebase.utf16_length(text) IS 'Length in UTF-16 units, as JavaScript counts';
+
+---------------------------------------------------------------------------------------------
+-- Views. They read the registry with the rights of their owner.
+---------------------------------------------------------------------------------------------
+
+CREATE VIEW edgebase.instances AS
+SELECT i.namespace || CASE WHEN i.id = '' THEN '' ELSE ':' || i.id END AS key,
+       i.namespace,
+       nullif(i.id, '') AS id,
+       i.schema_name AS schema,
+       'eb_' || d.oid || '_' || i.number AS role,
+       i.state,
+       i.version,
+       i.version = b.version AS current,
+       i.created_at,
+       i.migrated_at,
+       (SELECT coalesce(sum(pg_catalog.pg_total_relation_size(c.oid)), 0)::bigint
+        FROM pg_catalog.json_array_elements(v.definition -> 'tables') t
+        JOIN pg_catalog.pg_namespace n ON n.nspname = i.schema_name
+        JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = (t ->> 'name')) AS size,
+       (SELECT coalesce(sum(greatest(c.reltuples, 0)), 0)::bigint
+        FROM pg_catalog.json_array_elements(v.definition -> 'tables') t
+        JOIN pg_catalog.pg_namespace n ON n.nspname = i.schema_name
+        JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = (t ->> 'name')) AS rows
+FROM edgebase.instance i
+JOIN edgebase.block b USING (namespace)
+JOIN edgebase.block_version v ON v.version = i.version
+JOIN pg_catalog.pg_database d ON d.datname = pg_catalog.current_database();
+REVOKE ALL ON TABLE edgebase.instances FROM PUBLIC;
+GRANT SELECT ON TABLE edgebase.instances TO edgebase_admin;
+COMMENT ON VIEW edgebase.instances IS 'Every instance; rows is the estimate of the last analyze';
+
+CREATE VIEW edgebase.blocks AS
+SELECT b.namespace, b.kind, b.version, b.configured, b.applied_at, v.definition -> 'tables' AS tables
+FROM edgebase.block b JOIN edgebase.block_version v USING (version);
+REVOKE ALL ON TABLE edgebase.blocks FROM PUBLIC;
+GRANT SELECT ON TABLE edgebase.blocks TO edgebase_proxy, edgebase_admin, edgebase_analyst;
+COMMENT ON VIEW edgebase.blocks IS 'Every block with the stored form of its tables';
+
+CREATE VIEW edgebase.audit AS
+SELECT seq, at, actor, action, namespace, id, details FROM edgebase.audit_log;
+REVOKE ALL ON TABLE edgebase.audit FROM PUBLIC;
+GRANT SELECT ON TABLE edgebase.audit TO edgebase_admin;
+COMMENT ON VIEW edgebase.audit IS 'Who did what to which instance, oldest first by seq';
+
+---------------------------------------------------------------------------------------------
+-- Outside the schema edgebase. A tenant needs no temporary tables, and what is planted in
+-- public could be mistaken for something trusted.
+---------------------------------------------------------------------------------------------
+
+DO $$
+BEGIN
+    EXECUTE pg_catalog.format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', pg_catalog.current_database());
+    IF EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'public') THEN
+        REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+    END IF;
+END
+$$;
