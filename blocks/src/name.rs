@@ -106,20 +106,18 @@ impl InstanceKey {
         self.id.as_deref()
     }
 
-    /// The schema name to try first, and the one to use when that is taken or reserved.
+    /// The names that the key's schema may have, in the order in which they are to be tried; the
+    /// first that is neither reserved nor taken is the one.
     ///
     /// The first is the key itself, shortened to 63 bytes at a character boundary and finished
-    /// with `~` and 16 hex digits of its SHA-256 where it is longer; the second has a `:` added,
-    /// which no key can end in, so it can never collide with another key's first choice.
-    /// PostgreSQL refuses both where the namespace begins with `pg_`; the extension then puts the
-    /// `:` in front, where no key can have one either.
+    /// with `~` and 16 hex digits of its SHA-256 where it is longer. The second has a `:` behind
+    /// it and the third one in front, for PostgreSQL reserves both others where the namespace
+    /// begins with `pg_`. No key can end or begin with `:`, so neither can be another key's first.
     #[must_use]
-    pub fn schema_names(&self) -> (String, String) {
+    pub fn schema_names(&self) -> [String; 3] {
         let key = self.to_string();
-        let first = shorten(&key, MAX_IDENT);
-        let mut second = shorten(&key, MAX_IDENT - 1);
-        second.push(':');
-        (first, second)
+        let behind = format!("{}:", shorten(&key, MAX_IDENT - 1));
+        [shorten(&key, MAX_IDENT), behind, shorten(&format!(":{key}"), MAX_IDENT)]
     }
 }
 
@@ -174,10 +172,27 @@ mod tests {
     fn long_keys_become_distinct_schemas_of_at_most_63_bytes() {
         let a = InstanceKey::new("workspace", Some(&"😀".repeat(50))).unwrap();
         let b = InstanceKey::new("workspace", Some(&("😀".repeat(49) + "x"))).unwrap();
-        let (a1, a2) = a.schema_names();
-        let (b1, _) = b.schema_names();
-        assert!(a1.len() <= 63 && a2.len() <= 63 && a1 != b1 && a1 != a2);
-        assert!(a2.ends_with(':'));
+        let (names, other) = (a.schema_names(), b.schema_names());
+        for (i, name) in names.iter().enumerate() {
+            assert!(name.len() <= 63, "{name}");
+            assert!(!other.contains(name) && !names[i + 1..].contains(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_key_always_has_a_schema_name_that_nobody_reserves() {
+        for (namespace, id, name) in [
+            ("app", None, "app"),
+            ("public", None, "public:"),
+            ("edgebase", None, "edgebase:"),
+            ("public", Some("x"), "public:x"),
+            ("pg_x", None, ":pg_x"),
+            ("pg_x", Some("y"), ":pg_x:y"),
+        ] {
+            let names = InstanceKey::new(namespace, id).unwrap().schema_names();
+            let free = names.iter().find(|n| !is_reserved_schema(n));
+            assert_eq!(free.map(String::as_str), Some(name));
+        }
     }
 
     #[test]

@@ -309,6 +309,21 @@ GRANT SELECT ON TABLE edgebase.audit TO edgebase_admin;
 COMMENT ON VIEW edgebase.audit IS 'Who did what to which instance, oldest first by seq';
 
 ---------------------------------------------------------------------------------------------
+-- DROP EXTENSION removes none of the schemas and roles of instances; this says so beforehand. Where
+-- the library is gone, ALTER EVENT TRIGGER edgebase_warn_of_drop DISABLE comes first.
+---------------------------------------------------------------------------------------------
+
+CREATE FUNCTION edgebase.warn_of_drop() RETURNS event_trigger
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'edgebase_warn_of_drop';
+REVOKE ALL ON FUNCTION edgebase.warn_of_drop() FROM PUBLIC;
+COMMENT ON FUNCTION edgebase.warn_of_drop() IS 'Says what DROP EXTENSION edgebase leaves behind';
+
+CREATE EVENT TRIGGER edgebase_warn_of_drop ON ddl_command_start WHEN TAG IN ('DROP EXTENSION')
+    EXECUTE FUNCTION edgebase.warn_of_drop();
+
+---------------------------------------------------------------------------------------------
 -- Outside the schema edgebase. A tenant needs no temporary tables, and what is planted in
 -- public could be mistaken for something trusted.
 ---------------------------------------------------------------------------------------------

@@ -56,8 +56,8 @@ pub enum Error {
     /// The instance's schema is missing although the registry knows it.
     #[error("the schema of instance \"{0}\" does not exist")]
     SchemaMissing(String),
-    /// Both names that a schema could have are taken by others.
-    #[error("cannot name a schema for instance \"{0}\": both names are taken")]
+    /// Every name that the schema could have is taken by others.
+    #[error("cannot name a schema for instance \"{0}\": every name it could have is taken")]
     SchemaTaken(String),
     /// `edgebase_owner` has default privileges, so new tables would not be sealed.
     #[error("default privileges are set for edgebase_owner: new tables would not be sealed")]

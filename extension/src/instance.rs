@@ -30,13 +30,10 @@ pub fn as_owner<T>(schema: &str, work: impl FnOnce() -> Result<T, Error>) -> Res
     work()
 }
 
-/// The first name for the key's schema that is neither reserved nor taken. A key that begins with
-/// `pg_` stays reserved with a `:` behind it, so it gets one in front, with which no key begins.
+/// The first name for the key's schema that is neither reserved nor taken.
 pub fn free_schema(key: &InstanceKey) -> Result<String, Error> {
-    let (first, second) = key.schema_names();
-    let third = name::shorten(&format!(":{key}"), name::MAX_IDENT);
     let free = |n: &String| !name::is_reserved_schema(n) && lock::schema_oid(n).is_none();
-    [first, second, third].into_iter().find(free).ok_or_else(|| Error::SchemaTaken(key.to_string()))
+    key.schema_names().into_iter().find(free).ok_or_else(|| Error::SchemaTaken(key.to_string()))
 }
 
 /// Creates role, schema and tables.

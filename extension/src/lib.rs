@@ -24,6 +24,7 @@ mod instance;
 mod lifecycle;
 mod migrate;
 mod registry;
+mod removal;
 mod repair;
 mod spi;
 

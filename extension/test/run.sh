@@ -30,6 +30,7 @@ attack proxy_login 03_leave_behind.sql
 if [ "$major" -ge 16 ]; then force=debug_parallel_query; else force=force_parallel_mode; fi
 OPTIONS="-c $force=on" attack proxy_login 02_reach_others.sql
 attack proxy_login 06_before_the_library.sql
+attack proxy_login 07_loaded_inside.sql
 psql postgres -c "GRANT TEMPORARY ON DATABASE postgres TO proxy_login"
 attack proxy_login 04_planted.sql
 psql postgres -c "REVOKE TEMPORARY ON DATABASE postgres FROM proxy_login"

@@ -10,10 +10,6 @@ here=$(cd "$(dirname "$0")" && pwd)
 start_cluster "$dir"
 psql postgres -f "$here/lib/setup.sql" || exit 1
 
-failed=0
-ok() { echo "ok - $1"; }
-not_ok() { echo "NOT OK - $1"; failed=$((failed + 1)); }
-is() { if [ "$2" = "$3" ]; then ok "$1"; else not_ok "$1: expected '$3', got '$2'"; fi; }
 value() { psql postgres -At -c "$1"; }
 # The state of an instance in one word: all of it there, nothing of it there, or something between.
 state() {
@@ -173,12 +169,28 @@ is "and another can be made" "$(second proxy_login -At -c "SELECT edgebase.creat
 is "and every instance has its role" "$(second postgres -At -c "SELECT count(*) FROM edgebase.instances WHERE role NOT IN (SELECT rolname FROM pg_roles)")" 0
 is "and the audit came along" "$(second postgres -At -c "SELECT count(*) > 10 FROM edgebase.audit")" t
 
-# The extension dropped and made anew beside what its first life left: nothing of it is taken over.
+# The extension dropped: it says what stays. Made anew, it takes nothing of that over; and what the
+# documentation says to do about it does it.
 is "dropping the extension is refused while tenants depend on it" \
-    "$(second postgres -v VERBOSITY=sqlstate -c "DROP EXTENSION edgebase" 2>&1 | sed 's/.*ERROR:  //')" 2BP01
-second postgres -c "SET client_min_messages = error" -c "DROP EXTENSION edgebase CASCADE" -c "CREATE EXTENSION edgebase"
+    "$(second postgres -v VERBOSITY=sqlstate -c "DROP EXTENSION edgebase" 2>&1 | sed -n 's/.*ERROR:  //p')" 2BP01
+left=$(second postgres -At -c "SELECT format('%s schemas and %s roles', (SELECT count(*) FROM edgebase.instances),
+    (SELECT count(*) FROM pg_roles, pg_database d WHERE datname = current_database() AND starts_with(rolname, 'eb_' || d.oid || '_')))")
+second postgres -c "CREATE EXTENSION pg_trgm" >/dev/null 2>&1 || second postgres -c "CREATE EXTENSION vector" >/dev/null 2>&1
+is "dropping another extension says nothing of it" "$(second postgres -c "DROP EXTENSION IF EXISTS pg_trgm, vector" 2>&1 | grep -c edgebase)" 0
+second postgres -c "DROP EXTENSION edgebase CASCADE" >"$dir/dropped" 2>&1
+is "dropping it warns of what it leaves" "$(sed -n 's/^WARNING:  dropping edgebase leaves \(.*\) of instances behind$/\1/p' "$dir/dropped")" "$left"
+is "and says what to do" "$(grep -c '^HINT:  .*edgebase.drop_instance.* first' "$dir/dropped")" 1
+second postgres -c "CREATE EXTENSION edgebase"
 second postgres -c "SELECT edgebase.apply_config('{\"databases\": {\"tenant\": {\"instance\": true, \"tables\": {\"invoices\": {}}}}}')" >/dev/null
 is "a new life does not take over an old schema" "$(second postgres -At -c "SELECT edgebase.create_instance('tenant', 'victim') ->> 'schema'")" "tenant:victim:"
 is "nor an old role" "$(second postgres -At -c "SELECT count(*) FROM edgebase.instances i WHERE has_schema_privilege(i.role, 'tenant:victim', 'USAGE')")" 0
+second postgres -c "SET client_min_messages = error" -c "DROP EXTENSION edgebase CASCADE"
+sed -n '/^<!-- what is left -->/,/^```$/s/^\(SELECT .*gexec\)$/\1/p' "$here/../../docs/sql.md" >"$dir/removal.sql"
+second postgres -v ON_ERROR_STOP=1 -c "SET client_min_messages = warning" -f "$dir/removal.sql" >/dev/null
+is "what docs/sql.md says to run then removes every schema and role that was left" "$(second postgres -At -c "
+    SELECT (SELECT count(*) FROM pg_namespace WHERE nspowner = 'edgebase_owner'::regrole)
+         + (SELECT count(*) FROM pg_roles, pg_database d WHERE datname = current_database() AND starts_with(rolname, 'eb_' || d.oid || '_'))")" 0
+second postgres -c "CREATE EXTENSION edgebase"
+is "where nothing is left, a notice says so" "$(second postgres -c "DROP EXTENSION edgebase" 2>&1 | grep -c '^NOTICE:  dropping edgebase leaves 0 schemas and 0 roles')" 1
 
 [ $failed = 0 ] || { echo "$failed failed"; [ -n "${SHOW-}" ] && tail -n 50 "$dir/restore.log"; exit 1; }

@@ -9,8 +9,9 @@ use crate::answer::Answer;
 use crate::error::Error;
 use pgrx::datum::{DatumWithOid, IntoDatum, JsonB};
 use pgrx::fcinfo::{pg_getarg, pg_getarg_datum, pg_return_null};
-use pgrx::pg_sys;
+use pgrx::pg_sys::{self, NodeTag};
 use serde_json::Value;
+use std::ffi::CStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// The arguments of the call in progress.
@@ -50,6 +51,37 @@ impl Args {
         unsafe {
             let datum = pg_getarg_datum(self.fcinfo, n).ok_or(Error::NullArgument(name))?;
             Ok(DatumWithOid::new(datum, pg_sys::JSONBOID))
+        }
+    }
+
+    /// The names given to the `DROP EXTENSION` that an event trigger is called for; none when
+    /// the call is anything else.
+    pub fn dropped_extensions(&self) -> Vec<String> {
+        // SAFETY: fcinfo is valid for the call; its context is null or a node, every node begins
+        // with its tag, and the tag says which structure it is. DROP EXTENSION lists its objects
+        // as strings.
+        unsafe {
+            let context = (*self.fcinfo).context;
+            if context.is_null() || (*context).type_ != NodeTag::T_EventTriggerData {
+                return Vec::new();
+            }
+            let statement = (*context.cast::<pg_sys::EventTriggerData>()).parsetree;
+            if statement.is_null() || (*statement).type_ != NodeTag::T_DropStmt {
+                return Vec::new();
+            }
+            let drop = &*statement.cast::<pg_sys::DropStmt>();
+            if drop.removeType != pg_sys::ObjectType::OBJECT_EXTENSION {
+                return Vec::new();
+            }
+            let names = &*drop.objects;
+            let name = |cell: &pg_sys::ListCell| {
+                let name = &*cell.ptr_value.cast::<pg_sys::String>();
+                CStr::from_ptr(name.sval).to_string_lossy().into_owned()
+            };
+            std::slice::from_raw_parts(names.elements, names.length as usize)
+                .iter()
+                .map(name)
+                .collect()
         }
     }
 }

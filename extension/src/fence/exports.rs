@@ -4,8 +4,8 @@
 //! argument types, and a name missing there or here fails `CREATE EXTENSION`.
 
 use super::boundary;
-use super::{hooks, seal};
-use crate::{apply, enter, guc, import, lifecycle, migrate, repair};
+use super::{hooks, identity, seal};
+use crate::{apply, enter, guc, import, lifecycle, migrate, removal, repair};
 use pgrx::pg_sys;
 
 pgrx::pg_module_magic!(name, version);
@@ -13,7 +13,7 @@ pgrx::pg_module_magic!(name, version);
 /// Called once when a backend loads the library.
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn _PG_init() {
-    guc::define();
+    identity::unrestricted(guc::define);
     super::settings::reserve_prefix();
     seal::install();
     hooks::install();
@@ -49,5 +49,6 @@ sql_functions! {
     edgebase_apply_config, pg_finfo_edgebase_apply_config => apply::apply_config;
     edgebase_import_instance, pg_finfo_edgebase_import_instance => import::import_instance;
     edgebase_repair, pg_finfo_edgebase_repair => repair::repair;
+    edgebase_warn_of_drop, pg_finfo_edgebase_warn_of_drop => removal::warn_of_drop;
     edgebase_utf16_length, pg_finfo_edgebase_utf16_length => crate::instance::utf16_length;
 }

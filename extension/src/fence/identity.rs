@@ -65,6 +65,16 @@ impl Drop for RunAs {
     }
 }
 
+/// Runs `work` as the same user without the flags that keep settings from being changed. For the
+/// loading of the library, which may happen inside a security-definer function: there PostgreSQL
+/// would not take the operator's values over into settings that are being defined.
+pub fn unrestricted(work: impl FnOnce()) {
+    let outer = Identity::current();
+    Identity { context: 0, ..outer }.assume();
+    work();
+    outer.assume();
+}
+
 /// The role of that name.
 pub fn role_oid(name: &str) -> Option<Oid> {
     let name = CString::new(name).ok()?;

@@ -18,12 +18,18 @@ pub struct Row {
 }
 
 impl Row {
-    /// The value of column `n`, counted from 1, whose type must be the one asked for.
+    /// The value of column `n`, counted from 1, whose type must be the one asked for. Nothing
+    /// where the table has no such column: between the installation of new files and `ALTER
+    /// EXTENSION ... UPDATE` this library meets the tables of an older version.
     fn get<T: FromDatum>(&self, n: i32) -> Option<T> {
         let mut null = false;
-        // SAFETY: tuple and shape belong to the open scan; heap_getattr gives null for a column
-        // that the row has not got; the types asked for are those of bootstrap.sql.
+        // SAFETY: tuple and shape belong to the open scan and `n` is a column of its table;
+        // heap_getattr gives null for one that the row has not got; the types asked for are those
+        // of bootstrap.sql.
         unsafe {
+            if n > (*self.shape).natts {
+                return None;
+            }
             let datum = pg_sys::heap_getattr(self.tuple, n, self.shape, &mut null);
             T::from_datum(datum, null)
         }

@@ -1,4 +1,5 @@
-# A throwaway cluster on a Unix socket; read with `.`. Sets bin, dir, major; defines psql, stop.
+# A throwaway cluster on a Unix socket, and verdicts; read with `.`. Sets bin, dir, major, failed;
+# defines start_cluster, stop, psql, ok, not_ok, is.
 bin=$("${1:-pg_config}" --bindir)
 major=$("$bin/postgres" --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')
 dir=$(mktemp -d /tmp/edgebase-test.XXXXXX)
@@ -32,3 +33,8 @@ stop() {
 trap stop EXIT
 
 psql() { user=$1; shift; PGOPTIONS="${OPTIONS-}" "$bin/psql" -X -q -h "${host:-$dir}" -U "$user" -d postgres "$@"; }
+
+failed=0
+ok() { echo "ok - $1"; }
+not_ok() { echo "NOT OK - $1"; failed=$((failed + 1)); }
+is() { if [ "$2" = "$3" ]; then ok "$1"; else not_ok "$1: expected '$3', got '$2'"; fi; }

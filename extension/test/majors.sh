@@ -1,0 +1,45 @@
+#!/bin/sh
+# Does the extension keep its promises on the other major versions of PostgreSQL too?
+#
+#   extension/test/majors.sh [MAJOR...]      those named, otherwise all but that of PG_CONFIG
+#
+# For each: fetch the server (scripts/servers), build (scripts/extension), attack (run.sh), upgrade,
+# and, with fewer random steps than elsewhere, put under fire. A version that the package index does
+# not offer is counted as skipped, by name; everything else that goes wrong is a failure.
+set -eu
+cd "$(dirname "$0")/../.."
+. scripts/environment
+
+if [ $# = 0 ]; then
+    main=$(pg_major "${PG_CONFIG:-$(scripts/pg-config)}")
+    for major in 15 16 17 18; do
+        [ "$major" = "$main" ] || set -- "$@" "$major"
+    done
+fi
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+scripts/servers "$@" >"$out/servers"
+
+passed=0 failed=0 skipped=0
+while read -r major pg_config; do
+    if [ "$pg_config" = - ]; then
+        echo "SKIPPED - PostgreSQL $major: the package index offers no server for this machine"
+        skipped=$((skipped + 1))
+        continue
+    fi
+    PG_CONFIG=$pg_config scripts/extension
+    for script in run upgrade under_fire; do
+        echo "==> $("$pg_config" --version): $script.sh"
+        if STEPS=600 extension/test/$script.sh "$pg_config" >"$out/log" 2>&1 </dev/null; then
+            grep -v '^ok' "$out/log" || true
+            echo "ok - PostgreSQL $major: $script.sh"
+            passed=$((passed + 1))
+        else
+            tail -n 60 "$out/log"
+            echo "NOT OK - PostgreSQL $major: $script.sh"
+            failed=$((failed + 1))
+        fi
+    done
+done <"$out/servers"
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ]
