@@ -17,7 +17,7 @@ REST = --workspace --exclude edgebase
 # A submission must not change the lock file; a developer's edit may.
 LOCKED = $(if $(CI),--locked)
 
-.PHONY: help setup build extension dev test lint ci deny
+.PHONY: help setup build extension dev test majors lint ci deny
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
@@ -41,6 +41,11 @@ test: extension ## Run every test
 	@$(ENV) for script in docs run upgrade under_fire; do \
 	    echo "==> extension/test/$$script.sh"; extension/test/$$script.sh "$$PG_CONFIG" || exit 1; \
 	done
+	@$(ENV) extension/test/majors.sh
+
+majors: extension ## Test the extension on the other PostgreSQL versions that can be had
+	@scripts/setup test
+	@$(ENV) extension/test/majors.sh
 
 lint: setup ## Formatting, clippy, documentation, licences
 	@scripts/setup lint
