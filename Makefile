@@ -17,10 +17,10 @@ REST = --workspace --exclude edgebase
 # A submission must not change the lock file; a developer's edit may.
 LOCKED = $(if $(CI),--locked)
 
-.PHONY: help setup build extension dev test majors lint ci deny
+.PHONY: help setup build extension dev test majors bench bench-smoke lint ci deny
 
 help: ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
 
 setup: ## Install what is missing to build
 	@scripts/setup
@@ -42,10 +42,19 @@ test: extension ## Run every test
 	    echo "==> extension/test/$$script.sh"; extension/test/$$script.sh "$$PG_CONFIG" || exit 1; \
 	done
 	@$(ENV) extension/test/majors.sh
+	@$(MAKE) --no-print-directory bench-smoke
 
 majors: extension ## Test the extension on the other PostgreSQL versions that can be had
 	@scripts/setup test
 	@$(ENV) extension/test/majors.sh
+
+bench: build extension ## Measure what a request costs; writes benches/RESULTS.md (half an hour)
+	@scripts/setup bench
+	@$(ENV) python3 benches/run.py
+
+bench-smoke: build extension # every path of the benchmarks once, no times asserted
+	@scripts/setup bench
+	@$(ENV) python3 benches/run.py --smoke >/dev/null
 
 lint: setup ## Formatting, clippy, documentation, licences
 	@scripts/setup lint

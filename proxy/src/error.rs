@@ -140,7 +140,7 @@ pub enum Error {
 }
 
 /// The way of every function of the server that can fail.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 fn duplicate(column: Option<&str>) -> String {
     column.map_or_else(

@@ -4,6 +4,7 @@
 //! projection, or the merging of a schemaless document. The list envelope always has its six
 //! keys (the form every SDK reads).
 
+use crate::db::Row;
 use crate::error::{Error, Result};
 use crate::query::column::DOCUMENT;
 use axum::body::Body;
@@ -11,7 +12,6 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use edgebase_blocks::Table;
 use serde_json::{Map, Value};
-use tokio_postgres::Row;
 
 /// A record as text, with its id.
 #[derive(Clone, Debug)]

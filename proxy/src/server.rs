@@ -33,8 +33,8 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 /// The longest a request may take; statements are bounded more tightly by the extension.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
-/// Connections to the database.
-const CONNECTIONS: usize = 16;
+/// Connections to the database, in slots of which an instance uses two.
+const CONNECTIONS: usize = 32;
 /// Connections for reads of hooks.
 const HOOK_CONNECTIONS: usize = 4;
 /// Connections for raw SQL.

@@ -207,3 +207,42 @@ async fn the_seal_can_only_be_set_by_a_proxy_on_an_instance_that_exists() {
     assert!(refusal(&proxy, "SELECT edgebase.apply_config('{}')").await.is_some());
     assert!(refusal(&proxy, "SELECT edgebase.export_instance('space', 'x')").await.is_some());
 }
+
+/// The proxy leaves statements of one instance prepared on a connection that serves others next.
+#[tokio::test]
+async fn a_statement_prepared_in_one_instance_opens_nothing_in_another() {
+    let product = product();
+    let [mine, theirs] = two_instances(&product).await;
+    let admin = connect(&product.admin_url).await;
+    let schema_of = format!("SELECT edgebase.schema_of('space', {})", literal(&theirs));
+    let schema = ident(&one(&admin, &schema_of).await);
+    let proxy = connect(&product.proxy_url).await;
+    proxy.batch_execute(&format!("BEGIN; {}", enter(&theirs))).await.unwrap();
+    let statements = [
+        format!("SELECT title FROM {schema}.posts WHERE id = $1"),
+        format!("UPDATE {schema}.posts SET title = 'taken' WHERE id = $1 RETURNING title"),
+        format!("SELECT title FROM (SELECT * FROM {schema}.posts) p WHERE id = $1"),
+    ];
+    let mut prepared = Vec::new();
+    for text in &statements {
+        let statement = proxy.prepare(text).await.unwrap();
+        // Often enough that the server uses one plan for every value.
+        for _ in 0..8 {
+            assert!(proxy.query(&statement, &[&"nobody"]).await.unwrap().is_empty());
+        }
+        prepared.push(statement);
+    }
+    assert_eq!(proxy.query(&prepared[0], &[&"secret"]).await.unwrap().len(), 1);
+    proxy.batch_execute("COMMIT").await.unwrap();
+    for statement in &prepared {
+        let outside = proxy.query(statement, &[&"secret"]).await.unwrap_err();
+        assert_eq!(outside.code().map(|c| c.code()), Some("42501"));
+        proxy.batch_execute(&format!("BEGIN; {}", enter(&mine))).await.unwrap();
+        let inside = proxy.query(statement, &[&"secret"]).await.unwrap_err();
+        assert_eq!(inside.code().map(|c| c.code()), Some("42501"));
+        proxy.batch_execute("ROLLBACK").await.unwrap();
+    }
+    let path = format!("/api/db/space/{}/tables/posts/secret", encode(&theirs));
+    let row = product.service().get(&path).await.expect(200);
+    assert_eq!(row["title"], format!("of {theirs}"));
+}

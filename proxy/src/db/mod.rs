@@ -1,37 +1,42 @@
 //! How does a request run in its instance, and nowhere else?
 //!
 //! Everything that reads or writes tenant data goes through [`Database::run`] or
-//! [`Database::begin`]: `BEGIN`, `edgebase.enter`, the statements and, for `run`, `COMMIT` leave
-//! in one write and cost one round trip. If `enter` fails the rest stands in an aborted
-//! transaction and cannot run; if there is no transaction at all the login role may read
-//! nothing. A connection returns to the pool only outside a transaction, where the extension
-//! has given the session its login role back; in any other state it is closed.
+//! [`Database::begin`]: `edgebase.enter` and the statements leave in one write and cost one round
+//! trip. They are one transaction, which the server ends by itself for `run` and which `begin`
+//! holds open. If `enter` fails the server skips the rest; without `enter` the login role may
+//! read nothing. A connection returns to its slot only outside a transaction, where the
+//! extension has given the session its login role back; in any other state it is closed.
 
+mod connect;
+pub mod failure;
+mod prepared;
+pub mod row;
+mod slots;
 pub mod sqlstate;
 pub mod statement;
 mod transaction;
 mod turns;
+pub mod wire;
 
 use crate::error::{Error, Result};
-use deadpool_postgres::{
-    Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime,
-};
 use edgebase_blocks::{InstanceKey, Table};
-use futures::future::{join_all, join4};
+use failure::Failure;
 use moka::sync::Cache;
+pub use row::Row;
 use serde_json::Value;
+use slots::{Lease, Slots};
 use sqlstate::Signal;
 use statement::{Bind, Sql};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio_postgres::{NoTls, Row};
 pub use transaction::Transaction;
 use turns::Turns;
+use wire::Step;
 
 /// How long a request waits for a free connection.
 const WAIT: Duration = Duration::from_secs(5);
-/// Schema names kept; each is some 100 bytes.
-const LOCATIONS: u64 = 200_000;
+/// Instances remembered; each is some 500 bytes.
+const REMEMBERED: u64 = 100_000;
 
 /// What came of running statements in an instance.
 #[derive(Debug)]
@@ -64,10 +69,12 @@ pub enum Mode {
 }
 
 impl Mode {
-    fn begin(self) -> &'static str {
+    /// What is said first. Statements up to a Sync are one transaction without any BEGIN.
+    fn begin(self) -> Option<&'static str> {
         match self {
-            Self::Commit | Self::Hold => "BEGIN",
-            Self::Snapshot => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            Self::Commit => None,
+            Self::Hold => Some("BEGIN"),
+            Self::Snapshot => Some("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
         }
     }
 }
@@ -75,15 +82,33 @@ impl Mode {
 /// Builds statements for the schema an instance lives in.
 pub type Build<'a> = &'a (dyn Fn(&str) -> Vec<Sql> + Send + Sync);
 
-/// The pool of role-switched connections and the instances' whereabouts.
+/// The connections to one database, and what is remembered of its instances.
 pub struct Database {
-    pool: Pool,
-    turns: Turns,
-    locations: Cache<InstanceKey, Arc<str>>,
+    slots: Slots,
+    /// Connections that one instance can reach.
+    reach: usize,
+    instances: Cache<InstanceKey, Arc<Known>>,
+}
+
+/// What the proxy remembers of an instance.
+struct Known {
+    /// Where it was last seen.
+    schema: Mutex<Option<Arc<str>>>,
+    turns: Arc<Turns>,
+}
+
+impl Known {
+    fn schema(&self) -> Option<Arc<str>> {
+        self.schema.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_schema(&self, schema: Option<Arc<str>>) {
+        *self.schema.lock().unwrap_or_else(PoisonError::into_inner) = schema;
+    }
 }
 
 impl Database {
-    /// A pool for `url`; connects on first use.
+    /// Connections to `url`, made on first use.
     ///
     /// # Errors
     /// When the address cannot be understood.
@@ -92,25 +117,9 @@ impl Database {
         if config.get_application_name().is_none() {
             config.application_name("edgebase");
         }
-        config.connect_timeout(WAIT);
-        let manager = Manager::from_config(
-            config,
-            NoTls,
-            ManagerConfig {
-                recycling_method: match reuse {
-                    Reuse::AsIs => RecyclingMethod::Fast,
-                    Reuse::Reset => RecyclingMethod::Custom("DISCARD ALL".into()),
-                },
-            },
-        );
-        let pool = Pool::builder(manager)
-            .max_size(connections)
-            .wait_timeout(Some(WAIT))
-            .create_timeout(Some(WAIT))
-            .recycle_timeout(Some(WAIT))
-            .runtime(Runtime::Tokio1)
-            .build()?;
-        Ok(Self { pool, turns: Turns::new(connections), locations: Cache::new(LOCATIONS) })
+        let slots = Slots::new(&config, connections, reuse)?;
+        let reach = slots.reach();
+        Ok(Self { slots, reach, instances: Cache::new(REMEMBERED) })
     }
 
     /// Runs statements in one transaction of the instance, in one round trip.
@@ -123,6 +132,7 @@ impl Database {
         table: &Table,
         build: Build<'_>,
     ) -> Result<Outcome<Vec<Vec<Row>>>> {
+        // The transaction is over: dropped, its connection returns to its slot.
         Ok(match self.open(key, table, build, Mode::Commit).await? {
             Outcome::Done((_, rows)) => Outcome::Done(rows),
             Outcome::Absent => Outcome::Absent,
@@ -161,7 +171,12 @@ impl Database {
     /// # Errors
     /// When the database refuses.
     pub async fn create(&self, key: &InstanceKey) -> Result<()> {
-        self.call("SELECT edgebase.create_instance(", key).await.map(drop)
+        let _turn = self.known(key).turns.take(key).await?;
+        let mut lease = self.slots.take(key).await?;
+        call(&mut lease, "SELECT edgebase.create_instance(", key)
+            .await
+            .map(drop)
+            .map_err(|e| sqlstate::to_error(&e, None))
     }
 
     /// Drops the instance and answers its receipt; `None` when there is no such instance.
@@ -169,13 +184,19 @@ impl Database {
     /// # Errors
     /// When the database refuses, or running requests do not end in time.
     pub async fn drop(&self, key: &InstanceKey) -> Result<Option<Value>> {
-        let _turn = self.turns.take(key).await?;
-        let client = self.connection().await?;
-        let sql = key_call("SELECT edgebase.drop_instance(", key);
-        let result = client.query_typed(sql.text(), &sql.params()).await;
-        self.locations.invalidate(key);
+        let known = self.known(key);
+        let _turn = known.turns.take(key).await?;
+        let mut lease = self.slots.take(key).await?;
+        let result = call(&mut lease, "SELECT edgebase.drop_instance(", key).await;
+        known.set_schema(None);
         match result {
-            Ok(rows) => rows.first().map(|row| row.try_get(0)).transpose().map_err(Error::internal),
+            Ok(rows) => rows
+                .first()
+                .map(|row| {
+                    let text = row.try_get(0).map_err(Error::internal)?;
+                    serde_json::from_str(text).map_err(Error::internal)
+                })
+                .transpose(),
             Err(e) if sqlstate::signal(&e) == Some(Signal::Absent) => Ok(None),
             Err(e) => Err(sqlstate::to_error(&e, None)),
         }
@@ -186,7 +207,7 @@ impl Database {
     /// # Errors
     /// When the database cannot say.
     pub async fn exists(&self, key: &InstanceKey) -> Result<bool> {
-        Ok(self.locate(key).await?.is_some())
+        Ok(self.locate(key, &self.known(key)).await?.is_some())
     }
 
     /// A trivial statement, to see that the database answers.
@@ -194,8 +215,7 @@ impl Database {
     /// # Errors
     /// When it does not.
     pub async fn ping(&self) -> Result<()> {
-        let client = self.connection().await?;
-        client.batch_execute("SELECT 1").await.map_err(|e| sqlstate::to_error(&e, None))
+        self.plain(&Sql::new("SELECT 1")).await.map(drop)
     }
 
     /// Rows of a statement that concerns no instance, as the login role.
@@ -203,55 +223,44 @@ impl Database {
     /// # Errors
     /// When the database refuses.
     pub async fn plain(&self, sql: &Sql) -> Result<Vec<Row>> {
-        let client = self.connection().await?;
-        client
-            .query_typed(sql.text(), &sql.params())
-            .await
-            .map_err(|e| sqlstate::to_error(&e, None))
+        let mut lease = self.slots.any().await?;
+        one(&mut lease, sql).await.map_err(|e| sqlstate::to_error(&e, None))
     }
 
-    async fn connection(&self) -> Result<Object> {
-        self.pool.get().await.map_err(|e| match e {
-            PoolError::Timeout(kind) => Error::unavailable(
-                "The server is busy. Try again.",
-                format!("no connection in time ({kind:?})"),
-            ),
-            PoolError::Backend(e) => Error::unavailable(
-                "The database is not reachable. Try again.",
-                sqlstate::describe(&e),
-            ),
-            other => Error::unavailable("The database is not reachable. Try again.", other),
+    fn known(&self, key: &InstanceKey) -> Arc<Known> {
+        self.instances.get(key).unwrap_or_else(|| {
+            self.instances.get_with_by_ref(key, || {
+                Arc::new(Known {
+                    schema: Mutex::new(None),
+                    turns: Arc::new(Turns::new(self.reach)),
+                })
+            })
         })
-    }
-
-    async fn call(&self, function: &str, key: &InstanceKey) -> Result<Vec<Row>> {
-        self.plain(&key_call(function, key)).await
     }
 
     /// Brings the instance up to date. Whatever stops it is no fault of the request, so it is
     /// a 503 whose cause is in the log.
     async fn migrate(&self, key: &InstanceKey) -> Result<()> {
-        let _turn = self.turns.take(key).await?;
-        let sql = key_call("SELECT edgebase.migrate(", key);
-        let client = self.connection().await?;
-        client.query_typed(sql.text(), &sql.params()).await.map(drop).map_err(|e| {
+        let mut lease = self.slots.take(key).await?;
+        call(&mut lease, "SELECT edgebase.migrate(", key).await.map(drop).map_err(|e| {
             Error::unavailable(
                 "This database could not be brought up to date with the config. Its data is unchanged; try again later.",
-                format!("migration of '{key}' failed: {}", sqlstate::describe(&e)),
+                format!("migration of '{key}' failed: {e}"),
             )
         })
     }
 
-    async fn locate(&self, key: &InstanceKey) -> Result<Option<Arc<str>>> {
-        let rows = self.call("SELECT edgebase.locate(", key).await?;
-        let schema: Option<String> = match rows.first() {
+    async fn locate(&self, key: &InstanceKey, known: &Known) -> Result<Option<Arc<str>>> {
+        let mut lease = self.slots.take(key).await?;
+        let rows = call(&mut lease, "SELECT edgebase.locate(", key)
+            .await
+            .map_err(|e| sqlstate::to_error(&e, None))?;
+        let schema: Option<&str> = match rows.first() {
             Some(row) => row.try_get(0).map_err(Error::internal)?,
             None => None,
         };
         let schema = schema.map(Arc::<str>::from);
-        if let Some(schema) = &schema {
-            self.locations.insert(key.clone(), Arc::clone(schema));
-        }
+        known.set_schema(schema.clone());
         Ok(schema)
     }
 
@@ -262,25 +271,29 @@ impl Database {
         build: Build<'_>,
         mode: Mode,
     ) -> Result<Outcome<(Transaction, Vec<Vec<Row>>)>> {
+        let known = self.known(key);
+        let turn = known.turns.take(key).await?;
         let mut migrated = false;
         let mut relocated = false;
         loop {
-            let cached = self.locations.get(key);
+            let cached = known.schema();
             let is_cached = cached.is_some();
             let schema = match cached {
                 Some(schema) => schema,
-                None => match self.locate(key).await? {
+                None => match self.locate(key, &known).await? {
                     Some(schema) => schema,
                     None => return Ok(Outcome::Absent),
                 },
             };
-            let error = match self.attempt(key, &schema, build(&schema), mode).await? {
-                Ok(done) => return Ok(Outcome::Done(done)),
+            let error = match self.attempt(key, &build(&schema), mode).await? {
+                Ok((lease, rows)) => {
+                    return Ok(Outcome::Done((Transaction::new(lease, schema, turn), rows)));
+                }
                 Err(error) => error,
             };
             match sqlstate::signal(&error) {
                 Some(Signal::Absent) => {
-                    self.locations.invalidate(key);
+                    known.set_schema(None);
                     return Ok(Outcome::Absent);
                 }
                 Some(Signal::Behind) if !migrated => {
@@ -289,7 +302,7 @@ impl Database {
                 }
                 Some(Signal::Moved) if is_cached && !relocated => {
                     relocated = true;
-                    self.locations.invalidate(key);
+                    known.set_schema(None);
                 }
                 _ => return Err(sqlstate::to_error(&error, Some(table))),
             }
@@ -300,52 +313,42 @@ impl Database {
     async fn attempt(
         &self,
         key: &InstanceKey,
-        schema: &Arc<str>,
-        statements: Vec<Sql>,
+        statements: &[Sql],
         mode: Mode,
-    ) -> Result<std::result::Result<(Transaction, Vec<Vec<Row>>), tokio_postgres::Error>> {
-        let turn = self.turns.take(key).await?;
-        let client = self.connection().await?;
-        let transaction =
-            Transaction { client: Some(client), schema: Arc::clone(schema), _turn: Some(turn) };
-        let client = transaction.client()?;
-        let commit = mode == Mode::Commit;
+    ) -> Result<Result<(Lease, Vec<Vec<Row>>), Failure>> {
+        let mut lease = self.slots.take(key).await?;
         let enter = key_call("SELECT edgebase.enter(", key);
-        let enter_params = enter.params();
-        let params: Vec<_> = statements.iter().map(|s| (s.text(), s.params())).collect();
-        // The futures of a join are first polled in order, and the driver sends on that poll.
-        let (begun, entered, ran, committed) = join4(
-            client.batch_execute(mode.begin()),
-            client.query_typed(enter.text(), &enter_params),
-            join_all(params.iter().map(|(text, params)| client.query_typed(text, params))),
-            async { if commit { client.batch_execute("COMMIT").await } else { Ok(()) } },
-        )
-        .await;
-        let error = begun
-            .err()
-            .or(entered.err())
-            .map_or_else(|| ran.into_iter().collect::<std::result::Result<Vec<_>, _>>(), Err)
-            .and_then(|rows| committed.map(|()| rows));
-        match error {
-            Ok(rows) if commit => {
-                transaction.release();
-                Ok(Ok((
-                    Transaction { client: None, schema: Arc::clone(schema), _turn: None },
-                    rows,
-                )))
+        let begin = mode.begin().map(Step::text);
+        let before = usize::from(begin.is_some()) + 1;
+        let mut steps = Vec::with_capacity(before + statements.len());
+        steps.extend(begin);
+        steps.push(Step::from(&enter));
+        steps.extend(statements.iter().map(Step::from));
+        match lease.batch(&steps).await {
+            Ok(replies) => {
+                Ok(Ok((lease, replies.into_iter().skip(before).map(|r| r.rows).collect())))
             }
-            Ok(rows) => Ok(Ok((transaction, rows))),
-            Err(error) => {
-                if commit && error.as_db_error().is_some() {
-                    // COMMIT of an aborted transaction has rolled it back.
-                    transaction.release();
-                } else {
-                    transaction.rollback().await;
+            Err(failure) => {
+                if mode != Mode::Commit && failure.code().is_some() {
+                    // What goes wrong here shows in the connection's state, which decides.
+                    let _ = lease.batch(&[Step::text("ROLLBACK")]).await;
                 }
-                Ok(Err(error))
+                Ok(Err(failure))
             }
         }
     }
+}
+
+async fn one(lease: &mut Lease, sql: &Sql) -> Result<Vec<Row>, Failure> {
+    let mut replies = lease.batch(&[sql.into()]).await?;
+    Ok(replies.pop().unwrap_or_default().rows)
+}
+
+/// Calls a function of the extension as the login role; its answer as text.
+async fn call(lease: &mut Lease, function: &str, key: &InstanceKey) -> Result<Vec<Row>, Failure> {
+    let mut sql = key_call(function, key);
+    sql.push("::text");
+    one(lease, &sql).await
 }
 
 /// `SELECT edgebase.f(namespace, id)`.

@@ -3,9 +3,9 @@
 //! The one SQLSTATE table of the proxy. Everything not listed is a defect and becomes a 500
 //! whose detail stays in the log. Contract section 2 gives constraint errors their status.
 
+use super::failure::{Failure, Refusal};
 use crate::error::Error;
 use edgebase_blocks::{Table, ddl, sqlstate};
-use tokio_postgres::error::DbError;
 
 /// Conditions that the instance layer acts on instead of passing them on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,8 +20,8 @@ pub enum Signal {
 
 /// The signal in an error, if it is one.
 #[must_use]
-pub fn signal(error: &tokio_postgres::Error) -> Option<Signal> {
-    let code = error.as_db_error()?.code().code();
+pub fn signal(error: &Failure) -> Option<Signal> {
+    let code = error.code()?;
     match code {
         _ if code == sqlstate::UNKNOWN_INSTANCE.code => Some(Signal::Absent),
         _ if code == sqlstate::INSTANCE_BEHIND.code => Some(Signal::Behind),
@@ -32,19 +32,13 @@ pub fn signal(error: &tokio_postgres::Error) -> Option<Signal> {
     }
 }
 
-/// Whether the error only says that an earlier one had aborted the transaction.
-#[must_use]
-pub fn is_aftermath(error: &tokio_postgres::Error) -> bool {
-    error.as_db_error().is_some_and(|e| e.code().code() == "25P02")
-}
-
 /// The client's view of an error; `table` names the fields behind constraints.
 #[must_use]
-pub fn to_error(error: &tokio_postgres::Error, table: Option<&Table>) -> Error {
-    let Some(db) = error.as_db_error() else {
-        return Error::unavailable("The database is not reachable. Try again.", describe(error));
+pub fn to_error(error: &Failure, table: Option<&Table>) -> Error {
+    let Failure::Refused(db) = error else {
+        return Error::unavailable("The database is not reachable. Try again.", error);
     };
-    let code = db.code().code();
+    let code = db.code.as_str();
     match code {
         // unique_violation, exclusion_violation
         "23505" | "23P01" => Error::Duplicate(field(db, table)),
@@ -61,64 +55,34 @@ pub fn to_error(error: &tokio_postgres::Error, table: Option<&Table>) -> Error {
         // query_canceled: the statement timeout
         "57014" => Error::TimedOut,
         // lock_not_available: somebody migrates or deletes the instance
-        "55P03" => {
-            Error::unavailable("The database is busy with a change. Try again.", describe(error))
-        }
+        "55P03" => Error::unavailable("The database is busy with a change. Try again.", error),
         _ if code == sqlstate::UNKNOWN_BLOCK.code => Error::unavailable(
             "This database is not set up yet. Apply the config to the server's database.",
-            describe(error),
+            error,
         ),
         _ if code == sqlstate::INSTANCE_BEHIND.code => Error::unavailable(
             "This database is being migrated and cannot serve yet. Try again.",
-            describe(error),
+            error,
         ),
-        _ if code == sqlstate::INVALID_KEY.code => Error::BadRequest(db.message().to_owned()),
+        _ if code == sqlstate::INVALID_KEY.code => Error::BadRequest(db.message.clone()),
         // undefined_column, undefined_table: config and schema differ while a change rolls out
-        "42703" | "42P01" | "3F000" => Error::unavailable(
-            "This database's schema is being changed. Try again.",
-            describe(error),
-        ),
-        _ => match &code[..2] {
+        "42703" | "42P01" | "3F000" => {
+            Error::unavailable("This database's schema is being changed. Try again.", error)
+        }
+        _ => match code.get(..2).unwrap_or_default() {
             // data_exception: a value that passed validation and still does not fit
             "22" => Error::BadValue("A value is out of range or malformed for its field.".into()),
             // connection_exception, insufficient_resources, operator_intervention, system_error
             "08" | "53" | "57" | "58" => {
-                Error::unavailable("The database cannot serve now. Try again.", describe(error))
+                Error::unavailable("The database cannot serve now. Try again.", error)
             }
-            _ => Error::internal(describe(error)),
+            _ => Error::internal(error),
         },
     }
 }
 
-fn field(db: &DbError, table: Option<&Table>) -> Option<String> {
-    db.column()
-        .map(str::to_owned)
-        .or_else(|| ddl::constraint_field(table?, db.constraint()?).map(str::to_owned))
-}
-
-/// Everything the log should know.
-#[must_use]
-pub fn describe(error: &tokio_postgres::Error) -> String {
-    match error.as_db_error() {
-        Some(db) => {
-            let mut text = format!("{}: {}", db.code().code(), db.message());
-            for (label, part) in
-                [("detail", db.detail()), ("hint", db.hint()), ("constraint", db.constraint())]
-            {
-                if let Some(part) = part {
-                    text.push_str(&format!(" ({label}: {part})"));
-                }
-            }
-            text
-        }
-        None => {
-            let mut text = error.to_string();
-            let mut source = std::error::Error::source(error);
-            while let Some(cause) = source {
-                text.push_str(&format!(": {cause}"));
-                source = cause.source();
-            }
-            text
-        }
-    }
+fn field(db: &Refusal, table: Option<&Table>) -> Option<String> {
+    let of_constraint =
+        || Some(ddl::constraint_field(table?, db.constraint.as_deref()?)?.to_owned());
+    db.column.clone().or_else(of_constraint)
 }

@@ -4,26 +4,34 @@
 //! a confirmed commit or rollback; dropped in any other state, as when a request is cancelled
 //! half-way, the connection is closed, which ends the transaction on the server.
 
+use super::failure::Failure;
+use super::row::{Reply, Row};
+use super::slots::Lease;
 use super::sqlstate;
 use super::statement::Sql;
 use super::turns::Turn;
+use super::wire::{Column, Step};
 use crate::error::{Error, Result};
-use deadpool_postgres::Object;
 use edgebase_blocks::Table;
-use futures::future::join_all;
+use postgres_types::Type;
 use std::sync::Arc;
-use tokio_postgres::Row;
+use tokio::sync::Mutex;
 
 /// An open transaction inside an instance.
 #[derive(Debug)]
 pub struct Transaction {
-    pub(super) client: Option<Object>,
-    pub(super) schema: Arc<str>,
+    /// Locked for one round trip at a time; there is never more than one user.
+    lease: Mutex<Lease>,
+    schema: Arc<str>,
     /// Held for as long as the connection.
-    pub(super) _turn: Option<Turn>,
+    _turn: Turn,
 }
 
 impl Transaction {
+    pub(super) fn new(lease: Lease, schema: Arc<str>, turn: Turn) -> Self {
+        Self { lease: Mutex::new(lease), schema, _turn: turn }
+    }
+
     /// The schema of the instance it is in.
     #[must_use]
     pub fn schema(&self) -> &str {
@@ -35,34 +43,42 @@ impl Transaction {
     /// # Errors
     /// In the client's words.
     pub async fn query(&self, sql: &Sql, table: &Table) -> Result<Vec<Row>> {
-        self.client()?
-            .query_typed(sql.text(), &sql.params())
-            .await
-            .map_err(|e| sqlstate::to_error(&e, Some(table)))
+        let rows = self.query_all(std::slice::from_ref(sql), table).await?;
+        Ok(rows.into_iter().next().unwrap_or_default())
     }
 
     /// Runs several statements in one round trip, in order.
     ///
     /// # Errors
-    /// The first error.
+    /// The first error; nothing after it has run.
     pub async fn query_all(&self, statements: &[Sql], table: &Table) -> Result<Vec<Vec<Row>>> {
-        let client = self.client()?;
-        let params: Vec<_> = statements.iter().map(|s| (s.text(), s.params())).collect();
-        let results =
-            join_all(params.iter().map(|(text, params)| client.query_typed(text, params))).await;
-        // The statements after a failed one only report the aborted transaction.
-        let mut rows = Vec::with_capacity(results.len());
-        let mut failed = None;
-        for result in results {
-            match result {
-                Ok(r) => rows.push(r),
-                Err(e) if failed.is_none() || !sqlstate::is_aftermath(&e) => {
-                    failed = failed.or(Some(e))
+        let steps: Vec<_> = statements.iter().map(Step::from).collect();
+        match self.lease.lock().await.batch(&steps).await {
+            Ok(replies) => Ok(replies.into_iter().map(|r| r.rows).collect()),
+            Err(e) => Err(sqlstate::to_error(&e, Some(table))),
+        }
+    }
+
+    /// Runs the last statements and commits, in one round trip.
+    ///
+    /// # Errors
+    /// The first error, or a refusal to commit; nothing is done then.
+    pub async fn finish(self, statements: &[Sql], table: &Table) -> Result<Vec<Vec<Row>>> {
+        let commit = Step::text("COMMIT");
+        let steps: Vec<_> = statements.iter().map(Step::from).chain([commit]).collect();
+        let outcome = self.lease.lock().await.batch(&steps).await;
+        match outcome {
+            Ok(mut replies) => match replies.pop() {
+                Some(commit) if !commit.rolled_back => {
+                    Ok(replies.into_iter().map(|r| r.rows).collect())
                 }
-                Err(_) => {}
+                _ => Err(Error::internal("a failed transaction was to be committed")),
+            },
+            Err(e) => {
+                self.rollback().await;
+                Err(sqlstate::to_error(&e, Some(table)))
             }
         }
-        failed.map_or(Ok(rows), |e| Err(sqlstate::to_error(&e, Some(table))))
     }
 
     /// Commits. A transaction that an error has aborted is not committed, and says so.
@@ -70,43 +86,32 @@ impl Transaction {
     /// # Errors
     /// When a deferred constraint or the server refuses.
     pub async fn commit(self, table: &Table) -> Result<()> {
-        match self.client()?.batch_execute("COMMIT").await {
-            Ok(()) => {
-                self.release();
-                Ok(())
-            }
-            Err(e) => {
-                let error = sqlstate::to_error(&e, Some(table));
-                self.rollback().await;
-                Err(error)
-            }
-        }
+        self.finish(&[], table).await.map(drop)
     }
 
     /// Gives everything back. The connection survives only if the server confirms.
     pub async fn rollback(self) {
-        if let Ok(client) = self.client()
-            && client.batch_execute("ROLLBACK").await.is_ok()
-        {
-            self.release();
+        let mut lease = self.lease.into_inner();
+        if !lease.is_idle() {
+            // What goes wrong here shows in the connection's state, which decides.
+            let _ = lease.batch(&[Step::text("ROLLBACK")]).await;
         }
     }
 
-    pub(crate) fn client(&self) -> Result<&Object> {
-        self.client.as_ref().ok_or_else(|| Error::internal("the transaction is over"))
+    /// The columns that somebody else's statement would give.
+    ///
+    /// # Errors
+    /// As the server says.
+    pub async fn describe(&self, text: &str, kinds: &[Type]) -> Result<Vec<Column>, Failure> {
+        self.lease.lock().await.describe(text, kinds).await
     }
 
-    pub(super) fn release(mut self) {
-        drop(self.client.take());
-    }
-}
-
-impl Drop for Transaction {
-    /// Neither committed nor rolled back: the request was dropped half-way. The state of the
-    /// connection is unknown, so it is closed instead of pooled, which ends the transaction.
-    fn drop(&mut self) {
-        if let Some(client) = self.client.take() {
-            drop(Object::take(client));
-        }
+    /// Runs somebody else's statement.
+    ///
+    /// # Errors
+    /// As the server says.
+    pub async fn foreign(&self, step: Step<'_>) -> Result<Reply, Failure> {
+        let mut replies = self.lease.lock().await.batch(&[step]).await?;
+        Ok(replies.pop().unwrap_or_default())
     }
 }

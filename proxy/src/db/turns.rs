@@ -1,53 +1,169 @@
 //! How many requests of one instance may hold a connection at a time?
 //!
-//! A share of the pool, so that an instance whose requests all wait (for a lock, a deletion, a
-//! slow query) can never take every connection from the others. Requests beyond the share queue
-//! without a connection and give up after a bounded wait.
+//! A share, so that an instance whose requests all wait (for a lock, a deletion) can never take
+//! every connection from the others. Requests beyond the share queue without a connection, in
+//! order, and give up after a bounded wait; beyond a bounded queue they are refused at once.
+//!
+//! An instance whose requests take long takes the server's processors from everybody, whatever
+//! connections it leaves: its turns count for more, so fewer of them run at a time.
 
 use crate::error::{Error, Result};
 use edgebase_blocks::InstanceKey;
-use moka::sync::Cache;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// How long a request queues.
 const WAIT: Duration = Duration::from_secs(5);
-/// An instance nobody has asked for this long is forgotten.
-const IDLE: Duration = Duration::from_secs(120);
+/// How many requests of an instance queue.
+const QUEUE: usize = 1_000;
+/// Requests that hold a connection longer than this, on average, are slow.
+const SLOW: Duration = Duration::from_millis(25);
+/// Slow requests of one instance that run at a time, at most.
+const SLOW_SHARE: u32 = 2;
+
+/// The turns of one instance.
+#[derive(Debug)]
+pub struct Turns {
+    share: u32,
+    free: Arc<Semaphore>,
+    queued: AtomicUsize,
+    /// Moving average of how long a turn was held, in microseconds.
+    pace: AtomicU64,
+}
 
 /// The right to hold one connection; given back when dropped.
-pub type Turn = OwnedSemaphorePermit;
-
-/// The shares of all instances in use.
-pub struct Turns {
-    share: usize,
-    instances: Cache<InstanceKey, Arc<Semaphore>>,
+#[derive(Debug)]
+pub struct Turn {
+    turns: Arc<Turns>,
+    since: Instant,
+    _permit: OwnedSemaphorePermit,
 }
 
 impl Turns {
-    /// Shares for a pool of that many connections: half of it each, at least one.
-    pub fn new(connections: usize) -> Self {
-        let instances = Cache::builder().time_to_idle(IDLE).build();
-        Self { share: (connections / 2).max(1), instances }
+    /// The share of an instance that can reach that many connections: one is always left.
+    pub fn new(reach: usize) -> Self {
+        let share = u32::try_from(reach.saturating_sub(1).max(1)).unwrap_or(u32::MAX);
+        Self {
+            share,
+            free: Arc::new(Semaphore::new(share as usize)),
+            queued: AtomicUsize::new(0),
+            pace: AtomicU64::new(0),
+        }
     }
 
     /// Waits for a turn.
     ///
     /// # Errors
-    /// 503 when none comes in time.
-    pub async fn take(&self, key: &InstanceKey) -> Result<Turn> {
-        let share = self.share;
-        let semaphore = match self.instances.get(key) {
-            Some(semaphore) => semaphore,
-            None => self.instances.get_with_by_ref(key, || Arc::new(Semaphore::new(share))),
-        };
-        match tokio::time::timeout(WAIT, semaphore.acquire_owned()).await {
-            Ok(Ok(turn)) => Ok(turn),
-            _ => Err(Error::unavailable(
-                "This database is busy. Try again.",
-                format!("no turn for '{key}' in time"),
-            )),
+    /// 503 when none comes in time, or too many wait already.
+    pub async fn take(self: &Arc<Self>, key: &InstanceKey) -> Result<Turn> {
+        let turn =
+            |permit| Turn { turns: Arc::clone(self), since: Instant::now(), _permit: permit };
+        let weight = self.weight();
+        if let Ok(permit) = Arc::clone(&self.free).try_acquire_many_owned(weight) {
+            return Ok(turn(permit));
         }
+        let busy = |detail| Error::unavailable("This database is busy. Try again.", detail);
+        let queued = Queued::join(&self.queued);
+        if queued.is_full() {
+            return Err(busy(format!("{QUEUE} requests wait for '{key}' already")));
+        }
+        let wait = Arc::clone(&self.free).acquire_many_owned(weight);
+        match tokio::time::timeout(WAIT, wait).await {
+            Ok(Ok(permit)) => Ok(turn(permit)),
+            _ => Err(busy(format!("no turn for '{key}' in time"))),
+        }
+    }
+
+    /// What a turn counts for now.
+    fn weight(&self) -> u32 {
+        if u128::from(self.pace.load(Ordering::Relaxed)) < SLOW.as_micros() {
+            1
+        } else {
+            (self.share / SLOW_SHARE).max(1)
+        }
+    }
+
+    /// Of two turns that end at once one may be lost to the average, which does not matter.
+    fn record(&self, held: Duration) {
+        let held = u64::try_from(held.as_micros()).unwrap_or(u64::MAX / 8);
+        let pace = self.pace.load(Ordering::Relaxed);
+        self.pace.store(pace - pace / 8 + held / 8, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.turns.record(self.since.elapsed());
+    }
+}
+
+/// A place in the queue; given up when dropped.
+struct Queued<'a> {
+    queue: &'a AtomicUsize,
+    before: usize,
+}
+
+impl<'a> Queued<'a> {
+    fn join(queue: &'a AtomicUsize) -> Self {
+        Self { queue, before: queue.fetch_add(1, Ordering::Relaxed) }
+    }
+
+    fn is_full(&self) -> bool {
+        self.before >= QUEUE
+    }
+}
+
+impl Drop for Queued<'_> {
+    fn drop(&mut self) {
+        self.queue.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::FutureExt as _;
+
+    fn key() -> InstanceKey {
+        InstanceKey::new("user", Some("a")).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_turn_is_left_and_comes_back() {
+        let turns = Arc::new(Turns::new(4));
+        let mut held = Vec::new();
+        for _ in 0..3 {
+            held.push(turns.take(&key()).now_or_never().unwrap().unwrap());
+        }
+        assert!(turns.take(&key()).now_or_never().is_none());
+        held.pop();
+        assert!(turns.take(&key()).now_or_never().is_some());
+        assert_eq!(turns.queued.load(Ordering::Relaxed), 0);
+    }
+
+    #[tokio::test]
+    async fn slow_requests_run_two_at_a_time() {
+        let turns = Arc::new(Turns::new(8));
+        for _ in 0..40 {
+            turns.record(SLOW * 2);
+        }
+        let first = turns.take(&key()).now_or_never().unwrap().unwrap();
+        let _second = turns.take(&key()).now_or_never().unwrap().unwrap();
+        assert!(turns.take(&key()).now_or_never().is_none());
+        drop(first);
+        for _ in 0..40 {
+            turns.record(Duration::ZERO);
+        }
+        assert_eq!(turns.weight(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_refuses_at_once() {
+        let turns = Arc::new(Turns::new(1));
+        let _held = turns.take(&key()).await.unwrap();
+        turns.queued.store(QUEUE, Ordering::Relaxed);
+        assert!(turns.take(&key()).now_or_never().unwrap().is_err());
     }
 }

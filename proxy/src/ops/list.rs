@@ -8,6 +8,7 @@
 use super::{Need, Target};
 use crate::access::{Standing, refused_request, unreadable_row};
 use crate::app::Head;
+use crate::db::Row;
 use crate::error::{Error, Result};
 use crate::query::filter::Filter;
 use crate::query::page::Page;
@@ -20,7 +21,6 @@ use edgebase_blocks::block::TableConfig;
 use edgebase_blocks::{Rule, Table};
 use serde_json::{Value, json};
 use std::sync::Arc;
-use tokio_postgres::Row;
 
 /// Rows that a row rule is asked about for one count.
 pub const COUNT_BOUND: i64 = 10_000;

@@ -13,7 +13,7 @@ mod upsert;
 use crate::access::Access;
 use crate::app::{App, Head};
 use crate::auth::Principal;
-use crate::db::{Build, Outcome, Transaction};
+use crate::db::{Build, Outcome, Row, Transaction};
 use crate::error::{Error, Result};
 use crate::query::record::Object;
 use crate::route::{Action, TablePath};
@@ -22,7 +22,6 @@ use axum::response::Response;
 use edgebase_blocks::block::Block;
 use edgebase_blocks::{BlockKind, InstanceKey, Table};
 use std::sync::Arc;
-use tokio_postgres::Row;
 
 /// What the stages before have established.
 pub struct Target<'a> {

@@ -8,8 +8,8 @@ use super::list::fields;
 use super::{Need, Target};
 use crate::access::{Standing, refused_record};
 use crate::app::Head;
-use crate::db::Transaction;
 use crate::db::statement::Sql;
+use crate::db::{Row, Transaction};
 use crate::error::{Error, Result};
 use crate::hooks::{Event, arg};
 use crate::query::record::{self, Changes, NewRow, Object, Place};
@@ -22,7 +22,6 @@ use edgebase_blocks::block::TableConfig;
 use edgebase_blocks::{Rule, Table};
 use jiff::Timestamp;
 use serde_json::Value;
-use tokio_postgres::Row;
 
 /// A checked get.
 #[derive(Debug)]

@@ -13,19 +13,13 @@ use edgebase_blocks::Table;
 /// The rank's column; no field can have this name, since it is a control character.
 const RANK: &str = "\u{1}";
 
-/// `SELECT record, id FROM (SELECT … FROM table t`, to be continued with conditions.
+/// `SELECT record, id FROM (SELECT … FROM table t`, to be continued with conditions. One level of
+/// nesting and no more: each costs the planner as much as running the statement does.
 fn rows(schema: &str, table: &Table) -> Sql {
-    let mut sql =
-        Sql::new("SELECT pg_catalog.row_to_json(r.*)::text, t.\"id\" FROM (SELECT t.* FROM ");
-    sql.table(schema, &table.name).push(" t");
+    let mut sql = Sql::new("SELECT pg_catalog.row_to_json(r.*)::text, r.\"id\" FROM (SELECT ");
+    write_shown(&mut sql, table);
+    sql.push(" FROM ").table(schema, &table.name).push(" t");
     sql
-}
-
-/// Closes [`rows`]: the lateral that shapes the record.
-fn shown(sql: &mut Sql, table: &Table) {
-    sql.push(") t CROSS JOIN LATERAL (SELECT ");
-    write_shown(sql, table);
-    sql.push(") r");
 }
 
 /// The record of that id.
@@ -33,7 +27,7 @@ fn shown(sql: &mut Sql, table: &Table) {
 pub fn get(schema: &str, table: &Table, id: &str) -> Sql {
     let mut sql = rows(schema, table);
     sql.push(" WHERE t.\"id\" = ").bind(Bind::text(id));
-    shown(&mut sql, table);
+    sql.push(") r");
     sql
 }
 
@@ -44,7 +38,7 @@ pub fn lock(schema: &str, table: &Table, ids: &[String]) -> Sql {
     sql.push(" WHERE t.\"id\" = ANY (")
         .bind(Bind::Texts(ids.to_vec()))
         .push(") ORDER BY t.\"id\" FOR UPDATE");
-    shown(&mut sql, table);
+    sql.push(") r");
     sql
 }
 
@@ -55,7 +49,7 @@ pub fn lock_by(schema: &str, table: &Table, filter: &Filter) -> Sql {
     sql.push(" WHERE TRUE");
     filter.write(&mut sql, table);
     sql.push(" FOR UPDATE");
-    shown(&mut sql, table);
+    sql.push(") r");
     sql
 }
 
@@ -66,7 +60,7 @@ pub fn lock_matching(schema: &str, table: &Table, filter: &Filter, limit: i64) -
     sql.push(" WHERE TRUE");
     filter.write(&mut sql, table);
     sql.push(" ORDER BY t.\"id\" LIMIT ").bind(Bind::Int(limit)).push(" FOR UPDATE");
-    shown(&mut sql, table);
+    sql.push(") r");
     sql
 }
 
@@ -82,7 +76,9 @@ pub fn search(schema: &str, table: &Table, filter: &Filter, search: &Search, pag
     search.write_condition(&mut sql, table);
     page.write_start(&mut sql, table);
     page.write_order(&mut sql, table, (!page.is_sorted()).then_some(RANK));
-    shown(&mut sql, table);
+    sql.push(") t CROSS JOIN LATERAL (SELECT ");
+    write_shown(&mut sql, table);
+    sql.push(") r");
     sql
 }
 
@@ -103,7 +99,7 @@ pub fn list(
     }
     page.write_start(&mut sql, table);
     page.write_order(&mut sql, table, None);
-    shown(&mut sql, table);
+    sql.push(") r");
     sql
 }
 
@@ -112,7 +108,7 @@ pub fn list(
 pub fn all(schema: &str, table: &Table) -> Sql {
     let mut sql = rows(schema, table);
     sql.push(" ORDER BY t.\"id\"");
-    shown(&mut sql, table);
+    sql.push(") r");
     sql
 }
 
@@ -132,7 +128,7 @@ pub fn matching(
         search.write_condition(&mut sql, table);
     }
     sql.push(" ORDER BY t.\"id\" LIMIT ").bind(Bind::Int(limit));
-    shown(&mut sql, table);
+    sql.push(") r");
     sql
 }
 

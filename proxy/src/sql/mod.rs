@@ -12,6 +12,7 @@ mod values;
 use crate::app::{App, Head};
 use crate::auth::Scope;
 use crate::body;
+use crate::db::failure::Failure;
 use crate::db::{Outcome, sqlstate};
 use crate::error::{Error, Result};
 use crate::respond;
@@ -153,31 +154,25 @@ async fn execute(app: &App, statement: &Statement) -> Result<Rows> {
             "vanished after its creation",
         ));
     };
-    let result = async {
-        let client = transaction.client()?;
-        values::rows(client, &statement.text, &statement.params).await.map_err(|e| failure(&e))
-    }
-    .await;
-    match result {
+    match values::rows(&transaction, &statement.text, &statement.params).await {
         Ok(rows) => transaction.commit(&table).await.map(|()| rows),
         Err(error) => {
             transaction.rollback().await;
-            Err(error)
+            Err(failure(&error))
         }
     }
 }
 
 /// The statement's own mistakes go back to the caller, the server's do not.
-fn failure(error: &tokio_postgres::Error) -> Error {
-    match (sqlstate::to_error(error, None), error.as_db_error()) {
-        (e @ (Error::Unavailable { .. } | Error::TimedOut | Error::Conflict), Some(db))
-            if !db.code().code().starts_with("42") && !db.code().code().starts_with("3F") =>
-        {
-            e
+fn failure(error: &Failure) -> Error {
+    match (sqlstate::to_error(error, None), error) {
+        (
+            e @ (Error::Unavailable { .. } | Error::TimedOut | Error::Conflict),
+            Failure::Refused(db),
+        ) if !db.code.starts_with("42") && !db.code.starts_with("3F") => e,
+        (_, Failure::Refused(db)) => {
+            Error::BadRequest(format!("{} (SQLSTATE {})", db.message, db.code))
         }
-        (_, Some(db)) => {
-            Error::BadRequest(format!("{} (SQLSTATE {})", db.message(), db.code().code()))
-        }
-        (e, None) => e,
+        (e, Failure::Broken(_)) => e,
     }
 }

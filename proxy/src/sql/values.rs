@@ -4,6 +4,10 @@
 //! Rows whose columns are of plain types are read directly; any other row is shaped into JSON
 //! by PostgreSQL, by wrapping the statement in a common table expression.
 
+use crate::db::Transaction;
+use crate::db::failure::Failure;
+use crate::db::row::Row;
+use crate::db::wire::{Column, Step};
 use crate::query::value::iso;
 use bytes::BytesMut;
 use jiff::Timestamp;
@@ -11,7 +15,6 @@ use jiff::civil::Date;
 use postgres_types::{Format, FromSql, IsNull, ToSql, Type, to_sql_checked};
 use serde_json::{Map, Number, Value};
 use std::error::Error as StdError;
-use tokio_postgres::{Client, Error, Row};
 use uuid::Uuid;
 
 /// A parameter as text; `None` is NULL.
@@ -60,43 +63,39 @@ impl ToSql for Param {
 /// # Errors
 /// PostgreSQL's.
 pub async fn rows(
-    client: &Client,
+    transaction: &Transaction,
     text: &str,
     params: &[Param],
-) -> Result<(Vec<Map<String, Value>>, Vec<String>, u64), Error> {
-    let unknown = vec![Type::UNKNOWN; params.len()];
-    let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|p| p as _).collect();
-    let statement = client.prepare_typed(text, &unknown).await?;
-    let columns: Vec<String> = statement.columns().iter().map(|c| c.name().to_owned()).collect();
+) -> Result<(Vec<Map<String, Value>>, Vec<String>, u64), Failure> {
+    let columns = transaction.describe(text, &vec![Type::UNKNOWN; params.len()]).await?;
+    let values = || params.iter().map(|p| (p as &(dyn ToSql + Sync), Type::UNKNOWN)).collect();
+    let names = columns.iter().map(|c| c.name.clone()).collect();
     if columns.is_empty() {
-        let count = client.execute(&statement, &params).await?;
-        return Ok((Vec::new(), columns, count));
+        let reply = transaction.foreign(Step::foreign(text, values())).await?;
+        return Ok((Vec::new(), names, reply.affected));
     }
-    let plain = statement.columns().iter().all(|c| is_plain(c.type_()));
-    let objects = if plain {
-        client
-            .query(&statement, &params)
-            .await?
-            .iter()
-            .map(object)
-            .collect::<Result<Vec<_>, _>>()?
+    let objects: Vec<_> = if columns.iter().all(|c| c.kind.as_ref().is_some_and(is_plain)) {
+        let reply = transaction.foreign(Step::foreign(text, values())).await?;
+        reply.rows.iter().map(|row| object(&columns, row)).collect::<Result<_, _>>()
     } else {
         // The newline ends a trailing line comment; PostgreSQL has parsed the text as a single
         // statement already, so it cannot close the parenthesis by itself.
         let text = text.trim_end().trim_end_matches(';');
-        let wrapped = format!("WITH q AS ({text}\n) SELECT pg_catalog.row_to_json(q.*) FROM q");
-        let statement = client.prepare_typed(&wrapped, &unknown).await?;
-        let rows = client.query(&statement, &params).await?;
-        let mut objects = Vec::with_capacity(rows.len());
-        for row in rows {
-            if let Value::Object(map) = row.try_get::<_, Value>(0)? {
-                objects.push(map);
-            }
-        }
-        objects
-    };
+        let wrapped =
+            format!("WITH q AS ({text}\n) SELECT pg_catalog.row_to_json(q.*)::text FROM q");
+        let reply = transaction.foreign(Step::foreign(&wrapped, values())).await?;
+        reply.rows.iter().map(shaped).collect::<Result<_, _>>()
+    }
+    .map_err(|e| Failure::Broken(format!("a value cannot be read: {e}")))?;
     let count = objects.len() as u64;
-    Ok((objects, columns, count))
+    Ok((objects, names, count))
+}
+
+type ReadError = Box<dyn StdError + Sync + Send>;
+
+/// A row that PostgreSQL has shaped.
+fn shaped(row: &Row) -> Result<Map<String, Value>, ReadError> {
+    Ok(serde_json::from_str(row.try_get(0)?)?)
 }
 
 fn is_plain(ty: &Type) -> bool {
@@ -121,31 +120,34 @@ fn is_plain(ty: &Type) -> bool {
     .contains(ty)
 }
 
-fn object(row: &Row) -> Result<Map<String, Value>, Error> {
-    row.columns()
-        .iter()
-        .enumerate()
-        .map(|(i, column)| Ok((column.name().to_owned(), value(row, i, column.type_())?)))
-        .collect()
+fn object(columns: &[Column], row: &Row) -> Result<Map<String, Value>, ReadError> {
+    let cell = |(column, cell): (&Column, _)| {
+        let kind = column.kind.as_ref().unwrap_or(&Type::UNKNOWN);
+        Ok((column.name.clone(), value(cell, kind)?))
+    };
+    columns.iter().zip(row.cells()).map(cell).collect()
 }
 
-fn value(row: &Row, i: usize, ty: &Type) -> Result<Value, Error> {
-    fn get<'a, T: FromSql<'a>>(row: &'a Row, i: usize) -> Result<Option<T>, Error> {
-        row.try_get(i)
+fn value(cell: Option<&[u8]>, kind: &Type) -> Result<Value, ReadError> {
+    fn get<'a, T: FromSql<'a>>(
+        cell: Option<&'a [u8]>,
+        kind: &Type,
+    ) -> Result<Option<T>, ReadError> {
+        Option::<T>::from_sql_nullable(kind, cell)
     }
-    Ok(match *ty {
-        Type::BOOL => get::<bool>(row, i)?.map(Value::from),
-        Type::INT2 => get::<i16>(row, i)?.map(Value::from),
-        Type::INT4 => get::<i32>(row, i)?.map(Value::from),
-        Type::INT8 => get::<i64>(row, i)?.map(integer),
-        Type::FLOAT4 => get::<f32>(row, i)?.map(|n| float(f64::from(n))),
-        Type::FLOAT8 => get::<f64>(row, i)?.map(float),
-        Type::JSON | Type::JSONB => get::<Value>(row, i)?,
-        Type::TIMESTAMPTZ => get::<Timestamp>(row, i)?.map(|t| Value::from(iso(t))),
-        Type::DATE => get::<Date>(row, i)?.map(|d| Value::from(d.to_string())),
-        Type::UUID => get::<Uuid>(row, i)?.map(|u| Value::from(u.to_string())),
+    Ok(match *kind {
+        Type::BOOL => get::<bool>(cell, kind)?.map(Value::from),
+        Type::INT2 => get::<i16>(cell, kind)?.map(Value::from),
+        Type::INT4 => get::<i32>(cell, kind)?.map(Value::from),
+        Type::INT8 => get::<i64>(cell, kind)?.map(integer),
+        Type::FLOAT4 => get::<f32>(cell, kind)?.map(|n| float(f64::from(n))),
+        Type::FLOAT8 => get::<f64>(cell, kind)?.map(float),
+        Type::JSON | Type::JSONB => get::<Value>(cell, kind)?,
+        Type::TIMESTAMPTZ => get::<Timestamp>(cell, kind)?.map(|t| Value::from(iso(t))),
+        Type::DATE => get::<Date>(cell, kind)?.map(|d| Value::from(d.to_string())),
+        Type::UUID => get::<Uuid>(cell, kind)?.map(|u| Value::from(u.to_string())),
         Type::VOID => None,
-        _ => get::<String>(row, i)?.map(Value::from),
+        _ => get::<String>(cell, kind)?.map(Value::from),
     }
     .unwrap_or(Value::Null))
 }

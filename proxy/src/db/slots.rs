@@ -1,0 +1,256 @@
+//! Which connections serve an instance, and for how long does one live?
+//!
+//! A server process keeps what it has learnt of every tenant it ever served (11 to 20 kB each),
+//! and a tenant it does not know yet costs it several times the work. So connections are grouped
+//! into slots; an instance belongs to two of them, by hash, and uses the less busy (shuffle
+//! sharding). That keeps the processes warm, bounds what each of them learns, and leaves most
+//! slots untouched by an instance that takes all it can get. Inside a slot the connection used
+//! last is used next, so a quiet server keeps few processes warm instead of many lukewarm.
+//!
+//! A connection is retired when it has served so many tenants that its process is large, or so
+//! many requests or so long that whatever else grows in it is bounded too.
+
+use super::connect::connect;
+use super::failure::Failure;
+use super::wire::Wire;
+use super::{Reuse, WAIT};
+use crate::error::{Error, Result};
+use deadpool::Runtime;
+use deadpool::managed::{
+    Manager, Metrics, Object, Pool, PoolError, QueueMode, RecycleError, RecycleResult,
+};
+use edgebase_blocks::InstanceKey;
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::ops::{Deref, DerefMut};
+use std::time::{Duration, Instant};
+use tokio_postgres::Config;
+
+/// Connections of a slot.
+const SLOT: usize = 4;
+/// Tenants that a connection serves in its life: some 40 to 80 MB of its process.
+const TENANTS: u64 = 4_000;
+/// Requests that it serves.
+const REQUESTS: u64 = 500_000;
+/// How long it lives, in seconds.
+const AGE: u64 = 30 * 60;
+
+/// Pools, each a slot.
+pub struct Slots {
+    pools: Vec<Pool<Maker>>,
+}
+
+impl Slots {
+    /// Slots for that many connections; connects on first use.
+    pub fn new(config: &Config, connections: usize, reuse: Reuse) -> anyhow::Result<Self> {
+        let slots = (connections / SLOT).max(1);
+        let pool = |n: usize| {
+            // What does not divide evenly goes to the first ones.
+            let size = connections / slots + usize::from(n < connections % slots);
+            Pool::builder(Maker { config: config.clone(), reuse })
+                .max_size(size)
+                .queue_mode(QueueMode::Lifo)
+                .wait_timeout(Some(WAIT))
+                .create_timeout(Some(WAIT))
+                .recycle_timeout(Some(WAIT))
+                .runtime(Runtime::Tokio1)
+                .build()
+        };
+        Ok(Self { pools: (0..slots).map(pool).collect::<Result<_, _>>()? })
+    }
+
+    /// How many connections an instance can reach.
+    pub fn reach(&self) -> usize {
+        self.pools.iter().take(2).map(|p| p.status().max_size).sum()
+    }
+
+    /// A connection for the instance.
+    ///
+    /// # Errors
+    /// 503 when none is free in time, or the database cannot be reached.
+    pub async fn take(&self, key: &InstanceKey) -> Result<Lease> {
+        let mut hasher = DefaultHasher::new();
+        key.hash(&mut hasher);
+        let hash = hasher.finish();
+        let (first, second) = pair(hash, self.pools.len());
+        let mut lease = match (self.pools.get(first), self.pools.get(second)) {
+            (Some(a), Some(b)) if load(b) < load(a) => Self::get(b).await?,
+            (Some(a), _) => Self::get(a).await?,
+            (None, _) => return Err(Error::internal("there are no connections")),
+        };
+        if let Some(object) = &mut lease.0 {
+            object.wear.count(hash);
+        }
+        Ok(lease)
+    }
+
+    /// A connection for what concerns no instance.
+    ///
+    /// # Errors
+    /// As for `take`.
+    pub async fn any(&self) -> Result<Lease> {
+        match self.pools.iter().min_by_key(|p| load(p)) {
+            Some(pool) => Self::get(pool).await,
+            None => Err(Error::internal("there are no connections")),
+        }
+    }
+
+    async fn get(pool: &Pool<Maker>) -> Result<Lease> {
+        pool.get().await.map(|object| Lease(Some(object))).map_err(|e| match e {
+            PoolError::Timeout(kind) => Error::unavailable(
+                "The server is busy. Try again.",
+                format!("no connection in time ({kind:?})"),
+            ),
+            other => Error::unavailable("The database is not reachable. Try again.", other),
+        })
+    }
+}
+
+/// The two slots of a hash among `slots`; the same one twice when there is only one.
+fn pair(hash: u64, slots: usize) -> (usize, usize) {
+    let slots = slots as u64;
+    let first = hash % slots;
+    let step = if slots > 1 { 1 + (hash >> 32) % (slots - 1) } else { 0 };
+    (first as usize, ((first + step) % slots) as usize)
+}
+
+/// Connections in use, and requests waiting for one.
+fn load(pool: &Pool<Maker>) -> usize {
+    let status = pool.status();
+    status.size - status.available + status.waiting
+}
+
+/// A connection taken from its slot. It goes back when dropped, if it is in no transaction and
+/// not worn; in any other state it is closed, which ends whatever it was doing.
+#[derive(Debug)]
+pub struct Lease(Option<Object<Maker>>);
+
+impl Lease {
+    fn object(&self) -> &Object<Maker> {
+        // Only `drop` takes it.
+        self.0.as_ref().expect("a lease holds its connection")
+    }
+}
+
+impl Deref for Lease {
+    type Target = Wire;
+
+    fn deref(&self) -> &Wire {
+        &self.object().wire
+    }
+}
+
+impl DerefMut for Lease {
+    fn deref_mut(&mut self) -> &mut Wire {
+        &mut self.0.as_mut().expect("a lease holds its connection").wire
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(object) = self.0.take()
+            && (!object.wire.is_idle() || object.wear.is_over())
+        {
+            drop(Object::take(object));
+        }
+    }
+}
+
+/// A connection and what it has been through.
+#[derive(Debug)]
+pub struct Connection {
+    wire: Wire,
+    wear: Wear,
+}
+
+/// What makes connections.
+#[derive(Debug)]
+pub struct Maker {
+    config: Config,
+    reuse: Reuse,
+}
+
+impl Manager for Maker {
+    type Type = Connection;
+    type Error = Failure;
+
+    async fn create(&self) -> Result<Connection, Failure> {
+        Ok(Connection { wire: connect(&self.config).await?, wear: Wear::new() })
+    }
+
+    async fn recycle(&self, connection: &mut Connection, _: &Metrics) -> RecycleResult<Failure> {
+        let wire = &mut connection.wire;
+        if !wire.is_idle() || wire.is_stale() {
+            return Err(RecycleError::message("the server has closed the connection"));
+        }
+        match self.reuse {
+            Reuse::AsIs => Ok(()),
+            Reuse::Reset => wire.discard_all().await.map_err(RecycleError::Backend),
+        }
+    }
+}
+
+/// How much of its life a connection has used up.
+#[derive(Debug)]
+struct Wear {
+    born: Instant,
+    requests: u64,
+    tenants: HashSet<u64>,
+    /// Its own share of the limits, in percent, so that connections of one age do not all
+    /// retire at once.
+    share: u64,
+}
+
+impl Wear {
+    fn new() -> Self {
+        let share = rand::random_range(75..=125);
+        Self { born: Instant::now(), requests: 0, tenants: HashSet::new(), share }
+    }
+
+    fn count(&mut self, tenant: u64) {
+        self.requests += 1;
+        self.tenants.insert(tenant);
+    }
+
+    fn is_over(&self) -> bool {
+        let of = |limit: u64| limit * self.share / 100;
+        self.tenants.len() as u64 >= of(TENANTS)
+            || self.requests >= of(REQUESTS)
+            || self.born.elapsed() >= Duration::from_secs(of(AGE))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_two_slots_of_an_instance_differ_and_every_slot_is_used() {
+        let mut used = HashSet::new();
+        for n in 0_u64..1000 {
+            let (a, b) = pair(n.wrapping_mul(0x9E37_79B9_7F4A_7C15), 8);
+            assert!(a != b && a < 8 && b < 8);
+            used.extend([a, b]);
+        }
+        assert_eq!(used.len(), 8);
+        assert_eq!(pair(12345, 1), (0, 0));
+    }
+
+    #[test]
+    fn a_connection_is_worn_by_tenants_and_by_requests() {
+        let mut wear = Wear::new();
+        for _ in 0..REQUESTS / 2 {
+            wear.count(1);
+        }
+        assert!(!wear.is_over());
+        for _ in 0..REQUESTS {
+            wear.count(1);
+        }
+        assert!(wear.is_over());
+        let mut wear = Wear::new();
+        for tenant in 0..TENANTS * 2 {
+            wear.count(tenant);
+        }
+        assert!(wear.is_over());
+    }
+}
