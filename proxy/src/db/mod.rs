@@ -181,12 +181,15 @@ impl Database {
         }
     }
 
-    /// Whether the instance exists now.
+    /// Whether the instance does not exist, as far as can be said without waiting for a
+    /// connection.
     ///
     /// # Errors
     /// When the database cannot say.
-    pub async fn exists(&self, key: &InstanceKey) -> Result<bool> {
-        Ok(self.locate(key).await?.is_some())
+    pub async fn is_known_absent(&self, key: &InstanceKey) -> Result<bool> {
+        let pool = self.pool.status();
+        let is_free = pool.available > 0 || pool.size < pool.max_size;
+        Ok(is_free && !self.locations.contains_key(key) && self.locate(key).await?.is_none())
     }
 
     /// A trivial statement, to see that the database answers.
