@@ -1,7 +1,7 @@
 //! Which names are legal, and how is an instance's schema called?
 //!
 //! Rules of the design: a namespace is any non-blank UTF-8 text of at most 63 bytes, an id one
-//! of at most 255 bytes, neither with `:` or control characters. Schema names are only ever
+//! of at most 1,024 bytes, neither with `:` or control characters. Schema names are only ever
 //! *proposed* here; the extension's registry is the authority on which one an instance has.
 
 use sha2::{Digest, Sha256};
@@ -9,8 +9,8 @@ use std::fmt;
 
 /// PostgreSQL's limit for identifiers, in bytes (NAMEDATALEN - 1).
 pub const MAX_IDENT: usize = 63;
-/// Longest instance id, in bytes.
-pub const MAX_ID: usize = 255;
+/// Longest instance id, in bytes. The contract knows no limit; the registry's index does.
+pub const MAX_ID: usize = 1_024;
 /// Longest record id, in bytes.
 pub const MAX_RECORD_ID: usize = 255;
 
@@ -165,7 +165,8 @@ mod tests {
         assert_eq!(instance_id("  "), Err(NameError::Blank));
         assert_eq!(instance_id("a:b"), Err(NameError::Colon));
         assert_eq!(instance_id("a\u{0}"), Err(NameError::Control));
-        assert_eq!(instance_id(&"x".repeat(256)), Err(NameError::TooLong(255)));
+        assert_eq!(instance_id(&"x".repeat(1_024)), Ok(()));
+        assert_eq!(instance_id(&"x".repeat(1_025)), Err(NameError::TooLong(1_024)));
     }
 
     #[test]

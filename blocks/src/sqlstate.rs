@@ -36,7 +36,7 @@ conditions! {
         "Bring it up to date: SELECT edgebase.migrate(namespace, id).";
     /// The namespace or id is no legal name, or one is given where none may be.
     INVALID_KEY = "EB004", "invalid_key",
-        "A dynamic block needs an id without ':' of at most 255 bytes; a single-instance block takes none.";
+        "A dynamic block needs an id without ':' of at most 1024 bytes; a single-instance block takes none.";
     /// `enter` was called where it must not be.
     ENTER_REFUSED = "EB005", "enter_refused",
         "Call edgebase.enter once per transaction, from a session of a role granted edgebase_proxy.";

@@ -168,6 +168,16 @@ impl Table {
         }
     }
 
+    /// Whether a sort by this column puts null before every value when ascending, and behind
+    /// when descending, as the original's SQLite does. Indexes are made in the same order, or
+    /// they would not serve it; a column that is never null keeps PostgreSQL's own order, which
+    /// is that of the indexes behind keys and unique fields.
+    #[must_use]
+    pub fn sorts_nulls_first(&self, name: &str) -> bool {
+        let never_null = |f: &Field| f.unique && f.required;
+        !AUTO_FIELDS.contains(&name) && !self.field(name).is_some_and(never_null)
+    }
+
     /// Columns in the order in which records show them.
     pub fn columns(&self) -> impl Iterator<Item = (&str, FieldType)> {
         AUTO_FIELDS

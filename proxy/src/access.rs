@@ -28,6 +28,9 @@ pub enum Standing {
     Open,
     /// No row passes.
     Closed,
+    /// The rule has to be asked once there is a row, but does not look at it: what it says of
+    /// one row holds for all.
+    PerRequest,
     /// Each row has to be asked about.
     PerRow,
 }
@@ -171,6 +174,22 @@ impl Access<'_> {
         Err(refused_request(&table.table, "upsert"))
     }
 
+    /// The first word on a batch: somebody who may neither insert nor change any row is refused
+    /// before the body is read. Each operation answers to its own rule later.
+    ///
+    /// # Errors
+    /// 403 when no operation can be allowed.
+    pub async fn batch(&self, table: &TableConfig) -> Result<()> {
+        let rules = table.access.as_ref();
+        let closed = |rule: Option<&Rule>| self.standing(rule) == Standing::Closed;
+        if closed(rules.and_then(|a| a.update.as_ref()))
+            && closed(rules.and_then(|a| a.delete.as_ref()))
+        {
+            self.insert(table, "batch insert").await?;
+        }
+        Ok(())
+    }
+
     /// What can be said of a row rule before any row is seen.
     #[must_use]
     pub fn standing(&self, rule: Option<&Rule>) -> Standing {
@@ -179,7 +198,17 @@ impl Access<'_> {
             None if self.snapshot.config.release => Standing::Closed,
             None | Some(Rule::Always(true)) => Standing::Open,
             Some(Rule::Always(false)) => Standing::Closed,
-            Some(_) => Standing::PerRow,
+            Some(Rule::SignedIn | Rule::SignedOut) => Standing::PerRequest,
+            Some(Rule::Function(f)) if !self.snapshot.engine.sees_row(*f) => Standing::PerRequest,
+            Some(Rule::Function(_) | Rule::Owner(_)) => Standing::PerRow,
+        }
+    }
+
+    /// The verdict of a rule that does not look at rows, for all of them.
+    pub async fn any_row(&self, rule: Option<&Rule>) -> bool {
+        match rule {
+            Some(rule) => self.ask(rule, vec![self.auth()], TABLE_BUDGET).await,
+            None => false,
         }
     }
 
@@ -193,6 +222,8 @@ impl Access<'_> {
         match self.standing(rule) {
             Standing::Open => None,
             Standing::Closed => first,
+            Standing::PerRequest if first.is_none() || self.any_row(rule).await => None,
+            Standing::PerRequest => first,
             Standing::PerRow => match rule {
                 Some(Rule::Function(f)) => self
                     .snapshot
@@ -258,7 +289,16 @@ pub fn unreadable_row(table: &Table, id: &str) -> Error {
 #[must_use]
 pub fn refused_record(table: &Table, operation: &str, id: &str) -> Error {
     Error::RowDenied(format!(
-        "Access denied. The '{operation}' access rule for table '{}' rejected record '{id}'.",
+        "Access denied: '{operation}' rule blocked record \"{id}\" in table \"{}\".",
+        table.name
+    ))
+}
+
+/// The refusal of a write by filter, whatever it matches.
+#[must_use]
+pub fn refused_bulk(table: &Table, operation: &str) -> Error {
+    Error::RowDenied(format!(
+        "Access denied: '{operation}' rule blocked batch-by-filter on table \"{}\".",
         table.name
     ))
 }

@@ -56,10 +56,10 @@ pub struct Head {
 }
 
 impl Head {
-    /// The last value of a query parameter.
+    /// The first value of a query parameter.
     #[must_use]
     pub fn param(&self, name: &str) -> Option<&str> {
-        self.query.iter().rev().find(|(k, _)| k == name).map(|(_, v)| v.as_str())
+        self.query.iter().find(|(k, _)| k == name).map(|(_, v)| v.as_str())
     }
 }
 
@@ -193,6 +193,7 @@ async fn knock(
     match action {
         Action::Insert if head.param("upsert") == Some("true") => access.upsert(table).await,
         Action::Insert => access.insert(table, "insert").await,
+        Action::Batch => access.batch(table).await,
         _ => Ok(()),
     }
 }
@@ -247,13 +248,14 @@ impl<'a> Target<'a> {
         ops::Request::parse(&table.table, action, head, body)
     }
 
-    /// 403 when the instance does not exist and the caller may not create it.
+    /// 403 when the instance does not exist and the caller may not create it. A malformed
+    /// request never waits for a connection to learn that; its own error will do.
     async fn refuse_creation(&self) -> Result<Option<Error>> {
         let Some(id) = self.key.id().filter(|_| self.block.kind == BlockKind::Dynamic) else {
             return Ok(None);
         };
         let refused = !self.access().can_create(self.block, id).await
-            && !self.app.db.exists(&self.key).await?;
+            && self.app.db.is_known_absent(&self.key).await?;
         Ok(refused.then_some(Error::CannotCreate))
     }
 }

@@ -34,14 +34,12 @@ pub enum Error {
         /// Field and reason, in field order.
         fields: Vec<(String, String)>,
     },
-    /// A foreign key points nowhere, or is still pointed at.
-    #[error("Referenced record does not exist (column: '{0}').")]
-    ForeignKey(String),
-    /// NOT NULL or CHECK.
-    #[error(
-        "Database constraint violated (column: '{0}'). Ensure all required fields are provided."
-    )]
-    Constraint(String),
+    /// A foreign key points nowhere, or is still pointed at; the field, where it is known.
+    #[error("{}", orphan(.0.as_deref()))]
+    ForeignKey(Option<String>),
+    /// NOT NULL or CHECK; the field, where it is known.
+    #[error("{}", violated(.0.as_deref()))]
+    Constraint(Option<String>),
     /// A value the database could not take, e.g. out of range.
     #[error("{0}")]
     BadValue(String),
@@ -147,6 +145,18 @@ fn duplicate(column: Option<&str>) -> String {
         || "Record already exists. A unique constraint was violated.".to_owned(),
         |c| format!("Record already exists (duplicate value in column: '{c}')."),
     )
+}
+
+fn orphan(column: Option<&str>) -> String {
+    column.map_or_else(
+        || "Referenced record does not exist. Check that all foreign key references point to existing records.".to_owned(),
+        |c| format!("Referenced record does not exist (column: '{c}')."),
+    )
+}
+
+fn violated(column: Option<&str>) -> String {
+    let column = column.map(|c| format!(" (column: '{c}')")).unwrap_or_default();
+    format!("Database constraint violated{column}. Ensure all required fields are provided.")
 }
 
 impl Error {
@@ -300,8 +310,8 @@ mod tests {
             Error::BodyTooLarge(1),
             Error::BadRequest(text()),
             Error::Validation { headline: text(), fields: Vec::new() },
-            Error::ForeignKey(text()),
-            Error::Constraint(text()),
+            Error::ForeignKey(None),
+            Error::Constraint(None),
             Error::BadValue(text()),
             Error::TokenExpired,
             Error::TokenInvalid,

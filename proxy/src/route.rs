@@ -3,7 +3,8 @@
 //! The route table of contract 1.1. Segments are split before they are percent-decoded, so an
 //! encoded slash stays inside its segment, and every later stage sees the decoded names only.
 //! Single-instance routes are tried before dynamic ones; what matches nothing is a 404, never a
-//! 405, except that HEAD on a table is one.
+//! 405, except that HEAD on a table is one. HEAD on what the server says about itself is a GET
+//! without its body, for those who only ask whether it lives.
 
 use crate::error::{Error, Result};
 use axum::http::Method;
@@ -100,14 +101,15 @@ pub fn parse(method: &Method, path: &str) -> Result<Route> {
     let no_route = || Error::NoRoute(path.to_owned());
     let segments: Vec<&str> = path.strip_prefix('/').ok_or_else(no_route)?.split('/').collect();
     let get = method == Method::GET;
+    let asked = get || method == Method::HEAD;
     match segments.as_slice() {
-        [""] if get => Ok(Route::Root),
-        ["openapi.json"] if get => Ok(Route::OpenApi),
+        [""] if asked => Ok(Route::Root),
+        ["openapi.json"] if asked => Ok(Route::OpenApi),
         ["internal", ..] => Ok(Route::Internal),
         ["api", "sql"] if method == Method::POST => Ok(Route::Sql),
-        ["api", "health"] if get => Ok(Route::Health),
-        ["api", "schema"] if get => Ok(Route::Schema),
-        ["api", "config"] if get => Ok(Route::Config),
+        ["api", "health"] if asked => Ok(Route::Health),
+        ["api", "schema"] if asked => Ok(Route::Schema),
+        ["api", "config"] if asked => Ok(Route::Config),
         ["api", "db", "broadcast" | "subscribe" | "connect-check"] => Err(no_route()),
         ["api", "db", namespace, "tables", table, rest @ ..] => {
             self::table(method, path, namespace, None, table, rest)
@@ -225,6 +227,7 @@ mod tests {
             assert_eq!(route(method, path).unwrap_err().status(), 404, "{method} {path}");
         }
         assert_eq!(route("HEAD", "/api/db/app/tables/t").unwrap_err().status(), 405);
+        assert_eq!(route("HEAD", "/api/health").unwrap(), Route::Health);
         assert_eq!(route("GET", "/api/db/app/tables/t/%FF").unwrap_err().status(), 400);
     }
 }

@@ -11,6 +11,7 @@ use crate::js::thread::Parts;
 use crate::load::{Facts, Loaded};
 use crate::pool::Pool;
 use crate::rule::{End, Record};
+use crate::syntax::Mention;
 use edgebase_blocks::FunctionId;
 use serde_json::Value;
 use std::sync::Arc;
@@ -168,6 +169,13 @@ impl Engine {
         let end = if result.is_ok() { End::Allowed } else { End::Failed };
         self.count(f, 1, end, false, started);
         result
+    }
+
+    /// Whether the verdict of `rule(auth, row)` may differ from row to row.
+    #[must_use]
+    pub fn sees_row(&self, f: FunctionId) -> bool {
+        self.facts(f)
+            .is_none_or(|facts| !matches!(facts.mentions.get(1), None | Some(Mention::Unused)))
     }
 
     /// How a function is evaluated, and why.

@@ -7,6 +7,7 @@ mod isolation;
 mod lists;
 mod names;
 mod release;
+mod rows;
 mod writes;
 
 use edgebase_tests::{Product, encode, unique};

@@ -57,8 +57,8 @@ fn ids() -> Vec<String> {
         "export",
     ];
     let long = [
-        "x".repeat(255),
-        "ä".repeat(127),
+        "x".repeat(1_024),
+        "ä".repeat(512),
         "😀".repeat(63),
         format!("{}\"", "q".repeat(254)),
         "x".repeat(58),

@@ -73,6 +73,15 @@ fn full_text_covers_what_can_be_indexed() {
 }
 
 #[test]
+fn an_index_has_the_order_that_a_sort_asks_for() {
+    let b = block(json!({"p": {
+        "schema": {"n": "number", "key": {"type": "string", "unique": true, "required": true}},
+        "indexes": [{"fields": ["n", "createdAt", "key"]}]
+    }}));
+    assert_eq!(indexes(&b.tables[0])[0].clause, r#"("n" NULLS FIRST, "createdAt", "key")"#);
+}
+
+#[test]
 fn a_violated_constraint_leads_back_to_its_field() {
     let long = "x".repeat(60);
     let b = block(json!({"posts": {

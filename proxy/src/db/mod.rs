@@ -202,12 +202,16 @@ impl Database {
         }
     }
 
-    /// Whether the instance exists now.
+    /// Whether the instance does not exist, as far as can be said without waiting for a
+    /// connection.
     ///
     /// # Errors
     /// When the database cannot say.
-    pub async fn exists(&self, key: &InstanceKey) -> Result<bool> {
-        Ok(self.locate(key, &self.known(key)).await?.is_some())
+    pub async fn is_known_absent(&self, key: &InstanceKey) -> Result<bool> {
+        let known = self.known(key);
+        Ok(known.schema().is_none()
+            && self.slots.is_free(key)
+            && self.locate(key, &known).await?.is_none())
     }
 
     /// A trivial statement, to see that the database answers.

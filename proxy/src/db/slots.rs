@@ -69,19 +69,27 @@ impl Slots {
     /// # Errors
     /// 503 when none is free in time, or the database cannot be reached.
     pub async fn take(&self, key: &InstanceKey) -> Result<Lease> {
-        let mut hasher = DefaultHasher::new();
-        key.hash(&mut hasher);
-        let hash = hasher.finish();
-        let (first, second) = pair(hash, self.pools.len());
-        let mut lease = match (self.pools.get(first), self.pools.get(second)) {
-            (Some(a), Some(b)) if load(b) < load(a) => Self::get(b).await?,
-            (Some(a), _) => Self::get(a).await?,
-            (None, _) => return Err(Error::internal("there are no connections")),
+        let hash = hash(key);
+        let Some(pool) = self.pool(hash) else {
+            return Err(Error::internal("there are no connections"));
         };
+        let mut lease = Self::get(pool).await?;
         if let Some(object) = &mut lease.0 {
             object.wear.count(hash);
         }
         Ok(lease)
+    }
+
+    /// Whether the instance would get a connection without waiting.
+    pub fn is_free(&self, key: &InstanceKey) -> bool {
+        self.pool(hash(key)).is_some_and(|pool| load(pool) < pool.status().max_size)
+    }
+
+    /// The less busy of the two slots of a hash.
+    fn pool(&self, hash: u64) -> Option<&Pool<Maker>> {
+        let (first, second) = pair(hash, self.pools.len());
+        let (a, b) = (self.pools.get(first)?, self.pools.get(second)?);
+        Some(if load(b) < load(a) { b } else { a })
     }
 
     /// A connection for what concerns no instance.
@@ -104,6 +112,12 @@ impl Slots {
             other => Error::unavailable("The database is not reachable. Try again.", other),
         })
     }
+}
+
+fn hash(key: &InstanceKey) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    key.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// The two slots of a hash among `slots`; the same one twice when there is only one.

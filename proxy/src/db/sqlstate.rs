@@ -43,13 +43,9 @@ pub fn to_error(error: &Failure, table: Option<&Table>) -> Error {
         // unique_violation, exclusion_violation
         "23505" | "23P01" => Error::Duplicate(field(db, table)),
         // foreign_key_violation, restrict_violation
-        "23503" | "23001" => {
-            Error::ForeignKey(field(db, table).unwrap_or_else(|| "unknown".into()))
-        }
+        "23503" | "23001" => Error::ForeignKey(field(db, table)),
         // not_null_violation, check_violation
-        "23502" | "23514" => {
-            Error::Constraint(field(db, table).unwrap_or_else(|| "unknown".into()))
-        }
+        "23502" | "23514" => Error::Constraint(field(db, table)),
         // serialization_failure, deadlock_detected
         "40001" | "40P01" => Error::Conflict,
         // query_canceled: the statement timeout

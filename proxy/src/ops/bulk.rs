@@ -6,7 +6,7 @@
 
 use super::record::{RowChange, change_row, finish};
 use super::{Need, Target};
-use crate::access::{Standing, refused_request};
+use crate::access::{Standing, refused_bulk};
 use crate::db::Transaction;
 use crate::error::{Error, Result};
 use crate::hooks::Event;
@@ -56,14 +56,20 @@ impl BulkRequest {
         };
         let limit = match body.get("limit") {
             None | Some(Value::Null) => MAX_ROWS,
-            Some(limit) => limit
-                .as_i64()
+            Some(limit) => whole(limit)
                 .filter(|l| *l >= 0)
                 .ok_or_else(|| bad("limit must be a non-negative integer."))?,
         };
         let filter = Filter::parse(table, body.get("filter"), body.get("orFilter"))?;
         Ok(Self { change, filter, limit: limit.min(MAX_ROWS) })
     }
+}
+
+/// An integer, also one that a client's number type writes with a fraction (`10.0`).
+fn whole(number: &Value) -> Option<i64> {
+    #[allow(clippy::cast_possible_truncation)] // a cast beyond the range stops at its end
+    let of_float = |n: f64| (n.fract() == 0.0).then_some(n as i64);
+    number.as_i64().or_else(|| number.as_f64().and_then(of_float))
 }
 
 pub(super) async fn bulk(target: &Target<'_>, request: BulkRequest) -> Result<Response> {
@@ -78,7 +84,7 @@ pub(super) async fn bulk(target: &Target<'_>, request: BulkRequest) -> Result<Re
                 "Access denied. No '{operation}' rule defined for '{}'.",
                 table.name
             )),
-            Some(_) => refused_request(table, operation),
+            Some(_) => refused_bulk(table, operation),
         });
     }
     let open = target
@@ -115,11 +121,14 @@ async fn perform(
     let table = &config.table;
     let access = target.access();
     let rule = change.rule(config);
+    let all = match access.standing(rule) {
+        Standing::Open => true,
+        Standing::PerRequest => access.any_row(rule).await,
+        Standing::Closed | Standing::PerRow => false,
+    };
     let mut allowed = Vec::with_capacity(records.len());
     for record in records {
-        if access.standing(rule) == Standing::Open
-            || access.row(rule, respond::decode(record)?).await
-        {
+        if all || access.row(rule, respond::decode(record)?).await {
             allowed.push(record);
         }
     }

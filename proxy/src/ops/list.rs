@@ -1,9 +1,11 @@
 //! List, search and count.
 //!
-//! A read is all or nothing: one row of the page that the `read` rule refuses makes the whole
-//! answer a 403 naming it. A count under a rule that looks at rows asks the rule about every
-//! matched row, up to [`COUNT_BOUND`]; beyond that it is refused, because neither the number of
-//! unreadable rows nor an unbounded evaluation may slip through.
+//! A read is all or nothing: one row that the `read` rule refuses makes the whole answer a 403
+//! naming it. A number of rows tells something about each of them, so under a rule that looks at
+//! rows a count, and the `total` of a list that does not show all there is, ask the rule about
+//! every matched row, up to [`COUNT_BOUND`]; beyond that a count is refused and a `total` is
+//! null, because neither the number of unreadable rows nor an unbounded evaluation may slip
+//! through.
 
 use super::{Need, Target};
 use crate::access::{Standing, refused_request, unreadable_row};
@@ -103,19 +105,20 @@ pub(super) async fn list(target: &Target<'_>, request: ListRequest) -> Result<Re
     let page = &request.page;
     let search = request.search.as_ref();
     let counted = request.counted && !page.has_cursor();
+    let standing = target.access().standing(rule);
     let rows = target
         .run(table, Need::Existing, &|schema| {
             let mut statements = vec![match search.filter(|_| request.is_search) {
                 Some(search) => read::search(schema, table, &request.filter, search, page),
                 None => read::list(schema, table, &request.filter, search, page),
             }];
-            if counted {
+            if counted && standing != Standing::PerRow {
                 statements.push(read::count(schema, table, &request.filter, search));
             }
             statements
         })
         .await?;
-    let (mut records, total) = match &rows {
+    let (mut records, mut total) = match &rows {
         None => (Vec::new(), Some(0)),
         Some(results) => {
             let records = respond::records(table, results.first().map_or(&[][..], Vec::as_slice))?;
@@ -124,8 +127,22 @@ pub(super) async fn list(target: &Target<'_>, request: ListRequest) -> Result<Re
     };
     let limit = usize::try_from(page.limit).unwrap_or_default();
     let has_more = records.len() > limit;
+    let shows_none_of_some = limit == 0 && has_more || records.is_empty() && total > Some(0);
+    if standing == Standing::PerRequest
+        && shows_none_of_some
+        && !target.access().any_row(rule).await
+    {
+        return Err(refused_request(table, name));
+    }
     records.truncate(limit);
     let values = read_all(target, table, rule, &records, page.is_sorted()).await?;
+    if counted && standing == Standing::PerRow && rows.is_some() {
+        total = if page.is_first() && !has_more {
+            Some(length(&records))
+        } else {
+            readable(target, table, rule, &request.filter, search).await?
+        };
+    }
     let cursor = records.last().filter(|_| has_more && !request.is_search).map(|last| {
         page.cursor(values.as_ref().and_then(|v| v.last()).unwrap_or(&Value::Null), &last.id)
     });
@@ -184,30 +201,48 @@ pub(super) async fn count(target: &Target<'_>, request: CountRequest) -> Result<
     let table = &config.table;
     let rule = config.access.as_ref().and_then(|a| a.read.as_ref());
     refuse_closed(target, table, rule, "count")?;
-    let total = if target.access().standing(rule) == Standing::Open {
+    let standing = target.access().standing(rule);
+    let total = if standing == Standing::PerRow {
+        readable(target, table, rule, &request.filter, None).await?.ok_or_else(|| {
+            Error::Denied(format!(
+                "Access denied. The 'read' rule of table '{}' looks at rows, and a count over more than {COUNT_BOUND} of them is refused. Narrow the filter.",
+                table.name
+            ))
+        })?
+    } else {
         let rows = target
             .run(table, Need::Existing, &|s| vec![read::count(s, table, &request.filter, None)])
             .await?;
-        rows.as_ref().and_then(|r| r.first()).map_or(Ok(0), |r| number(r))?
-    } else {
-        let rows = target
-            .run(table, Need::Existing, &|s| {
-                vec![read::matching(s, table, &request.filter, None, COUNT_BOUND + 1)]
-            })
-            .await?
-            .unwrap_or_default();
-        let records = respond::records(table, rows.first().map_or(&[][..], Vec::as_slice))?;
-        let total = i64::try_from(records.len()).unwrap_or(i64::MAX);
-        if total > COUNT_BOUND {
-            return Err(Error::Denied(format!(
-                "Access denied. The 'read' rule of table '{}' looks at rows, and a count over more than {COUNT_BOUND} of them is refused. Narrow the filter.",
-                table.name
-            )));
+        let total = rows.as_ref().and_then(|r| r.first()).map_or(Ok(0), |r| number(r))?;
+        if standing == Standing::PerRequest && total > 0 && !target.access().any_row(rule).await {
+            return Err(refused_request(table, "count"));
         }
-        read_all(target, table, rule, &records, false).await?;
         total
     };
     Ok(respond::json(StatusCode::OK, json!({"total": total}).to_string()))
+}
+
+/// How many rows match, when the rule allows every one of them; `None` beyond the bound.
+async fn readable(
+    target: &Target<'_>,
+    table: &Table,
+    rule: Option<&Rule>,
+    filter: &Filter,
+    search: Option<&Search>,
+) -> Result<Option<i64>> {
+    let rows = target
+        .run(table, Need::Existing, &|s| {
+            vec![read::matching(s, table, filter, search, COUNT_BOUND + 1)]
+        })
+        .await?
+        .unwrap_or_default();
+    let records = respond::records(table, rows.first().map_or(&[][..], Vec::as_slice))?;
+    let total = length(&records);
+    if total > COUNT_BOUND {
+        return Ok(None);
+    }
+    read_all(target, table, rule, &records, false).await?;
+    Ok(Some(total))
 }
 
 /// Refuses at once what no row could be allowed in.
@@ -236,15 +271,25 @@ async fn read_all(
     needed: bool,
 ) -> Result<Option<Arc<Vec<Value>>>> {
     let access = target.access();
-    let per_row = access.standing(rule) == Standing::PerRow;
-    if !per_row && !needed {
+    let refused = |i: usize| Err(unreadable_row(table, records.get(i).map_or("", |r| &r.id)));
+    let standing = access.standing(rule);
+    if standing == Standing::PerRequest && !records.is_empty() && !access.any_row(rule).await {
+        return refused(0);
+    }
+    if standing != Standing::PerRow && !needed {
         return Ok(None);
     }
     let values = Arc::new(records.iter().map(respond::decode).collect::<Result<Vec<_>>>()?);
-    match access.first_refused(rule, &values).await {
-        None => Ok(Some(values)),
-        Some(i) => Err(unreadable_row(table, records.get(i).map_or("", |r| &r.id))),
+    if standing == Standing::PerRow
+        && let Some(i) = access.first_refused(rule, &values).await
+    {
+        return refused(i);
     }
+    Ok(Some(values))
+}
+
+fn length(records: &[Record]) -> i64 {
+    i64::try_from(records.len()).unwrap_or(i64::MAX)
 }
 
 fn ranks(rows: &[Row]) -> Result<Vec<f64>> {

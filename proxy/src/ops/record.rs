@@ -330,6 +330,7 @@ pub(super) async fn allow(
     let allowed = match access.standing(rule) {
         Standing::Open => true,
         Standing::Closed => false,
+        Standing::PerRequest => access.any_row(rule).await,
         Standing::PerRow => access.row(rule, respond::decode(record)?).await,
     };
     if allowed { Ok(()) } else { Err(refused_record(table, operation, &record.id)) }

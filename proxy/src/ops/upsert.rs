@@ -147,7 +147,8 @@ pub(super) async fn upsert_row(
                 return Ok((record, Happened::Updated(before)));
             }
         }
-        target.access().insert(config, "insert").await?;
+        let what = if upsert.place == Place::Insert { "upsert" } else { "batch insert" };
+        target.access().insert(config, what).await?;
         // The last attempt lets the violation of another unique field be reported as such.
         let skip_conflicts = upsert.existing.is_some() && attempt + 1 < ATTEMPTS;
         let inserted =

@@ -41,26 +41,33 @@ impl<'a> Column<'a> {
         }
     }
 
-    /// Appends the expression to compare and sort by.
+    /// Appends the expression to compare and sort by. JSON's null is the database's.
     pub fn write(&self, sql: &mut Sql) {
         match self {
+            Self::Typed(name, FieldType::Json) => {
+                sql.push("NULLIF(t.").ident(name).push(", 'null')");
+            }
             Self::Typed(name, _) => {
                 sql.push("t.").ident(name);
             }
             Self::Key(name) => {
-                sql.push("(t.").ident(DOCUMENT).push(" -> ").bind(Bind::text(*name)).push(")");
+                sql.push("NULLIF(t.").ident(DOCUMENT).push(" -> ").bind(Bind::text(*name));
+                sql.push(", 'null')");
             }
         }
     }
 
-    /// Appends the expression's text, for `contains`: a string without its JSON quotes.
+    /// Appends the expression's text, for `contains`: what a record shows, and of a schemaless
+    /// table's strings what stands between their quotes.
     pub fn write_text(&self, sql: &mut Sql) {
         match self {
-            Self::Typed(name, kind) => {
+            Self::Typed(name, kind) if kind.is_text() => {
                 sql.push("t.").ident(name);
-                if !kind.is_text() {
-                    sql.push("::text");
-                }
+            }
+            Self::Typed(name, FieldType::Datetime) => write_iso(sql, name),
+            Self::Typed(..) => {
+                self.write(sql);
+                sql.push("::text");
             }
             Self::Key(name) => {
                 sql.push("(t.").ident(DOCUMENT).push(" ->> ").bind(Bind::text(*name)).push(")");
@@ -79,10 +86,8 @@ pub fn write_shown(sql: &mut Sql, table: &Table) {
         sql.push(separator);
         separator = ", ";
         if kind == FieldType::Datetime {
-            sql.push("pg_catalog.to_char(t.")
-                .ident(name)
-                .push(r#" AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS "#)
-                .ident(name);
+            write_iso(sql, name);
+            sql.push(" AS ").ident(name);
         } else {
             sql.push("t.").ident(name);
         }
@@ -90,4 +95,11 @@ pub fn write_shown(sql: &mut Sql, table: &Table) {
     if table.is_schemaless() {
         sql.push(separator).push("t.").ident(DOCUMENT);
     }
+}
+
+/// A datetime column as records show it.
+fn write_iso(sql: &mut Sql, name: &str) {
+    sql.push("pg_catalog.to_char(t.")
+        .ident(name)
+        .push(r#" AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')"#);
 }

@@ -146,9 +146,9 @@ impl Condition {
             Test::Constant(truth) => {
                 sql.push(if *truth { "TRUE" } else { "FALSE" });
             }
-            Test::Compare(op, operand) => match (&column, *op) {
-                (Column::Key(_), ">" | "<" | ">=" | "<=") => {
-                    write_key_order(sql, &column, op, operand)
+            Test::Compare(op, operand) => match (column.kind(), *op) {
+                (FieldType::Json, ">" | "<" | ">=" | "<=") => {
+                    write_json_order(sql, &column, op, operand);
                 }
                 _ => {
                     column.write(sql);
@@ -177,11 +177,7 @@ impl Condition {
                 sql.push(")");
             }
             Test::IsNull(yes) => {
-                match &column {
-                    // JSON null and an absent key both read as null.
-                    Column::Key(_) => column.write_text(sql),
-                    Column::Typed(..) => column.write(sql),
-                }
+                column.write(sql);
                 sql.push(if *yes { " IS NULL" } else { " IS NOT NULL" });
             }
         }
@@ -197,15 +193,17 @@ fn push_cast(sql: &mut Sql, kind: FieldType, array: &str) {
 
 /// `jsonb` orders numbers, strings and booleans apart from each other; only values of the
 /// operand's own type are compared.
-fn write_key_order(sql: &mut Sql, column: &Column, op: &str, operand: &Bind) {
+fn write_json_order(sql: &mut Sql, column: &Column, op: &str, operand: &Bind) {
     sql.push("(pg_catalog.jsonb_typeof(");
     column.write(sql);
     sql.push(") = pg_catalog.jsonb_typeof(").bind(operand.clone()).push(") AND ");
     let text = matches!(operand, Bind::Json(Some(Value::String(_))));
     if text {
         // Strings by code unit, as everywhere.
-        column.write_text(sql);
-        sql.push(" COLLATE \"C\" ").push(op).push(" (").bind(operand.clone()).push(" #>> '{}')");
+        sql.push("(");
+        column.write(sql);
+        sql.push(" #>> '{}') COLLATE \"C\" ").push(op);
+        sql.push(" (").bind(operand.clone()).push(" #>> '{}')");
     } else {
         column.write(sql);
         sql.push(" ").push(op).push(" ").bind(operand.clone());
@@ -260,8 +258,12 @@ impl Test {
             }
             "in" => list(kind, operand)
                 .map(|l| l.map_or(Self::Constant(false), |list| Self::In { negated: false, list })),
-            "not in" | "not-in" => list(kind, operand)
-                .map(|l| l.map_or(Self::Constant(true), |list| Self::In { negated: true, list })),
+            "not in" | "not-in" => list(kind, operand).map(|l| match (l, operand) {
+                (Some(list), _) => Self::In { negated: true, list },
+                // A list of nulls only still leaves out the rows without a value.
+                (None, Value::Array(items)) if !items.is_empty() => Self::IsNull(false),
+                (None, _) => Self::Constant(true),
+            }),
             "is null" => Ok(Self::IsNull(true)),
             "is not null" => Ok(Self::IsNull(false)),
             _ => Err(Wanted::Operator),
@@ -335,6 +337,8 @@ mod tests {
         assert_eq!(sql(json!([["s", "in", []], ["s", "not in", []]])), " AND FALSE AND TRUE");
         assert_eq!(sql(json!([["n", "in", [1, "2", null]]])), r#" AND t."n" = ANY ($1)"#);
         assert_eq!(sql(json!([["s", "is null"]])), r#" AND t."s" IS NULL"#);
+        assert_eq!(sql(json!([["s", "not in", [null]]])), r#" AND t."s" IS NOT NULL"#);
+        assert_eq!(sql(json!([["j", "is null"]])), r#" AND NULLIF(t."j", 'null') IS NULL"#);
         assert_eq!(sql(json!([["s", "==", null]])), " AND FALSE");
     }
 

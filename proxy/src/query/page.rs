@@ -1,9 +1,10 @@
 //! Which page of a list is asked for, and where does the next one begin?
 //!
 //! Reads the paging parameters of contract 10.2. Pages are cut by key, not by offset, when a
-//! cursor is given: the cursor holds the sort values and the id of the last row, so that rows
-//! inserted or deleted meanwhile neither repeat nor hide another row. Without a `sort` the
-//! cursor is the plain id, as the SDKs expect.
+//! cursor is given: the cursor holds the sort, its values in the last row and that row's id, so
+//! that rows inserted or deleted meanwhile neither repeat nor hide another row. Without a `sort`
+//! the cursor is the plain id, as the SDKs expect. Nulls come before every value when ascending
+//! and behind when descending, as in the original.
 
 use crate::db::statement::{Bind, Sql};
 use crate::error::{Error, Result};
@@ -58,12 +59,7 @@ impl Page {
     /// 400 naming the parameter.
     pub fn parse(table: &Table, query: &[(String, String)]) -> Result<Self> {
         let get = |name: &str| {
-            query
-                .iter()
-                .rev()
-                .find(|(k, _)| k == name)
-                .map(|(_, v)| v.as_str())
-                .filter(|v| !v.is_empty())
+            query.iter().find(|(k, _)| k == name).map(|(_, v)| v.as_str()).filter(|v| !v.is_empty())
         };
         let per_page = get("perPage").map(|v| integer(v, "perPage")).transpose()?;
         let limit = get("limit").map(|v| integer(v, "limit")).transpose()?;
@@ -102,6 +98,12 @@ impl Page {
     #[must_use]
     pub fn has_cursor(&self) -> bool {
         matches!(self.start, Start::Cursor { .. })
+    }
+
+    /// Whether it begins where the rows do.
+    #[must_use]
+    pub fn is_first(&self) -> bool {
+        self.start == Start::Offset(0)
     }
 
     /// Whether the caller asked for an order of its own.
@@ -148,10 +150,13 @@ impl Page {
             sql.ident(first).push(", ");
         }
         for key in &self.sort {
-            if let Some(column) = Column::find(table, &key.field) {
-                column.write(sql);
-                sql.push(if key.descending == backwards { " ASC, " } else { " DESC, " });
-            }
+            key.write_column(sql, table);
+            sql.push(match (key.descending == backwards, key.nulls_first(table)) {
+                (true, true) => " ASC NULLS FIRST, ",
+                (false, true) => " DESC NULLS LAST, ",
+                (true, false) => " ASC, ",
+                (false, false) => " DESC, ",
+            });
         }
         sql.push(if backwards { "t.\"id\" DESC LIMIT " } else { "t.\"id\" ASC LIMIT " });
         sql.bind(Bind::Int(self.limit + 1));
@@ -166,12 +171,11 @@ impl Page {
         if self.sort.is_empty() {
             return id.to_owned();
         }
-        let mut parts: Vec<Value> = self
-            .sort
-            .iter()
-            .map(|k| record.get(&k.field).cloned().unwrap_or(Value::Null))
+        let values = self.sort.iter().map(|k| record.get(&k.field).cloned().unwrap_or(Value::Null));
+        let parts: Vec<Value> = std::iter::once(spelling(&self.sort))
+            .chain(values)
+            .chain(std::iter::once(Value::from(id)))
             .collect();
-        parts.push(Value::from(id));
         URL_SAFE_NO_PAD.encode(Value::Array(parts).to_string())
     }
 }
@@ -197,16 +201,24 @@ impl SortKey {
         };
     }
 
-    /// Rows behind `v` in the direction of travel. Postgres puts nulls last when ascending and
-    /// first when descending, so travelling up there are nulls behind every value and nothing
-    /// behind null, and travelling down the reverse.
+    fn nulls_first(&self, table: &Table) -> bool {
+        table.sorts_nulls_first(&self.field)
+    }
+
+    /// Rows behind `v` in the direction of travel. Nulls are the least of all, so travelling up
+    /// there is every value behind null and no null behind a value, and travelling down the
+    /// reverse.
     fn write_after(&self, sql: &mut Sql, table: &Table, v: &Value, backwards: bool) {
         let upwards = self.descending == backwards;
         match self.operand(table, v).filter(|_| !v.is_null()) {
             Some((bind, cast)) if upwards => {
+                self.write_column(sql, table);
+                sql.push(" > ").bind(bind).push(cast);
+            }
+            Some((bind, cast)) if self.nulls_first(table) => {
                 sql.push("(");
                 self.write_column(sql, table);
-                sql.push(" > ").bind(bind).push(cast).push(" OR ");
+                sql.push(" < ").bind(bind).push(cast).push(" OR ");
                 self.write_column(sql, table);
                 sql.push(" IS NULL)");
             }
@@ -215,14 +227,20 @@ impl SortKey {
                 sql.push(" < ").bind(bind).push(cast);
             }
             None if upwards => {
-                sql.push("FALSE");
-            }
-            None => {
                 self.write_column(sql, table);
                 sql.push(" IS NOT NULL");
             }
+            None => {
+                sql.push("FALSE");
+            }
         }
     }
+}
+
+/// A sort as a cursor keeps it, so that a cursor continues no other.
+fn spelling(sort: &[SortKey]) -> Value {
+    let mark = |k: &SortKey| format!("{}{}", if k.descending { '-' } else { '+' }, k.field);
+    Value::Array(sort.iter().map(|k| Value::from(mark(k))).collect())
 }
 
 fn sort_keys(table: &Table, text: &str) -> Result<Vec<SortKey>> {
@@ -261,10 +279,10 @@ fn decode(text: &str, sort: &[SortKey]) -> Result<(Vec<Value>, String)> {
         .decode(text)
         .ok()
         .and_then(|bytes| serde_json::from_slice::<Vec<Value>>(&bytes).ok())
-        .filter(|parts| parts.len() == sort.len() + 1 && !parts.iter().any(value::has_nul))
+        .filter(|parts| parts.len() == sort.len() + 2 && !parts.iter().any(value::has_nul))
         .and_then(|mut parts| {
             let id = parts.pop()?.as_str()?.to_owned();
-            Some((parts, id))
+            (parts.remove(0) == spelling(sort)).then_some((parts, id))
         })
         .ok_or_else(|| {
             Error::BadRequest(
@@ -342,7 +360,23 @@ mod tests {
         next.write_start(&mut sql, &table());
         assert_eq!(
             sql.text(),
-            r#" AND ((t."n" < $1) OR (t."n" = $2 AND FALSE) OR (t."n" = $3 AND t."s" IS NULL AND t."id" > $4))"#
+            r#" AND (((t."n" < $1 OR t."n" IS NULL)) OR (t."n" = $2 AND t."s" IS NOT NULL) OR (t."n" = $3 AND t."s" IS NULL AND t."id" > $4))"#
         );
+        let other = page(&[("sort", "n,s"), ("after", &cursor)]).unwrap_err();
+        assert!(other.to_string().contains("does not belong"), "{other}");
+    }
+
+    #[test]
+    fn nulls_are_the_least_in_either_direction() {
+        let order = |query: &[(&str, &str)]| {
+            let mut sql = Sql::default();
+            page(query).unwrap().write_order(&mut sql, &table(), None);
+            sql.text().to_owned()
+        };
+        assert_eq!(
+            order(&[("sort", "n,createdAt:desc")]),
+            r#" ORDER BY t."n" ASC NULLS FIRST, t."createdAt" DESC, t."id" ASC LIMIT $1 OFFSET $2"#
+        );
+        assert!(order(&[("sort", "n:desc")]).contains(r#"t."n" DESC NULLS LAST"#));
     }
 }

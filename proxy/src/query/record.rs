@@ -8,7 +8,7 @@ use crate::db::statement::Bind;
 use crate::error::{Error, Result};
 use crate::query::column::DOCUMENT;
 use crate::query::value;
-use edgebase_blocks::name::is_record_id;
+use edgebase_blocks::name::{MAX_RECORD_ID, is_record_id};
 use edgebase_blocks::table::AUTO_FIELDS;
 use edgebase_blocks::{Field, FieldType, Table};
 use regress::Regex;
@@ -103,10 +103,13 @@ pub fn new_row(table: &Table, body: &Object, place: Place) -> Result<NewRow> {
         Some(Value::String(s)) if s.is_empty() => (Uuid::now_v7().to_string(), false),
         Some(Value::String(s)) if is_record_id(s) => (s.clone(), true),
         Some(other) => {
-            let reason = if other.is_string() {
-                "Record ID must be 1 to 255 English letters, numbers, or the characters - _ . : @."
-            } else {
-                "Record ID must be a string."
+            let reason = match other.as_str() {
+                None => "Record ID must be a string.",
+                Some(id) if id.len() > MAX_RECORD_ID => "Record ID must be at most 255 characters.",
+                // The contract's words; `.`, `:` and `@` pass as well.
+                Some(_) => {
+                    "Record ID must use English letters, numbers, hyphen (-), or underscore (_)."
+                }
             };
             issues.push(("id".to_owned(), reason.to_owned()));
             (String::new(), true)
@@ -164,6 +167,7 @@ pub fn changes(table: &Table, body: &Object, place: Place) -> Result<Changes> {
         Some(fields) => {
             for field in fields {
                 let Some(value) = body.get(&field.name) else { continue };
+                refuse_unknown_operator(&field.name, value)?;
                 match change(field, value) {
                     Ok(change) => changes.push((field.name.clone(), change)),
                     Err(reason) => issues.push((field.name.clone(), reason)),
@@ -172,6 +176,7 @@ pub fn changes(table: &Table, body: &Object, place: Place) -> Result<Changes> {
         }
         None => {
             for (key, value) in body.iter().filter(|(k, _)| !AUTO_FIELDS.contains(&k.as_str())) {
+                refuse_unknown_operator(key, value)?;
                 match key_change(key, value) {
                     Ok(change) => changes.push((key.clone(), change)),
                     Err(reason) => issues.push((key.clone(), reason)),
@@ -189,23 +194,37 @@ enum Operator {
     Delete,
 }
 
-/// `{"$op": ...}`, or `None` when the value is an ordinary one (contract 12.2).
+/// The name in `{"$op": name, …}`; without a name the value is an ordinary one (contract 12.2).
+fn operator_name(value: &Value) -> Option<&str> {
+    value.get("$op")?.as_str()
+}
+
+/// An operator that does not exist is a mistake of its own, whatever else the body holds.
+fn refuse_unknown_operator(field: &str, value: &Value) -> Result<()> {
+    match operator_name(value) {
+        None | Some("increment" | "deleteField") => Ok(()),
+        Some(other) => {
+            let reason = format!(
+                "Unknown field operator '{other}'. Supported operators: increment, deleteField."
+            );
+            let fields = vec![(field.to_owned(), reason.clone())];
+            Err(Error::Validation { headline: reason, fields })
+        }
+    }
+}
+
+/// The operator of a value that has passed [`refuse_unknown_operator`].
 fn operator(value: &Value) -> std::result::Result<Option<Operator>, String> {
-    let Some(name) = value.get("$op").and_then(Value::as_str) else {
-        return Ok(None);
-    };
-    match name {
-        "increment" => match value.get("value") {
+    match operator_name(value) {
+        Some("increment") => match value.get("value") {
             None | Some(Value::Null) => Ok(Some(Operator::Increment(0.0))),
             Some(n) => n
                 .as_f64()
                 .map(|n| Some(Operator::Increment(n)))
                 .ok_or_else(|| "Must be a number.".into()),
         },
-        "deleteField" => Ok(Some(Operator::Delete)),
-        other => Err(format!(
-            "Unknown field operator '{other}'. Supported operators: increment, deleteField."
-        )),
+        Some("deleteField") => Ok(Some(Operator::Delete)),
+        _ => Ok(None),
     }
 }
 

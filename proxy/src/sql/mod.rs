@@ -84,15 +84,7 @@ fn shape(body: &Map<String, Value>) -> Result<Shape<'_>> {
         Some(Value::String(s)) => Some(s.as_str()),
         None if !required => None,
         other => {
-            let received = match other {
-                None => "undefined",
-                Some(Value::Null) => "null",
-                Some(Value::Bool(_)) => "boolean",
-                Some(Value::Number(_)) => "number",
-                Some(Value::Array(_)) => "array",
-                Some(_) => "object",
-            };
-            issues.push(format!("{name}: Invalid input: expected string, received {received}"));
+            issues.push(unexpected(name, "string", other));
             None
         }
     };
@@ -106,8 +98,8 @@ fn shape(body: &Map<String, Value>) -> Result<Shape<'_>> {
             issues.push(format!("params: at most {MAX_PARAMS} values are allowed"));
             &[]
         }
-        Some(_) => {
-            issues.push("params: Invalid input: expected array".into());
+        other => {
+            issues.push(unexpected("params", "array", other));
             &[]
         }
     };
@@ -125,10 +117,27 @@ fn shape(body: &Map<String, Value>) -> Result<Shape<'_>> {
     Ok((namespace, id, sql, params))
 }
 
-/// Here the contract calls the instance id `id`.
+/// What a part of the body is instead of what it should be.
+fn unexpected(name: &str, expected: &str, received: Option<&Value>) -> String {
+    let received = match received {
+        None => "undefined",
+        Some(Value::Null) => "null",
+        Some(Value::Bool(_)) => "boolean",
+        Some(Value::Number(_)) => "number",
+        Some(Value::String(_)) => "string",
+        Some(Value::Array(_)) => "array",
+        Some(Value::Object(_)) => "object",
+    };
+    format!("{name}: Invalid input: expected {expected}, received {received}")
+}
+
+/// Here the contract calls the instance id `id`, and says where colons are forbidden.
 fn reworded(error: Error) -> Error {
     match error {
-        Error::BadRequest(message) => Error::BadRequest(message.replacen("instanceId", "id", 1)),
+        Error::BadRequest(message) => {
+            let section = if message.ends_with("must not contain ':'") { " (§2)" } else { "" };
+            Error::BadRequest(message.replacen("instanceId", "id", 1) + section)
+        }
         other => other,
     }
 }
@@ -170,6 +179,15 @@ fn failure(error: &Failure) -> Error {
             e @ (Error::Unavailable { .. } | Error::TimedOut | Error::Conflict),
             Failure::Refused(db),
         ) if !db.code.starts_with("42") && !db.code.starts_with("3F") => e,
+        // Rows of unusual types are shaped by a query around the statement, in which a WITH
+        // that writes cannot stand.
+        (_, Failure::Refused(db))
+            if db.code == "0A000" && db.message.contains("data-modifying") =>
+        {
+            Error::BadRequest(
+                "A WITH that writes can answer columns of plain types only: texts, numbers, booleans, timestamps, JSON. Cast the others, for example total::text.".into(),
+            )
+        }
         (_, Failure::Refused(db)) => {
             Error::BadRequest(format!("{} (SQLSTATE {})", db.message, db.code))
         }
