@@ -57,6 +57,8 @@ pub enum Reuse {
 pub enum Mode {
     /// Committed in the same round trip.
     Commit,
+    /// The same, unable to write.
+    Read,
     /// Left open.
     Hold,
     /// Left open, read-only, all statements on one snapshot.
@@ -67,6 +69,7 @@ impl Mode {
     fn begin(self) -> &'static str {
         match self {
             Self::Commit | Self::Hold => "BEGIN",
+            Self::Read => "BEGIN READ ONLY",
             Self::Snapshot => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
         }
     }
@@ -123,7 +126,30 @@ impl Database {
         table: &Table,
         build: Build<'_>,
     ) -> Result<Outcome<Vec<Vec<Row>>>> {
-        Ok(match self.open(key, table, build, Mode::Commit).await? {
+        self.at_once(key, table, build, Mode::Commit).await
+    }
+
+    /// Like [`Self::run`], in a transaction that cannot write.
+    ///
+    /// # Errors
+    /// As for `run`.
+    pub async fn read(
+        &self,
+        key: &InstanceKey,
+        table: &Table,
+        build: Build<'_>,
+    ) -> Result<Outcome<Vec<Vec<Row>>>> {
+        self.at_once(key, table, build, Mode::Read).await
+    }
+
+    async fn at_once(
+        &self,
+        key: &InstanceKey,
+        table: &Table,
+        build: Build<'_>,
+        mode: Mode,
+    ) -> Result<Outcome<Vec<Vec<Row>>>> {
+        Ok(match self.open(key, table, build, mode).await? {
             Outcome::Done((_, rows)) => Outcome::Done(rows),
             Outcome::Absent => Outcome::Absent,
         })
@@ -154,6 +180,12 @@ impl Database {
         build: Build<'_>,
     ) -> Result<Outcome<(Transaction, Vec<Vec<Row>>)>> {
         self.open(key, table, build, mode).await
+    }
+
+    /// The pool's connections: how many there are, are free, may be, and are waited for.
+    #[must_use]
+    pub fn connections(&self) -> deadpool_postgres::Status {
+        self.pool.status()
     }
 
     /// Makes the instance; idempotent.
@@ -309,7 +341,7 @@ impl Database {
         let transaction =
             Transaction { client: Some(client), schema: Arc::clone(schema), _turn: Some(turn) };
         let client = transaction.client()?;
-        let commit = mode == Mode::Commit;
+        let commit = matches!(mode, Mode::Commit | Mode::Read);
         let enter = key_call("SELECT edgebase.enter(", key);
         let enter_params = enter.params();
         let params: Vec<_> = statements.iter().map(|s| (s.text(), s.params())).collect();
