@@ -9,6 +9,7 @@
 use crate::api::{Failure, Limits};
 use crate::js::seat::{Call, Outcome, Remains, Seat, Work};
 use crate::js::thread::{self, Parts};
+use crate::load::GIVE_UP;
 use crate::rule::Record;
 use edgebase_blocks::FunctionId;
 use rustix::process::{Pid, setpriority_process};
@@ -64,7 +65,8 @@ impl Pool {
             })?;
         }
         for _ in 0..workers {
-            receive.recv().map_err(|_| "a worker ended at once".to_owned())??;
+            // One that takes too much memory at once has been stopped and says nothing.
+            receive.recv_timeout(GIVE_UP).map_err(|_| "a worker does not start".to_owned())??;
         }
         let weak = Arc::downgrade(&pool);
         let watch = std::thread::Builder::new()
@@ -130,8 +132,9 @@ impl Pool {
         Err(())
     }
 
-    /// Gives a worker up.
-    fn lose(&self, seat: &Arc<Seat>) {
+    /// Gives a worker up; what it was evaluating is blamed only where that is known to be at
+    /// fault, and not the machine.
+    fn lose(&self, seat: &Arc<Seat>, at_fault: bool) {
         self.seats
             .write()
             .unwrap_or_else(PoisonError::into_inner)
@@ -153,7 +156,7 @@ impl Pool {
         }
         if !retired {
             demote(seat.thread.load(Ordering::Relaxed));
-            self.blame(running.map(|_| function));
+            self.blame(running.map(|_| function), at_fault);
         }
         self.top_up();
         for (call, reply) in unbegun {
@@ -162,14 +165,14 @@ impl Pool {
         }
     }
 
-    fn blame(&self, function: Option<u32>) {
+    fn blame(&self, function: Option<u32>, at_fault: bool) {
         let Some(index) = function.map(|f| f as usize) else {
             tracing::error!("a thread that evaluates rules failed and is replaced");
             return;
         };
         let path = self.parts.functions.get(index).map_or("?", |f| f.path.as_str());
         tracing::error!(rule = path, "a rule did not stop in time; its thread is given up");
-        if self.records.get(index).is_some_and(Record::stall) {
+        if at_fault && self.records.get(index).is_some_and(Record::stall) {
             tracing::error!(
                 rule = path,
                 "the rule stalled repeatedly and is suspended for a minute"
@@ -275,7 +278,7 @@ fn look(pool: &Pool, suspects: &mut Vec<Suspect>) -> bool {
     let allowed = pool.parts.limits.slice + GRACE;
     for seat in &seats {
         if seat.gone.load(Ordering::Acquire) || seat.over_memory.load(Ordering::Acquire) {
-            pool.lose(seat);
+            pool.lose(seat, true);
             busy = true;
             continue;
         }
@@ -298,7 +301,7 @@ fn look(pool: &Pool, suspects: &mut Vec<Suspect>) -> bool {
             _ => true,
         };
         if worked || lasted > allowed + PATIENCE {
-            pool.lose(seat);
+            pool.lose(seat, worked);
         }
     }
     suspects.retain(|s| {

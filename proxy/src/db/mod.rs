@@ -62,6 +62,8 @@ pub enum Reuse {
 pub enum Mode {
     /// Committed in the same round trip.
     Commit,
+    /// The same, unable to write.
+    Read,
     /// Left open.
     Hold,
     /// Left open, read-only, all statements on one snapshot.
@@ -73,9 +75,15 @@ impl Mode {
     fn begin(self) -> Option<&'static str> {
         match self {
             Self::Commit => None,
+            Self::Read => Some("BEGIN READ ONLY"),
             Self::Hold => Some("BEGIN"),
             Self::Snapshot => Some("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
         }
+    }
+
+    /// What is said last, where the Sync alone would not end the transaction.
+    fn end(self) -> Option<&'static str> {
+        (self == Self::Read).then_some("COMMIT")
     }
 }
 
@@ -132,8 +140,31 @@ impl Database {
         table: &Table,
         build: Build<'_>,
     ) -> Result<Outcome<Vec<Vec<Row>>>> {
+        self.at_once(key, table, build, Mode::Commit).await
+    }
+
+    /// Like [`Self::run`], in a transaction that cannot write.
+    ///
+    /// # Errors
+    /// As for `run`.
+    pub async fn read(
+        &self,
+        key: &InstanceKey,
+        table: &Table,
+        build: Build<'_>,
+    ) -> Result<Outcome<Vec<Vec<Row>>>> {
+        self.at_once(key, table, build, Mode::Read).await
+    }
+
+    async fn at_once(
+        &self,
+        key: &InstanceKey,
+        table: &Table,
+        build: Build<'_>,
+        mode: Mode,
+    ) -> Result<Outcome<Vec<Vec<Row>>>> {
         // The transaction is over: dropped, its connection returns to its slot.
-        Ok(match self.open(key, table, build, Mode::Commit).await? {
+        Ok(match self.open(key, table, build, mode).await? {
             Outcome::Done((_, rows)) => Outcome::Done(rows),
             Outcome::Absent => Outcome::Absent,
         })
@@ -164,6 +195,12 @@ impl Database {
         build: Build<'_>,
     ) -> Result<Outcome<(Transaction, Vec<Vec<Row>>)>> {
         self.open(key, table, build, mode).await
+    }
+
+    /// The pool's connections: how many there are, are free, may be, and are waited for.
+    #[must_use]
+    pub fn connections(&self) -> deadpool_postgres::Status {
+        self.pool.status()
     }
 
     /// Makes the instance; idempotent.
@@ -324,13 +361,15 @@ impl Database {
         let enter = key_call("SELECT edgebase.enter(", key);
         let begin = mode.begin().map(Step::text);
         let before = usize::from(begin.is_some()) + 1;
-        let mut steps = Vec::with_capacity(before + statements.len());
+        let mut steps = Vec::with_capacity(before + statements.len() + 1);
         steps.extend(begin);
         steps.push(Step::from(&enter));
         steps.extend(statements.iter().map(Step::from));
+        steps.extend(mode.end().map(Step::text));
         match lease.batch(&steps).await {
             Ok(replies) => {
-                Ok(Ok((lease, replies.into_iter().skip(before).map(|r| r.rows).collect())))
+                let own = replies.into_iter().skip(before).take(statements.len());
+                Ok(Ok((lease, own.map(|r| r.rows).collect())))
             }
             Err(failure) => {
                 if mode != Mode::Commit && failure.code().is_some() {

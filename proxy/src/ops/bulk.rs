@@ -6,8 +6,9 @@
 
 use super::record::{RowChange, change_row, finish};
 use super::{Need, Target};
-use crate::access::{Standing, refused_bulk};
+use crate::access::{Standing, no_rule, refused_bulk};
 use crate::db::Transaction;
+use crate::denial::Reason;
 use crate::error::{Error, Result};
 use crate::hooks::Event;
 use crate::query::filter::Filter;
@@ -78,14 +79,13 @@ pub(super) async fn bulk(target: &Target<'_>, request: BulkRequest) -> Result<Re
     let change = &request.change;
     let operation = change.operation();
     let rule = change.rule(config);
-    if target.access().standing(rule) == Standing::Closed {
-        return Err(match rule {
-            None => Error::Denied(format!(
-                "Access denied. No '{operation}' rule defined for '{}'.",
-                table.name
-            )),
+    let access = target.access();
+    if access.standing(rule) == Standing::Closed {
+        let error = match rule {
+            None => no_rule(table, operation),
             Some(_) => refused_bulk(table, operation),
-        });
+        };
+        return Err(access.by(error, table, operation, &Reason::of(rule)));
     }
     let open = target
         .begin(table, Need::Existing, &|s| {
@@ -121,23 +121,38 @@ async fn perform(
     let table = &config.table;
     let access = target.access();
     let rule = change.rule(config);
-    let all = match access.standing(rule) {
-        Standing::Open => true,
-        Standing::PerRequest => access.any_row(rule).await,
-        Standing::Closed | Standing::PerRow => false,
-    };
+    let standing = access.standing(rule);
     let mut allowed = Vec::with_capacity(records.len());
+    let mut refusal = None;
+    if standing == Standing::PerRequest && !records.is_empty() {
+        refusal = access.any_row(rule).await.err();
+    }
     for record in records {
-        if all || access.row(rule, respond::decode(record)?).await {
-            allowed.push(record);
+        let verdict = match (standing, &refusal) {
+            (Standing::PerRow, _) => access.row(rule, respond::decode(record)?).await,
+            (Standing::Open, _) | (Standing::PerRequest, None) => Ok(()),
+            (Standing::Closed, _) => Err(Reason::of(rule)),
+            (Standing::PerRequest, Some(_)) => break,
+        };
+        match verdict {
+            Ok(()) => allowed.push(record),
+            Err(reason) => {
+                // A rule that is stuck on this row would be stuck on the others as well.
+                let stuck = reason.is_failure_to_ask();
+                refusal = Some(reason);
+                if stuck {
+                    break;
+                }
+            }
         }
     }
-    if allowed.is_empty() && !records.is_empty() {
-        return Err(Error::RowDenied(format!(
-            "Access denied: '{}' rule blocked all matched rows in table \"{}\".",
-            change.operation(),
+    if let (Some(reason), true) = (&refusal, allowed.is_empty()) {
+        let operation = change.operation();
+        let error = Error::RowDenied(format!(
+            "Access denied: '{operation}' rule blocked all matched rows in table \"{}\".",
             table.name
-        )));
+        ));
+        return Err(access.by(error, table, operation, reason));
     }
     let mut events = Vec::new();
     if change.is_hooked(config) {

@@ -1,17 +1,19 @@
 //! List, search and count.
 //!
-//! A read is all or nothing: one row that the `read` rule refuses makes the whole answer a 403
-//! naming it. A number of rows tells something about each of them, so under a rule that looks at
-//! rows a count, and the `total` of a list that does not show all there is, ask the rule about
-//! every matched row, up to [`COUNT_BOUND`]; beyond that a count is refused and a `total` is
-//! null, because neither the number of unreadable rows nor an unbounded evaluation may slip
-//! through.
+//! A read is all or nothing: one row of the page that the `read` rule refuses makes the whole
+//! answer a 403 naming it. A number of rows tells something about each of them, so under a rule
+//! that looks at rows a count, and the `total` of a list that does not show all there is, ask the
+//! rule about every matched row, up to [`COUNT_BOUND`]. Where it refuses one, or there are more,
+//! a count is refused and a `total` is null, because neither the number of unreadable rows nor
+//! an unbounded evaluation may slip through.
 
 use super::{Need, Target};
-use crate::access::{Standing, refused_request, unreadable_row};
+use crate::access::{Refused, Standing, no_rule, refused_request, unreadable_row};
 use crate::app::Head;
 use crate::db::Row;
+use crate::denial::Reason;
 use crate::error::{Error, Result};
+use crate::hooks;
 use crate::query::filter::Filter;
 use crate::query::page::Page;
 use crate::query::read;
@@ -128,11 +130,8 @@ pub(super) async fn list(target: &Target<'_>, request: ListRequest) -> Result<Re
     let limit = usize::try_from(page.limit).unwrap_or_default();
     let has_more = records.len() > limit;
     let shows_none_of_some = limit == 0 && has_more || records.is_empty() && total > Some(0);
-    if standing == Standing::PerRequest
-        && shows_none_of_some
-        && !target.access().any_row(rule).await
-    {
-        return Err(refused_request(table, name));
+    if standing == Standing::PerRequest && shows_none_of_some {
+        all_or_none(target, table, rule, name).await?;
     }
     records.truncate(limit);
     let values = read_all(target, table, rule, &records, page.is_sorted()).await?;
@@ -140,7 +139,8 @@ pub(super) async fn list(target: &Target<'_>, request: ListRequest) -> Result<Re
         total = if page.is_first() && !has_more {
             Some(length(&records))
         } else {
-            readable(target, table, rule, &request.filter, search).await?
+            let matched = matched(target, table, &request.filter, search).await?;
+            total_of(target, rule, matched).await?
         };
     }
     let cursor = records.last().filter(|_| has_more && !request.is_search).map(|last| {
@@ -177,6 +177,7 @@ async fn shown(
         return Ok(records.into_iter().map(|r| r.text).collect());
     }
     let mut items = Vec::with_capacity(records.len());
+    let deadline = hooks::deadline();
     for (i, record) in records.iter().enumerate() {
         let mut value = match values.as_ref().and_then(|v| v.get(i)) {
             Some(value) => value.clone(),
@@ -189,7 +190,7 @@ async fn shown(
             search.decorate(&config.table, &mut value, ranks.get(i).copied().unwrap_or_default());
         }
         if let Some(hook) = config.hooks.on_enrich {
-            value = target.enrich(hook, value).await;
+            value = target.enrich(hook, value, deadline).await;
         }
         items.push(value.to_string());
     }
@@ -203,33 +204,34 @@ pub(super) async fn count(target: &Target<'_>, request: CountRequest) -> Result<
     refuse_closed(target, table, rule, "count")?;
     let standing = target.access().standing(rule);
     let total = if standing == Standing::PerRow {
-        readable(target, table, rule, &request.filter, None).await?.ok_or_else(|| {
+        let records = matched(target, table, &request.filter, None).await?.ok_or_else(|| {
             Error::Denied(format!(
                 "Access denied. The 'read' rule of table '{}' looks at rows, and a count over more than {COUNT_BOUND} of them is refused. Narrow the filter.",
                 table.name
             ))
-        })?
+        })?;
+        read_all(target, table, rule, &records, false).await?;
+        length(&records)
     } else {
         let rows = target
             .run(table, Need::Existing, &|s| vec![read::count(s, table, &request.filter, None)])
             .await?;
         let total = rows.as_ref().and_then(|r| r.first()).map_or(Ok(0), |r| number(r))?;
-        if standing == Standing::PerRequest && total > 0 && !target.access().any_row(rule).await {
-            return Err(refused_request(table, "count"));
+        if standing == Standing::PerRequest && total > 0 {
+            all_or_none(target, table, rule, "count").await?;
         }
         total
     };
     Ok(respond::json(StatusCode::OK, json!({"total": total}).to_string()))
 }
 
-/// How many rows match, when the rule allows every one of them; `None` beyond the bound.
-async fn readable(
+/// Every row that matches; `None` beyond the bound.
+async fn matched(
     target: &Target<'_>,
     table: &Table,
-    rule: Option<&Rule>,
     filter: &Filter,
     search: Option<&Search>,
-) -> Result<Option<i64>> {
+) -> Result<Option<Vec<Record>>> {
     let rows = target
         .run(table, Need::Existing, &|s| {
             vec![read::matching(s, table, filter, search, COUNT_BOUND + 1)]
@@ -237,12 +239,32 @@ async fn readable(
         .await?
         .unwrap_or_default();
     let records = respond::records(table, rows.first().map_or(&[][..], Vec::as_slice))?;
-    let total = length(&records);
-    if total > COUNT_BOUND {
-        return Ok(None);
-    }
-    read_all(target, table, rule, &records, false).await?;
-    Ok(Some(total))
+    Ok(Some(records).filter(|records| length(records) <= COUNT_BOUND))
+}
+
+/// How many there are, when the rule allows every one of them.
+async fn total_of(
+    target: &Target<'_>,
+    rule: Option<&Rule>,
+    matched: Option<Vec<Record>>,
+) -> Result<Option<i64>> {
+    let Some(records) = matched else { return Ok(None) };
+    let values = Arc::new(records.iter().map(respond::decode).collect::<Result<Vec<_>>>()?);
+    let refused = target.access().first_refused(rule, &values).await;
+    Ok(refused.is_none().then(|| length(&records)))
+}
+
+/// Asks a rule that does not look at rows about rows that are counted and not shown.
+async fn all_or_none(
+    target: &Target<'_>,
+    table: &Table,
+    rule: Option<&Rule>,
+    operation: &str,
+) -> Result<()> {
+    let access = target.access();
+    access.any_row(rule).await.map_err(|reason| {
+        access.by(refused_request(table, operation), table, "read", &reason)
+    })
 }
 
 /// Refuses at once what no row could be allowed in.
@@ -252,14 +274,15 @@ fn refuse_closed(
     rule: Option<&Rule>,
     operation: &str,
 ) -> Result<()> {
-    match (target.access().standing(rule), rule) {
-        (Standing::Closed, None) => Err(Error::Denied(format!(
-            "Access denied. No 'read' rule defined for '{}'.",
-            table.name
-        ))),
-        (Standing::Closed, Some(_)) => Err(refused_request(table, operation)),
-        _ => Ok(()),
+    let access = target.access();
+    if access.standing(rule) != Standing::Closed {
+        return Ok(());
     }
+    let error = match rule {
+        None => no_rule(table, "read"),
+        Some(_) => refused_request(table, operation),
+    };
+    Err(access.by(error, table, "read", &Reason::of(rule)))
 }
 
 /// Asks the rule about every record. The values come back when they were needed.
@@ -271,19 +294,25 @@ async fn read_all(
     needed: bool,
 ) -> Result<Option<Arc<Vec<Value>>>> {
     let access = target.access();
-    let refused = |i: usize| Err(unreadable_row(table, records.get(i).map_or("", |r| &r.id)));
+    let unreadable = |Refused { index, reason }| {
+        let error = unreadable_row(table, records.get(index).map_or("", |r| &r.id));
+        Err(access.by(error, table, "read", &reason))
+    };
     let standing = access.standing(rule);
-    if standing == Standing::PerRequest && !records.is_empty() && !access.any_row(rule).await {
-        return refused(0);
+    if standing == Standing::PerRequest
+        && !records.is_empty()
+        && let Err(reason) = access.any_row(rule).await
+    {
+        return unreadable(Refused { index: 0, reason });
     }
     if standing != Standing::PerRow && !needed {
         return Ok(None);
     }
     let values = Arc::new(records.iter().map(respond::decode).collect::<Result<Vec<_>>>()?);
     if standing == Standing::PerRow
-        && let Some(i) = access.first_refused(rule, &values).await
+        && let Some(refused) = access.first_refused(rule, &values).await
     {
-        return refused(i);
+        return unreadable(refused);
     }
     Ok(Some(values))
 }
