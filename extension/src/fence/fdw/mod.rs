@@ -7,6 +7,7 @@
 //! | question | where |
 //! |---|---|
 //! | which conditions can be pushed down | [`clause`] |
+//! | what is a relation over, and how large is it | [`known`] |
 //! | what will it cost, how is it planned | [`plan`] |
 //! | which instances, one after the other | [`scan`] |
 //! | how is one instance's table read | [`tenant`] |
@@ -18,6 +19,7 @@
 
 mod clause;
 mod explain;
+mod known;
 mod list;
 mod plan;
 mod scan;

@@ -2,15 +2,12 @@
 //!
 //! There is one way to read it, instance by instance in the order of their ids, so ordering and
 //! grouping by `instance_id` come for free. Beside it stand ways for joins that give the id of the
-//! instance for each row of the other side. Estimates come from a few instances, not from all:
-//! planning takes the same time however many there are.
+//! instance for each row of the other side.
 
 use super::clause::{self, Clause, INSTANCE, Use, classify, comparison};
+use super::known;
 use super::list::pointers;
 use crate::error::Error;
-use crate::fence::relation;
-use crate::fence::scan::Snapshot;
-use crate::registry::{self, Place};
 use pgrx::datum::FromDatum;
 use pgrx::pg_sys::{self, NodeTag, Oid};
 use std::ffi::c_void;
@@ -18,10 +15,6 @@ use std::ptr::null_mut;
 
 /// Cost of opening an instance's table, in the planner's units: about that of reading a page.
 const INSTANCE_COST: f64 = 1.0;
-/// Instances counted one by one; more are taken from the registry's statistics.
-const COUNTED: usize = 64;
-/// Instances whose tables are looked at for their size.
-const SAMPLED: usize = 8;
 /// How many values an array is taken to have that is not known yet.
 const ARRAY_LENGTH: f64 = 10.0;
 
@@ -45,10 +38,7 @@ pub unsafe fn size(
     rel: *mut pg_sys::RelOptInfo,
     table: Oid,
 ) -> Result<(), Error> {
-    let (schema, name) =
-        relation::name(table).ok_or_else(|| Error::NotARelation(table.to_u32().to_string()))?;
-    let namespace = registry::analytics_block(&schema)
-        .ok_or_else(|| Error::NotARelation(format!("{schema}.{name}")))?;
+    let known = known::relation(table)?.size;
     // SAFETY: the nodes are the planner's.
     unsafe {
         let mut others = null_mut();
@@ -59,16 +49,8 @@ pub unsafe fn size(
                 _ => others = pg_sys::lappend(others, info.cast()),
             }
         }
-        let (instances, sample) = match named {
-            Some(clause) => named_instances(&namespace, clause),
-            None => all_instances(&namespace),
-        };
-        let sizes: Vec<(f64, f64)> =
-            sample.iter().filter_map(|p| relation::size(&p.schema, &name)).collect();
-        let mean = |of: fn(&(f64, f64)) -> f64| {
-            sizes.iter().map(of).sum::<f64>() / sizes.len().max(1) as f64
-        };
-        let (rows, pages) = (mean(|s| s.0), mean(|s| s.1));
+        let instances = named.map_or(known.instances, |clause| named_instances(clause));
+        let (rows, pages) = (known.rows, known.pages);
         (*rel).tuples = (instances * rows).max(1.0);
         pg_sys::set_baserel_size_estimates(root, rel);
         let kept = pg_sys::clauselist_selectivity(
@@ -86,35 +68,18 @@ pub unsafe fn size(
     Ok(())
 }
 
-/// How many instances a condition names, and one of them.
-unsafe fn named_instances(namespace: &str, clause: Clause) -> (f64, Vec<Place>) {
-    let any = || registry::places(namespace, None, 1, Snapshot::NEWEST).0;
-    // SAFETY: a constant of the type that the operator takes: text, or an array of it.
+/// How many instances a condition names.
+unsafe fn named_instances(clause: Clause) -> f64 {
+    // SAFETY: a constant is of the type that the operator takes, an array of text.
     unsafe {
-        let Some(found) = comparison(clause.expr) else { return (1.0, any()) };
+        let Some(found) = comparison(clause.expr).filter(|found| found.array) else { return 1.0 };
         if (*found.value).type_ != NodeTag::T_Const {
-            return (if found.array { ARRAY_LENGTH } else { 1.0 }, any());
+            return ARRAY_LENGTH;
         }
         let constant = &*found.value.cast::<pg_sys::Const>();
-        if found.array {
-            let ids = Vec::<Option<String>>::from_datum(constant.constvalue, constant.constisnull);
-            return (ids.map_or(0.0, |ids| ids.len() as f64), any());
-        }
-        let id = String::from_datum(constant.constvalue, constant.constisnull);
-        let place = id.and_then(|id| registry::place(namespace, &id, Snapshot::NEWEST));
-        (1.0, place.into_iter().collect())
+        let ids = Vec::<Option<String>>::from_datum(constant.constvalue, constant.constisnull);
+        ids.map_or(0.0, |ids| ids.len() as f64)
     }
-}
-
-/// How many instances there are, and some of them.
-fn all_instances(namespace: &str) -> (f64, Vec<Place>) {
-    let (places, more) = registry::places(namespace, None, COUNTED, Snapshot::NEWEST);
-    let mut count = places.len() as f64;
-    if more.is_some() {
-        count = count.max(relation::size("edgebase", "instance").map_or(0.0, |s| s.0));
-    }
-    let step = places.len().div_ceil(SAMPLED).max(1);
-    (count, places.into_iter().step_by(step).collect())
 }
 
 /// Adds the ways to read the relation.

@@ -9,10 +9,10 @@
 //! `edgebase.analytics_cache` instances.
 
 use super::clause::{Comparison, INSTANCE, comparison, strategy};
+use super::known;
 use super::list::{integers, pointers};
 use super::tenant::{Tenant, Test, Wanted};
 use crate::error::Error;
-use crate::fence::relation;
 use crate::fence::scan::Snapshot;
 use crate::guc;
 use crate::registry::{self, Place};
@@ -114,12 +114,10 @@ pub unsafe fn begin(node: *mut pg_sys::ForeignScanState, _: c_int) -> Result<(),
     unsafe {
         let table = (*node).ss.ss_currentRelation;
         let estate = (*node).ss.ps.state;
-        let (schema, name) = relation::name((*table).rd_id)
-            .ok_or_else(|| Error::NotARelation((*table).rd_id.to_u32().to_string()))?;
-        let namespace = registry::analytics_block(&schema)
-            .filter(|_| Wanted::is_relation(table))
-            .ok_or_else(|| Error::NotARelation(format!("{schema}.{name}")))?;
-
+        let known = known::relation((*table).rd_id)?;
+        if !Wanted::is_relation(table) {
+            return Err(Error::NotARelation(known.table));
+        }
         let plan = (*node).ss.ps.plan.cast::<pg_sys::ForeignScan>();
         let mut numbers = integers((*plan).fdw_private);
         let mut count = || numbers.next().unwrap_or_default() as usize;
@@ -147,8 +145,8 @@ pub unsafe fn begin(node: *mut pg_sys::ForeignScanState, _: c_int) -> Result<(),
 
         let memory = (*estate).es_query_cxt;
         let scan = Scan {
-            namespace,
-            table: CString::new(name).map_err(|e| Error::Internal(e.to_string()))?,
+            namespace: known.namespace,
+            table: CString::new(known.table).map_err(|e| Error::Internal(e.to_string()))?,
             shows_instance: needed.contains(&INSTANCE),
             wanted,
             keys,
