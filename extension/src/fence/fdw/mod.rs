@@ -138,6 +138,8 @@ unsafe extern "C-unwind" fn iterate(
 ) -> *mut pg_sys::TupleTableSlot {
     or_raise(guarded(|| {
         let _capture = Capture::start();
+        // Also here: a cursor may have been opened before the seal.
+        refuse_sealed()?;
         // SAFETY: after `begin`.
         unsafe { scan::next(node) }
     }))
