@@ -37,6 +37,8 @@ attack postgres 05_other_callers.sql
 attack postgres 07_analytics.sql
 run postgres sql/10_lifecycle.sql
 run postgres sql/20_privileges.sql
+run postgres sql/30_analytics.sql
+run postgres sql/31_analytics_differential.sql
 
 held=$(grep -c '^ok ' "$out" || true)
 broken=$(grep -c '^NOT OK' "$out" || true)

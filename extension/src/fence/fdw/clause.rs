@@ -185,7 +185,9 @@ pub unsafe fn strategy(found: &Comparison) -> Option<(Oid, u16)> {
         let entry =
             pg_sys::lookup_type_cache(column.vartype, pg_sys::TYPECACHE_BTREE_OPFAMILY as _);
         let family = (*entry).btree_opf;
-        if family == Oid::INVALID || found.collation != column.varcollid {
+        // Comparing jsonb leaves memory behind, which a scan would gather for every row.
+        let plain = column.vartype != pg_sys::JSONBOID;
+        if !plain || family == Oid::INVALID || found.collation != column.varcollid {
             return None;
         }
         let (mut left, mut right) = (Oid::INVALID, Oid::INVALID);
