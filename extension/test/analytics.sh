@@ -39,9 +39,12 @@ for analyst in 1 2 3; do
     done ) >"$dir/analyst.$analyst" &
 done
 for i in $(seq 51 120); do echo "SELECT edgebase.drop_instance('w', 'i$i');"; done | psql proxy_login >"$dir/drops" 2>&1 &
+drops=$!
 for i in $(seq 1 50); do echo "SELECT edgebase.migrate('w', 'i$i');"; done | psql proxy_login >"$dir/migrations" 2>&1 &
+migrations=$!
 for i in $(seq 1 40); do echo "SELECT edgebase.create_instance('w', 'new$i');"; done | psql proxy_login >"$dir/creations" 2>&1 &
-for pid in $(jobs -p | tail -3); do wait "$pid"; done
+creations=$!
+wait $drops $migrations $creations
 rm "$dir/running"
 wait
 scans=$(cat "$dir"/analyst.* | wc -l)
