@@ -38,7 +38,7 @@ test: extension ## Run every test
 	@scripts/setup test
 	@$(ENV) EDGEBASE_PYTHON="$$PWD/.venv/bin/python" \
 	    cargo test --release $(LOCKED) --no-fail-fast $(REST)
-	@$(ENV) for script in docs run upgrade under_fire; do \
+	@$(ENV) for script in docs run upgrade under_fire analytics; do \
 	    echo "==> extension/test/$$script.sh"; extension/test/$$script.sh "$$PG_CONFIG" || exit 1; \
 	done
 	@$(ENV) extension/test/majors.sh

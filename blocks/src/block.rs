@@ -5,6 +5,7 @@
 //! written `name:{id}`, or when it has a `canCreate` or `access` rule.
 
 use crate::config::ConfigError;
+use crate::field::yes;
 use crate::rule::{FunctionRef, Rule};
 use crate::storage::StoredBlock;
 use crate::table::{Index, Migration, SchemaSpec, Table, TableSpec};
@@ -118,6 +119,8 @@ struct TableConfigSpec {
     fts: Vec<String>,
     #[serde(default)]
     migrations: Vec<Migration>,
+    #[serde(default = "yes")]
+    analytics: bool,
 }
 
 /// A block as the config spells it.
@@ -134,6 +137,8 @@ pub(crate) struct BlockSpec {
     access: Option<BlockAccess>,
     #[serde(default)]
     tables: IndexMap<String, TableConfigSpec>,
+    #[serde(default = "yes")]
+    analytics: bool,
     /// Used by the original's dashboard only.
     #[serde(default, rename = "admin")]
     _admin: Option<Value>,
@@ -165,6 +170,8 @@ pub struct Block {
     pub access: BlockAccess,
     /// Tables in config order.
     pub tables: IndexMap<String, TableConfig>,
+    /// `analytics: false`: analysts do not see any of it.
+    pub hidden: bool,
 }
 
 impl Block {
@@ -204,6 +211,7 @@ impl Block {
                     indexes: spec.indexes,
                     fts: spec.fts,
                     migrations: spec.migrations,
+                    hidden: !spec.analytics,
                 },
                 &["databases", key, "tables", &name],
             )?;
@@ -219,6 +227,7 @@ impl Block {
             connection_string: spec.connection_string,
             access,
             tables,
+            hidden: !spec.analytics,
         };
         block.storage().validate(&at)?;
         Ok(block)
@@ -231,6 +240,7 @@ impl Block {
             namespace: self.namespace.clone(),
             kind: self.kind,
             tables: self.tables.values().map(|t| t.table.clone()).collect(),
+            hidden: self.hidden,
         }
     }
 

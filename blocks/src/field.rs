@@ -174,10 +174,13 @@ pub struct Field {
     /// An SQL condition on the row.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<String>,
+    /// `analytics: false`: analysts do not see it. Has no consequence for instances.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub hidden: bool,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde's signature
-fn is_false(b: &bool) -> bool {
+pub(crate) fn is_false(b: &bool) -> bool {
     !b
 }
 
@@ -209,6 +212,13 @@ pub(crate) struct FieldSpec {
     check: Option<String>,
     #[serde(default, rename = "primaryKey")]
     _primary_key: bool,
+    #[serde(default = "yes")]
+    analytics: bool,
+}
+
+/// What `analytics` is when the config does not say.
+pub(crate) fn yes() -> bool {
+    true
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -272,6 +282,7 @@ impl FieldSpelling {
             touched_on_update: false,
             references: None,
             check: None,
+            hidden: false,
         };
         match self {
             Self::Off => None,
@@ -293,6 +304,7 @@ impl FieldSpelling {
                     ReferenceSpelling::Long(reference) => reference,
                 }),
                 check: spec.check,
+                hidden: !spec.analytics,
             }),
         }
     }

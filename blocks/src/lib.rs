@@ -5,6 +5,7 @@
 //! I/O, no database, no JavaScript. Every public parser refuses what it does not know and says
 //! where in the config it stands.
 
+pub mod analytics;
 pub mod block;
 pub mod config;
 pub mod ddl;

@@ -2,10 +2,12 @@
 //!
 //! The normalised form that `edgebase.apply_config` stores: lists instead of maps, so that
 //! `jsonb`, which sorts keys, cannot lose the order of fields. A block's version is the SHA-256
-//! of that form: two configs with the same consequence in the database have the same version.
+//! of that form without what is only for analysts ([`StoredBlock::shape`]): two configs with the
+//! same consequence for instances have the same version.
 
 use crate::block::BlockKind;
 use crate::config::{Config, ConfigError, Problems};
+use crate::field::is_false;
 use crate::table::Table;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -24,6 +26,9 @@ pub struct StoredBlock {
     pub kind: BlockKind,
     /// In config order.
     pub tables: Vec<Table>,
+    /// `analytics: false`: analysts do not see any of it. Has no consequence for instances.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub hidden: bool,
 }
 
 impl StoredBlock {
@@ -58,14 +63,26 @@ impl StoredBlock {
         json!({ "blocks": blocks })
     }
 
-    /// Hex SHA-256 of the normalised form.
+    /// What instances are made from: the block with nothing hidden, because hiding a field from
+    /// analysts must not make every instance migrate.
+    #[must_use]
+    pub fn shape(&self) -> Self {
+        let mut shape = Self { hidden: false, ..self.clone() };
+        for table in &mut shape.tables {
+            table.hidden = false;
+            table.fields.iter_mut().flatten().for_each(|f| f.hidden = false);
+        }
+        shape
+    }
+
+    /// Hex SHA-256 of the [shape](Self::shape).
     ///
     /// # Panics
     /// Never: the model has no value that JSON cannot hold.
     #[must_use]
     #[allow(clippy::missing_panics_doc)]
     pub fn version(&self) -> String {
-        let text = serde_json::to_string(self).unwrap_or_default();
+        let text = serde_json::to_string(&self.shape()).unwrap_or_default();
         Sha256::digest(text.as_bytes()).iter().map(|b| format!("{b:02x}")).collect()
     }
 
@@ -123,5 +140,21 @@ mod tests {
         assert_eq!(blocks[0].version(), again[0].version());
         let names: Vec<_> = blocks[0].tables[0].columns().map(|(n, _)| n).collect();
         assert_eq!(names, ["id", "createdAt", "z", "a"]);
+    }
+
+    #[test]
+    fn hiding_from_analysts_is_kept_and_changes_no_version() {
+        let of = |block: Value| {
+            let config = json!({"databases": {"app": block}});
+            StoredBlock::all_from_json(&config).unwrap().remove(0)
+        };
+        let open = of(json!({"tables": {"t": {"schema": {"a": "string"}}}}));
+        let closed = of(json!({"analytics": false, "tables": {"t": {"analytics": false,
+            "schema": {"a": {"type": "string", "analytics": false}}}}}));
+        assert_ne!(open, closed);
+        assert_eq!(open, closed.shape());
+        assert_eq!(open.version(), closed.version());
+        let again = StoredBlock::all_from_json(&StoredBlock::to_json(&[closed.clone()])).unwrap();
+        assert_eq!(again, [closed]);
     }
 }

@@ -5,7 +5,7 @@
 //! reference points into the same block and every index at a field that exists.
 
 use crate::config::{ConfigError, Problems};
-use crate::field::{Field, FieldSpelling, FieldType};
+use crate::field::{Field, FieldSpelling, FieldType, is_false};
 use crate::name;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -77,6 +77,9 @@ pub struct Table {
     /// In ascending version order.
     #[serde(default)]
     pub migrations: Vec<Migration>,
+    /// `analytics: false`: analysts do not see it. Has no consequence for instances.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub hidden: bool,
 }
 
 /// The storage part of a table as the config spells it.
@@ -86,6 +89,7 @@ pub(crate) struct TableSpec {
     pub(crate) indexes: Vec<Index>,
     pub(crate) fts: Vec<String>,
     pub(crate) migrations: Vec<Migration>,
+    pub(crate) hidden: bool,
 }
 
 /// The `schema` map of a table.
@@ -140,6 +144,7 @@ impl Table {
             indexes: spec.indexes,
             fts: spec.fts,
             migrations,
+            hidden: spec.hidden,
         };
         table.validate(at)?;
         Ok(table)

@@ -15,4 +15,6 @@ pub enum Answer {
     Json(Value),
     /// `integer`
     Int(i32),
+    /// `bigint`, or `timestamptz` in microseconds since 2000
+    Big(i64),
 }

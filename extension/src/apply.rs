@@ -6,6 +6,7 @@
 //! whose `check` or reference PostgreSQL refuses is refused here and not at some tenant's first
 //! write. A block that the config no longer has is kept, with its instances.
 
+use crate::analytics;
 use crate::answer::Answer;
 use crate::audit;
 use crate::error::Error;
@@ -136,8 +137,8 @@ fn carry_out(plan: &Plan) -> Result<(), Error> {
         BlockKind::Dynamic => "dynamic",
     };
     if plan.changed {
-        let definition =
-            serde_json::to_string(&plan.block).map_err(|e| Error::Internal(e.to_string()))?;
+        let definition = serde_json::to_string(&plan.block.shape())
+            .map_err(|e| Error::Internal(e.to_string()))?;
         spi::run(
             "INSERT INTO edgebase.block_version (version, namespace, definition)
              VALUES ($1, $2, $3::json) ON CONFLICT (version) DO NOTHING",
@@ -154,11 +155,17 @@ fn carry_out(plan: &Plan) -> Result<(), Error> {
              IS DISTINCT FROM (excluded.kind, excluded.version, true)",
         &[namespace.into(), kind.into(), plan.version.as_str().into()],
     )?;
+    let shown = analytics::remember(&plan.block)?;
+    analytics::keep_in_step(&plan.block)?;
     if plan.block.kind == BlockKind::Single {
         let (key, row) = registry::resolve(namespace, None)?;
         let (instance, _) = lifecycle::create(&key, &row)?;
         if instance.version != row.version {
             bring_up(&key)?;
+        } else if shown {
+            instance::as_owner(&instance.schema, || {
+                analytics::grant_tables(&instance.schema, &plan.block)
+            })?;
         }
     }
     Ok(())

@@ -71,6 +71,9 @@ pub enum Error {
     /// An import whose rows do not fit the instance.
     #[error("cannot import: {0}")]
     Import(String),
+    /// A foreign table on our server that is no relation of a block.
+    #[error("foreign table {0} is no relation of a block")]
+    NotARelation(String),
     /// A broken invariant: a defect of the extension or a registry changed by hand.
     #[error("edgebase internal error: {0}")]
     Internal(String),
@@ -104,6 +107,7 @@ impl Error {
             Self::NotOneStatement(_) => "42601",
             Self::NullArgument(_) => "22004",
             Self::Import(_) => "22023",
+            Self::NotARelation(_) => "42809",
             _ => "XX000",
         }
     }
@@ -122,6 +126,9 @@ impl Error {
                 "Restore it from a backup, or remove what is left with edgebase.drop_instance.",
             ),
             Self::SchemaTaken(_) => Some("Rename the schema that stands in the way."),
+            Self::NotARelation(_) => {
+                Some("Only edgebase.apply_config makes relations over all instances of a block.")
+            }
             Self::DefaultPrivileges => Some(
                 "Find them in pg_default_acl and remove them with ALTER DEFAULT PRIVILEGES FOR ROLE edgebase_owner.",
             ),

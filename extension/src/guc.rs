@@ -1,6 +1,6 @@
 //! Which settings are there, and who may change them?
 //!
-//! All bound what a tenant may consume, so none may be changed by a tenant or by a proxy: they are
+//! All bound what a tenant or an analyst may consume, so none may be changed by a tenant or by a proxy: they are
 //! `SUSET` (superusers and roles given `GRANT SET ON PARAMETER`), and none can be changed inside a
 //! security-restricted operation. Set them in `postgresql.conf`, or with `ALTER DATABASE ... SET`
 //! or `ALTER ROLE <proxy login> SET`.
@@ -15,6 +15,9 @@ pub static LOCK_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(10_000);
 pub static WORK_MEM: GucSetting<i32> = GucSetting::<i32>::new(0);
 /// How long migrating or dropping an instance waits for its running transactions.
 pub static DDL_LOCK_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(10_000);
+/// After how many instances a scan over all of them empties the backend's caches, which hold 5 to
+/// 20 kB of each. More keeps more of them warm for the next query.
+pub static ANALYTICS_CACHE: GucSetting<i32> = GucSetting::<i32>::new(20_000);
 
 /// Registers the settings; once per backend.
 pub fn define() {
@@ -58,5 +61,15 @@ pub fn define() {
         i32::MAX,
         GucContext::Suset,
         flags,
+    );
+    GucRegistry::define_int_guc(
+        c"edgebase.analytics_cache",
+        c"Instances after which a scan over all of them empties its caches; 0 for never.",
+        c"A backend keeps 5 to 20 kB of each instance's table that it has read.",
+        &ANALYTICS_CACHE,
+        0,
+        i32::MAX,
+        GucContext::Suset,
+        GucFlags::NOT_WHILE_SEC_REST,
     );
 }

@@ -8,6 +8,7 @@
 //! config (`check`, defaults, migrations) never run as a superuser and leave nothing behind in the
 //! session.
 
+use crate::analytics::{self, ANALYST};
 use crate::answer::Answer;
 use crate::error::Error;
 use crate::fence::boundary::Args;
@@ -18,9 +19,6 @@ use crate::spi;
 use edgebase_blocks::block::BlockKind;
 use edgebase_blocks::quote::{ident, qualified};
 use edgebase_blocks::{InstanceKey, StoredBlock, ddl, name};
-
-/// Who, beside the instance role, reads the tables of a single-instance block.
-pub const ANALYST: &str = "edgebase_analyst";
 
 /// Runs `work` as the owner of instances, unqualified names meaning the given schema.
 pub fn as_owner<T>(schema: &str, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
@@ -72,7 +70,7 @@ pub fn grant(schema: &str, number: i64, block: &StoredBlock) -> Result<(), Error
     }
     spi::run(&format!("GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE {tables} TO {role}"), &[])?;
     if block.kind == BlockKind::Single {
-        spi::run(&format!("GRANT SELECT ON TABLE {tables} TO {ANALYST}"), &[])?;
+        analytics::grant_tables(schema, block)?;
     }
     Ok(())
 }

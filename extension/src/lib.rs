@@ -1,8 +1,8 @@
 //! EdgeBase on PostgreSQL: every tenant its own sealed schema.
 //!
-//! This crate is the extension. SQL objects are created by `sql/bootstrap.sql`, in one file that
-//! a DBA can read from top to bottom; the functions it declares are listed in
-//! [`fence::exports`]. Everything `unsafe` is in [`fence`]; the attribute below makes the
+//! This crate is the extension. SQL objects are created by `sql/bootstrap.sql` and
+//! `sql/analytics.sql`, which a DBA can read from top to bottom; the functions they declare are
+//! listed in [`fence::exports`]. Everything `unsafe` is in [`fence`]; the attribute below makes the
 //! compiler keep it there.
 
 #![deny(unsafe_code)]
@@ -12,11 +12,13 @@ use pgrx::prelude::*;
 #[allow(unsafe_code)]
 mod fence;
 
+mod analytics;
 mod answer;
 mod apply;
 mod audit;
 mod enter;
 mod error;
+mod files;
 mod guard;
 mod guc;
 mod import;
@@ -29,3 +31,4 @@ mod repair;
 mod spi;
 
 extension_sql_file!("../sql/bootstrap.sql", name = "bootstrap", bootstrap);
+extension_sql_file!("../sql/analytics.sql", name = "analytics", requires = ["bootstrap"]);

@@ -2,7 +2,8 @@
 //!
 //! The registry is the only authority on where an instance lives; no schema or role name is ever
 //! computed from a key elsewhere. Reads go by primary key without a query (see `fence::scan`), so
-//! they see the newest committed state and what this transaction itself has written.
+//! they see the newest committed state and what this transaction itself has written; those for
+//! analysts see what the query sees that asks.
 //!
 //! Roles are cluster-wide and not part of a dump, so their names are not stored: the role of
 //! instance `n` is `eb_<oid of this database>_<n>`. After a restore into another database the
@@ -10,7 +11,7 @@
 
 use crate::error::Error;
 use crate::fence::identity::database_oid;
-use crate::fence::scan;
+use crate::fence::scan::{self, Key, Snapshot};
 use edgebase_blocks::block::BlockKind;
 use edgebase_blocks::name;
 use edgebase_blocks::{InstanceKey, StoredBlock};
@@ -70,6 +71,71 @@ pub fn definition(version: &str) -> Result<StoredBlock, Error> {
         .ok_or_else(|| Error::Internal(format!("block version {version} is not stored")))?;
     serde_json::from_str(&text)
         .map_err(|e| Error::Internal(format!("block version {version} is unreadable: {e}")))
+}
+
+/// What analysts see of a block.
+pub fn analytics(namespace: &str) -> Result<Option<StoredBlock>, Error> {
+    let text = scan::by_key(c"analytics", c"analytics_pkey", &[namespace], |row| row.text(3));
+    text.flatten()
+        .map(|text| serde_json::from_str(&text))
+        .transpose()
+        .map_err(|e| Error::Internal(format!("analytics of block {namespace}: {e}")))
+}
+
+/// The block whose relations are in that schema.
+pub fn analytics_block(schema: &str) -> Option<String> {
+    let mut namespace = None;
+    let key = [Key::equal(2, schema)];
+    scan::each(c"analytics", c"analytics_schema_key", &key, Snapshot::NEWEST, |row| {
+        namespace = row.text(1);
+        false
+    });
+    namespace
+}
+
+/// Where the tables of an active instance are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub id: String,
+    pub schema: String,
+}
+
+fn place_of(row: &scan::Row) -> Option<Place> {
+    let active = row.text(6).as_deref() == Some("active");
+    active.then_some(Place { id: row.text(2)?, schema: row.text(4)? })
+}
+
+/// The place of one instance, as a query sees it.
+pub fn place(namespace: &str, id: &str, snapshot: Snapshot) -> Option<Place> {
+    let mut found = None;
+    let keys = [Key::equal(1, namespace), Key::equal(2, id)];
+    scan::each(c"instance", c"instance_pkey", &keys, snapshot, |row| {
+        found = place_of(row);
+        false
+    });
+    found
+}
+
+/// At most `limit` instances of a block as a query sees them, by id, those after `after`; and the
+/// id to go on after, if there may be more.
+pub fn places(
+    namespace: &str,
+    after: Option<&str>,
+    limit: usize,
+    snapshot: Snapshot,
+) -> (Vec<Place>, Option<String>) {
+    let (mut found, mut last, mut seen) = (Vec::new(), None, 0);
+    let keys = [Key::equal(1, namespace), Key::after(2, after.unwrap_or_default())];
+    let keys = if after.is_some() { &keys[..] } else { &keys[..1] };
+    scan::each(c"instance", c"instance_pkey", keys, snapshot, |row| {
+        seen += 1;
+        if seen == limit {
+            last = row.text(2);
+        }
+        found.extend(place_of(row));
+        seen < limit
+    });
+    (found, last)
 }
 
 /// The key that namespace and id make, checked against the block they name.

@@ -4,10 +4,11 @@
 //! oid. So after a restore the roles are missing or are another database's. `repair()` makes the
 //! role of every instance and sets the privileges on its schema and tables to exactly what they
 //! should be: missing ones are granted, all others revoked, whoever gave them. Schemas and tables
-//! belong to `edgebase_owner` again.
+//! belong to `edgebase_owner` again, and analysts have their relations.
 //!
 //! It does so instance by instance and changes nothing where nothing is wrong.
 
+use crate::analytics::{self, ANALYST};
 use crate::answer::Answer;
 use crate::audit;
 use crate::error::Error;
@@ -45,6 +46,7 @@ pub fn repair(_: &Args) -> Result<Answer, Error> {
          FROM edgebase.instance HAVING max(number) > (SELECT last_value FROM edgebase.instance_number)",
         &[],
     )?;
+    revoked += analytics::repair()?;
     close_database()?;
     let report =
         json!({ "roles_created": roles, "grants_revoked": revoked, "schemas_missing": missing });
@@ -84,7 +86,7 @@ fn restore_owner(schema: &str) -> Result<(), Error> {
 /// the schema or a table in it, and what those have too much. Grants that stay are made again.
 fn revoke_strangers(schema: &str, number: i64, kind: BlockKind) -> Result<usize, Error> {
     let role = role_name(number);
-    let reader = if kind == BlockKind::Single { instance::ANALYST } else { role.as_str() };
+    let reader = if kind == BlockKind::Single { ANALYST } else { role.as_str() };
     let statements = spi::json(
         &format!(
             "WITH home AS (SELECT oid, nspname, nspacl, nspowner FROM pg_namespace WHERE nspname = {schema}),

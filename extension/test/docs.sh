@@ -6,7 +6,7 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 in_code() {
     sed -n 's/.* = "\(EB[0-9]*\)".*/\1/p' "$root/blocks/src/sqlstate.rs"
     sed -n '/pub fn sqlstate/,/^    }/s/.*=> "\([0-9A-Z]\{5\}\)".*/\1/p' "$root/extension/src/error.rs"
-    sed -n "s/.*ERRCODE = '\(EB[0-9]*\)'.*/\1/p" "$root/extension/sql/bootstrap.sql"
+    sed -n "s/.*ERRCODE = '\(EB[0-9]*\)'.*/\1/p" "$root/extension/sql/bootstrap.sql" "$root/extension/sql/analytics.sql"
 }
 in_docs() { sed -n '/^## SQLSTATEs/,/^## Dump/s/^| `\([0-9A-Z]\{5\}\)`.*/\1/p' "$root/docs/sql.md"; }
 status=0
@@ -16,8 +16,8 @@ check() { # check WHAT CODE DOCS
     fi
 }
 check "docs/sql.md lists the SQLSTATEs of the code" "$(in_code | sort -u | tr '\n' ' ')" "$(in_docs | sort -u | tr '\n' ' ')"
-for name in $(sed -n 's/^CREATE \(FUNCTION\|VIEW\) edgebase\.\([a-z0-9_]*\).*/\2/p' "$root/extension/sql/bootstrap.sql"); do
-    case $name in refuse_change | warn_of_drop | apply_config_json) continue ;; esac # not for callers
+for name in $(sed -n 's/^CREATE \(FUNCTION\|VIEW\) edgebase\.\([a-z0-9_]*\).*/\2/p' "$root/extension/sql/bootstrap.sql" "$root/extension/sql/analytics.sql"); do
+    case $name in refuse_change | warn_of_drop | apply_config_json | analytics_handler) continue ;; esac # not for callers
     grep -q "\`$name\`\|\`$name(\|### \`$name\|$name(" "$root/docs/sql.md" || { echo "NOT OK - docs/sql.md does not mention $name"; status=1; }
 done
 for name in $(sed -n 's/.*c"\(edgebase\.[a-z_]*\)".*/\1/p' "$root/extension/src/guc.rs"); do

@@ -29,8 +29,11 @@ psql postgres -c "GRANT TEMPORARY ON DATABASE postgres TO proxy_login"
 attack proxy_login 04_planted.sql
 psql postgres -c "REVOKE TEMPORARY ON DATABASE postgres FROM proxy_login"
 attack postgres 05_other_callers.sql
+attack postgres 07_analytics.sql
 run postgres sql/10_lifecycle.sql
 run postgres sql/20_privileges.sql
+run postgres sql/30_analytics.sql
+run postgres sql/31_analytics_differential.sql
 
 held=$(grep -c '^ok ' "$out" || true)
 broken=$(grep -c '^NOT OK' "$out" || true)

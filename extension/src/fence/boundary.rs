@@ -37,6 +37,12 @@ impl Args {
         unsafe { pg_getarg::<bool>(self.fcinfo, n) }.unwrap_or(false)
     }
 
+    /// An `oid` argument of a STRICT function.
+    pub fn oid(&self, n: usize) -> pg_sys::Oid {
+        // SAFETY: as above, declared as oid.
+        unsafe { pg_getarg::<pg_sys::Oid>(self.fcinfo, n) }.unwrap_or(pg_sys::Oid::INVALID)
+    }
+
     /// A `jsonb` argument that may not be null.
     pub fn json(&self, n: usize, name: &'static str) -> Result<Value, Error> {
         // SAFETY: as above, declared as jsonb.
@@ -119,6 +125,7 @@ fn run(fcinfo: pg_sys::FunctionCallInfo, body: fn(&Args) -> Result<Answer, Error
             Answer::Text(text) => text.into_datum().unwrap_or(pg_sys::Datum::null()),
             Answer::Json(json) => JsonB(json).into_datum().unwrap_or(pg_sys::Datum::null()),
             Answer::Int(n) => pg_sys::Datum::from(n),
+            Answer::Big(n) => pg_sys::Datum::from(n),
         })
     })
     .map_or_else(Outcome::Failed, Outcome::Done)

@@ -1,11 +1,14 @@
 //! Which functions can SQL call, and which library calls PostgreSQL itself makes?
 //!
-//! The list below is the whole of it; `sql/bootstrap.sql` declares the same names with their
-//! argument types, and a name missing there or here fails `CREATE EXTENSION`.
+//! The list below is the whole of it, with the handler of the foreign-data wrapper in [`fdw`];
+//! `sql/bootstrap.sql` and `sql/analytics.sql` declare the same names with their argument types,
+//! and a name missing there or here fails `CREATE EXTENSION`.
+//!
+//! [`fdw`]: super::fdw
 
 use super::boundary;
 use super::{hooks, identity, seal};
-use crate::{apply, enter, guc, import, lifecycle, migrate, removal, repair};
+use crate::{apply, enter, files, guc, import, lifecycle, migrate, removal, repair};
 use pgrx::pg_sys;
 
 pgrx::pg_module_magic!(name, version);
@@ -24,7 +27,7 @@ macro_rules! sql_functions {
         #[doc = concat!("`edgebase.", stringify!($name), "`")]
         ///
         /// # Safety
-        /// Called by PostgreSQL with the arguments that bootstrap.sql declares.
+        /// Called by PostgreSQL with the arguments that the SQL files declare.
         #[unsafe(no_mangle)]
         pub unsafe extern "C-unwind" fn $name(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
             // SAFETY: fcinfo comes from PostgreSQL and this is the only statement.
@@ -50,5 +53,7 @@ sql_functions! {
     edgebase_import_instance, pg_finfo_edgebase_import_instance => import::import_instance;
     edgebase_repair, pg_finfo_edgebase_repair => repair::repair;
     edgebase_warn_of_drop, pg_finfo_edgebase_warn_of_drop => removal::warn_of_drop;
+    edgebase_file_size, pg_finfo_edgebase_file_size => files::file_size;
+    edgebase_file_written, pg_finfo_edgebase_file_written => files::file_written;
     edgebase_utf16_length, pg_finfo_edgebase_utf16_length => crate::instance::utf16_length;
 }

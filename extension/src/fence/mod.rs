@@ -14,10 +14,12 @@
 
 pub mod boundary;
 pub mod exports;
+pub mod fdw;
 pub mod hooks;
 pub mod identity;
 pub mod lock;
 pub mod raise;
+pub mod relation;
 pub mod scan;
 pub mod seal;
 pub mod settings;

@@ -1,8 +1,9 @@
-//! How is one registry row read without the cost of a query?
+//! How are registry rows read without the cost of a query?
 //!
 //! `enter` runs on every request, so it reads the registry by its primary key as PostgreSQL reads
-//! its own catalogs: no plan, no privileges to check, always the newest committed state. The
-//! columns are given by number; `sql/bootstrap.sql` says so beside the tables.
+//! its own catalogs: no plan, no privileges to check, always the newest committed state. Scans for
+//! analysts read it likewise, as of their query's snapshot. The columns are given by number;
+//! `sql/bootstrap.sql` says so beside the tables.
 
 use pgrx::datum::{FromDatum, IntoDatum};
 use pgrx::pg_sys::{self, Oid};
@@ -46,6 +47,43 @@ impl Row {
     }
 }
 
+/// Which state of the registry is read.
+#[derive(Clone, Copy)]
+pub struct Snapshot(pg_sys::Snapshot);
+
+impl Snapshot {
+    /// The newest committed state.
+    pub const NEWEST: Self = Self(std::ptr::null_mut());
+
+    /// What a running query sees.
+    ///
+    /// # Safety
+    /// The snapshot stays registered for as long as the value is used.
+    pub unsafe fn of_query(snapshot: pg_sys::Snapshot) -> Self {
+        Self(snapshot)
+    }
+}
+
+/// A condition on a column of an index, which is text in collation "C".
+#[derive(Clone, Copy)]
+pub struct Key<'a> {
+    column: i16,
+    after: bool,
+    text: &'a str,
+}
+
+impl<'a> Key<'a> {
+    /// The column, counted from 1 in the table, equals the text.
+    pub fn equal(column: i16, text: &'a str) -> Self {
+        Self { column, after: false, text }
+    }
+
+    /// The column comes after the text.
+    pub fn after(column: i16, text: &'a str) -> Self {
+        Self { column, after: true, text }
+    }
+}
+
 /// The row of `edgebase.<table>` whose first columns, its primary key `index`, equal `keys`.
 pub fn by_key<T>(
     table: &CStr,
@@ -53,6 +91,27 @@ pub fn by_key<T>(
     keys: &[&str],
     read: impl FnOnce(&Row) -> T,
 ) -> Option<T> {
+    let mut equal = [Key::equal(1, ""); MAX_KEYS];
+    for (i, key) in keys.iter().enumerate() {
+        equal[i] = Key::equal(i as i16 + 1, key);
+    }
+    let (mut read, mut found) = (Some(read), None);
+    each(table, index, &equal[..keys.len()], Snapshot::NEWEST, |row| {
+        found = read.take().map(|read| read(row));
+        false
+    });
+    found
+}
+
+/// The rows of `edgebase.<table>` that meet `keys`, in the order of `index`, until `visit` answers
+/// false.
+pub fn each(
+    table: &CStr,
+    index: &CStr,
+    keys: &[Key],
+    snapshot: Snapshot,
+    mut visit: impl FnMut(&Row) -> bool,
+) {
     assert!(keys.len() <= MAX_KEYS);
     // SAFETY: relation ids come from the catalog caches; keys are text in collation "C", which
     // ScanKeyInit assumes and the tables declare; scan and relation are closed on every ordinary
@@ -62,31 +121,39 @@ pub fn by_key<T>(
         let table = pg_sys::get_relname_relid(table.as_ptr(), schema);
         let index = pg_sys::get_relname_relid(index.as_ptr(), schema);
         if schema == Oid::INVALID || table == Oid::INVALID || index == Oid::INVALID {
-            return None;
+            return;
         }
         let relation = pg_sys::table_open(table, pg_sys::AccessShareLock as i32);
         let mut scan_keys: [pg_sys::ScanKeyData; MAX_KEYS] = std::mem::zeroed();
         for (i, key) in keys.iter().enumerate() {
+            let (strategy, function) = if key.after {
+                (pg_sys::BTGreaterStrategyNumber, pg_sys::F_TEXT_GT)
+            } else {
+                (pg_sys::BTEqualStrategyNumber, pg_sys::F_TEXTEQ)
+            };
             pg_sys::ScanKeyInit(
                 &mut scan_keys[i],
-                i as i16 + 1,
-                pg_sys::BTEqualStrategyNumber as u16,
-                pg_sys::F_TEXTEQ.into(),
-                key.into_datum().unwrap_or(pg_sys::Datum::null()),
+                key.column,
+                strategy as u16,
+                function.into(),
+                key.text.into_datum().unwrap_or(pg_sys::Datum::null()),
             );
         }
         let scan = pg_sys::systable_beginscan(
             relation,
             index,
             true,
-            std::ptr::null_mut(),
+            snapshot.0,
             keys.len() as i32,
             scan_keys.as_mut_ptr(),
         );
-        let tuple = pg_sys::systable_getnext(scan);
-        let found = (!tuple.is_null()).then(|| read(&Row { tuple, shape: (*relation).rd_att }));
+        loop {
+            let tuple = pg_sys::systable_getnext(scan);
+            if tuple.is_null() || !visit(&Row { tuple, shape: (*relation).rd_att }) {
+                break;
+            }
+        }
         pg_sys::systable_endscan(scan);
         pg_sys::table_close(relation, pg_sys::AccessShareLock as i32);
-        found
     }
 }

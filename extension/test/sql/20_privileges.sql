@@ -23,6 +23,12 @@ INSERT INTO expected VALUES
     ('edgebase.block_version', 'table', ''),
     ('edgebase.instance', 'table', ''),
     ('edgebase.audit_log', 'table', ''),
+    ('edgebase.analytics', 'table', ''),
+    ('edgebase.instance_stats', 'table', 'admin:SELECT analyst:SELECT'),
+    ('tenant', 'schema', 'admin:USAGE analyst:USAGE'),
+    ('tenant.invoices', 'table', 'admin:SELECT analyst:SELECT'),
+    ('edgebase_instances', 'server', ''),
+    ('edgebase_fdw', 'wrapper', ''),
     ('edgebase.instances', 'table', 'admin:SELECT'),
     ('edgebase.blocks', 'table', 'admin:SELECT analyst:SELECT proxy:SELECT'),
     ('edgebase.audit', 'table', 'admin:SELECT'),
@@ -42,6 +48,9 @@ INSERT INTO expected VALUES
     ('edgebase.export_instance(text,text)', 'function', 'admin:EXECUTE owner:EXECUTE'),
     ('edgebase.import_instance(text,text,jsonb)', 'function', 'admin:EXECUTE'),
     ('edgebase.repair()', 'function', 'admin:EXECUTE'),
+    ('edgebase.analytics_handler()', 'function', ''),
+    ('edgebase.file_size(oid)', 'function', 'admin:EXECUTE analyst:EXECUTE'),
+    ('edgebase.file_written(oid)', 'function', 'admin:EXECUTE analyst:EXECUTE'),
     ('edgebase.refuse_change()', 'function', ''),
     ('edgebase.warn_of_drop()', 'function', ''),
     ('edgebase.utf16_length(text)', 'function', 'admin:EXECUTE analyst:EXECUTE instance:EXECUTE owner:EXECUTE proxy:EXECUTE single:EXECUTE stranger:EXECUTE'),
@@ -53,6 +62,8 @@ CREATE FUNCTION pg_temp.has(kind text, role text, object text, privilege text) R
         WHEN 'table' THEN has_table_privilege(role, object, privilege)
         WHEN 'sequence' THEN has_sequence_privilege(role, object, privilege)
         WHEN 'function' THEN has_function_privilege(role, object, privilege)
+        WHEN 'server' THEN has_server_privilege(role, object, privilege)
+        WHEN 'wrapper' THEN has_foreign_data_wrapper_privilege(role, object, privilege)
         WHEN 'database' THEN has_database_privilege(role, object, privilege) END
 $$;
 CREATE TEMP VIEW found AS
@@ -63,6 +74,7 @@ LEFT JOIN LATERAL (
     FROM actor a, unnest(CASE e.kind
         WHEN 'schema' THEN ARRAY['USAGE', 'CREATE'] WHEN 'function' THEN ARRAY['EXECUTE']
         WHEN 'sequence' THEN ARRAY['USAGE', 'SELECT', 'UPDATE'] WHEN 'database' THEN ARRAY['CONNECT', 'CREATE', 'TEMP']
+        WHEN 'server' THEN ARRAY['USAGE'] WHEN 'wrapper' THEN ARRAY['USAGE']
         ELSE ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER'] END) AS p
     WHERE pg_temp.has(e.kind, a.role, e.object, p)) AS w ON true
 GROUP BY 1, 2, 3;

@@ -1,0 +1,68 @@
+---------------------------------------------------------------------------------------------
+-- Analytics: one relation for each table of a dynamic block, over all its instances. The relations
+-- are foreign tables that apply_config makes in a schema named after the block; nobody but
+-- superusers may make others, because nobody has USAGE on the server.
+---------------------------------------------------------------------------------------------
+
+-- The library reads this table by column number, as it does the registry's others.
+CREATE TABLE edgebase.analytics (
+    namespace   text COLLATE "C" NOT NULL,
+    schema_name text COLLATE "C",
+    definition  json NOT NULL,
+    CONSTRAINT analytics_pkey PRIMARY KEY (namespace),
+    CONSTRAINT analytics_schema_key UNIQUE (schema_name)
+);
+COMMENT ON TABLE edgebase.analytics IS 'What analysts see of each block, and the schema of its relations';
+REVOKE ALL ON TABLE edgebase.analytics FROM PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('edgebase.analytics', '');
+
+CREATE FUNCTION edgebase.analytics_handler() RETURNS fdw_handler
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'edgebase_analytics_handler';
+REVOKE ALL ON FUNCTION edgebase.analytics_handler() FROM PUBLIC;
+
+CREATE FOREIGN DATA WRAPPER edgebase_fdw HANDLER edgebase.analytics_handler NO VALIDATOR;
+REVOKE ALL ON FOREIGN DATA WRAPPER edgebase_fdw FROM PUBLIC;
+COMMENT ON FOREIGN DATA WRAPPER edgebase_fdw IS 'Reads the same table of every instance of a block';
+
+CREATE SERVER edgebase_instances FOREIGN DATA WRAPPER edgebase_fdw;
+REVOKE ALL ON FOREIGN SERVER edgebase_instances FROM PUBLIC;
+COMMENT ON SERVER edgebase_instances IS 'The instances of this database';
+
+-- What the file system knows of a relation's main file, without opening the relation: neither
+-- locks nor the caches grow with the number of instances looked at.
+CREATE FUNCTION edgebase.file_size(relation oid) RETURNS bigint
+LANGUAGE c VOLATILE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'edgebase_file_size';
+REVOKE ALL ON FUNCTION edgebase.file_size(oid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION edgebase.file_size(oid) TO edgebase_admin, edgebase_analyst;
+COMMENT ON FUNCTION edgebase.file_size(oid) IS 'Bytes of a relation''s main file, 0 where there is none';
+
+CREATE FUNCTION edgebase.file_written(relation oid) RETURNS timestamptz
+LANGUAGE c VOLATILE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'edgebase_file_written';
+REVOKE ALL ON FUNCTION edgebase.file_written(oid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION edgebase.file_written(oid) TO edgebase_admin, edgebase_analyst;
+COMMENT ON FUNCTION edgebase.file_written(oid) IS 'When the server last wrote a relation''s main file';
+
+-- One pass over pg_class, whatever the number of instances; a condition on the instance comes first.
+CREATE VIEW edgebase.instance_stats AS
+SELECT i.namespace || CASE WHEN i.id = '' THEN '' ELSE ':' || i.id END AS key,
+       i.namespace,
+       nullif(i.id, '') AS id,
+       i.schema_name AS schema,
+       coalesce(pg_catalog.sum(edgebase.file_size(c.oid) + edgebase.file_size(c.reltoastrelid)), 0)::bigint AS size,
+       coalesce(pg_catalog.sum(pg_catalog.pg_stat_get_live_tuples(c.oid))
+                    FILTER (WHERE c.relkind = 'r'), 0)::bigint AS rows,
+       coalesce(pg_catalog.sum(pg_catalog.pg_stat_get_tuples_inserted(c.oid)
+                               + pg_catalog.pg_stat_get_tuples_updated(c.oid)
+                               + pg_catalog.pg_stat_get_tuples_deleted(c.oid))
+                    FILTER (WHERE c.relkind = 'r'), 0)::bigint AS writes,
+       pg_catalog.max(edgebase.file_written(c.oid)) FILTER (WHERE c.relkind = 'r') AS last_write
+FROM edgebase.instance i
+LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = i.schema_name
+LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relkind IN ('r', 'i')
+GROUP BY i.namespace, i.id;
+REVOKE ALL ON TABLE edgebase.instance_stats FROM PUBLIC;
+GRANT SELECT ON TABLE edgebase.instance_stats TO edgebase_admin, edgebase_analyst;
+COMMENT ON VIEW edgebase.instance_stats IS 'Size, rows and last write of every instance, cheap enough to poll';

@@ -1,0 +1,232 @@
+//! How do analysts get at the tables of a block?
+//!
+//! For each table of a dynamic block there is a foreign table over all instances, in a schema
+//! named after the block; the registry keeps that schema's name, as it does those of instances.
+//! The tables of a single-instance block are granted as they are. What the config hides is not
+//! there, and is remembered beside the block rather than in its version, so that hiding a field
+//! migrates no instance.
+//!
+//! Schemas and relations belong to the superuser who owns the extension, not to `edgebase_owner`:
+//! what a config's migrations run as cannot show what is hidden.
+
+use crate::error::Error;
+use crate::fence::lock;
+use crate::instance;
+use crate::registry;
+use crate::spi;
+use edgebase_blocks::analytics::{Column, Reach, SERVER, reach, relations, statements};
+use edgebase_blocks::block::BlockKind;
+use edgebase_blocks::name::InstanceKey;
+use edgebase_blocks::quote::{ident, qualified};
+use edgebase_blocks::{StoredBlock, StoredTable};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Who reads relations and the tables of single-instance blocks.
+pub const ANALYST: &str = "edgebase_analyst";
+/// Who else reads relations: who may export every instance anyway.
+const ADMIN: &str = "edgebase_admin";
+
+/// Notes what analysts see of a block; whether that is something else than before.
+pub fn remember(block: &StoredBlock) -> Result<bool, Error> {
+    let definition = serde_json::to_string(block).map_err(|e| Error::Internal(e.to_string()))?;
+    let changed = spi::one::<bool>(
+        "INSERT INTO edgebase.analytics AS a (namespace, definition) VALUES ($1, $2::json)
+         ON CONFLICT (namespace) DO UPDATE SET definition = excluded.definition
+         WHERE a.definition::text <> excluded.definition::text
+         RETURNING true",
+        &[block.namespace.as_str().into(), definition.as_str().into()],
+    )?;
+    Ok(changed.is_some())
+}
+
+/// Makes the relations of a block what its config says. Views of somebody's that need a relation
+/// or column which has to go make this fail, as they would for any table.
+pub fn keep_in_step(block: &StoredBlock) -> Result<(), Error> {
+    let wanted = relations(block);
+    let known = schema_of(&block.namespace)?;
+    let schema = match known {
+        Some(schema) => schema,
+        None if wanted.is_empty() => return Ok(()),
+        None => make_schema(&block.namespace)?,
+    };
+    if lock::schema_oid(&schema).is_none() {
+        create_schema(&schema)?;
+    }
+    let there = existing(&schema)?;
+    let steps = statements(&schema, &there, &wanted);
+    for statement in &steps {
+        spi::ddl(statement)?;
+    }
+    if wanted.iter().any(|r| !there.contains_key(&r.name)) {
+        close(&schema)?;
+        grant_relations(&schema, wanted.iter().map(|r| r.name.as_str()))?;
+    }
+    if block.kind == BlockKind::Single {
+        // The block was dynamic; its one instance takes the name.
+        spi::run(&format!("DROP SCHEMA {}", ident(&schema)), &[])?;
+        set_schema(&block.namespace, None)?;
+    }
+    Ok(())
+}
+
+fn schema_of(namespace: &str) -> Result<Option<String>, Error> {
+    let sql = "SELECT schema_name FROM edgebase.analytics WHERE namespace = $1";
+    spi::one::<String>(sql, &[namespace.into()])
+}
+
+fn set_schema(namespace: &str, schema: Option<&str>) -> Result<(), Error> {
+    let sql = "UPDATE edgebase.analytics SET schema_name = $2 WHERE namespace = $1";
+    spi::run(sql, &[namespace.into(), schema.into()])
+}
+
+/// The schema gets the name that the instance of a single-instance block would get: the block's
+/// own, or one with a `:` where that is somebody else's.
+fn make_schema(namespace: &str) -> Result<String, Error> {
+    let key = InstanceKey::new(namespace, None)
+        .map_err(|cause| Error::InvalidName { part: "namespace", cause })?;
+    let schema = instance::free_schema(&key)?;
+    create_schema(&schema)?;
+    set_schema(namespace, Some(&schema))?;
+    Ok(schema)
+}
+
+fn create_schema(schema: &str) -> Result<(), Error> {
+    spi::run(&format!("CREATE SCHEMA {}", ident(schema)), &[])
+}
+
+/// The relations in a schema, with their columns but the first.
+fn existing(schema: &str) -> Result<BTreeMap<String, Vec<Column>>, Error> {
+    let found = spi::json(
+        "SELECT jsonb_object_agg(c.relname, (
+             SELECT coalesce(jsonb_agg(jsonb_build_object(
+                 'name', a.attname,
+                 'type', format_type(a.atttypid, a.atttypmod)
+                     || CASE WHEN o.collname = 'C' THEN ' COLLATE \"C\"' ELSE '' END,
+                 'options', coalesce(to_jsonb(a.attfdwoptions), '[]')) ORDER BY a.attnum), '[]')
+             FROM pg_attribute a LEFT JOIN pg_collation o ON o.oid = a.attcollation
+             WHERE a.attrelid = c.oid AND a.attnum > 1 AND NOT a.attisdropped))
+         FROM pg_class c
+         JOIN pg_namespace n ON n.oid = c.relnamespace
+         JOIN pg_foreign_table f ON f.ftrelid = c.oid
+         JOIN pg_foreign_server s ON s.oid = f.ftserver
+         WHERE n.nspname = $1 AND s.srvname = $2",
+        &[schema.into(), SERVER.into()],
+    )?;
+    if found.is_null() {
+        return Ok(BTreeMap::new());
+    }
+    serde_json::from_value(found).map_err(|e| Error::Internal(e.to_string()))
+}
+
+/// Takes the schema and its relations from whoever does not own them or read them as analysts do.
+fn close(schema: &str) -> Result<usize, Error> {
+    let found = spi::json(
+        "WITH home AS (SELECT oid, nspname, nspacl, nspowner FROM pg_namespace WHERE nspname = $1),
+              relation AS (SELECT c.oid, format('TABLE %I.%I', nspname, relname) AS object, relowner, relacl
+                           FROM home JOIN pg_class c ON c.relnamespace = home.oid AND c.relkind = 'f'),
+              granted AS (
+                  SELECT format('SCHEMA %I', nspname) AS object, nspowner AS owner, acl.*
+                  FROM home, aclexplode(nspacl) AS acl
+                  UNION ALL
+                  SELECT object, relowner, acl.* FROM relation, aclexplode(relacl) AS acl
+                  UNION ALL
+                  SELECT object, relowner, acl.* FROM relation
+                  JOIN pg_attribute a ON a.attrelid = relation.oid, aclexplode(a.attacl) AS acl)
+         SELECT coalesce(jsonb_agg(DISTINCT format('REVOKE ALL ON %s FROM %s CASCADE', object,
+                    CASE WHEN grantee = 0 THEN 'PUBLIC' ELSE format('%I', pg_get_userbyid(grantee)) END)), '[]')
+         FROM granted
+         WHERE grantee <> owner AND (is_grantable OR privilege_type NOT IN ('USAGE', 'SELECT')
+               OR grantee = 0 OR pg_get_userbyid(grantee) NOT IN ($2, $3))",
+        &[schema.into(), ANALYST.into(), ADMIN.into()],
+    )?;
+    run_all(&found)
+}
+
+fn run_all(statements: &Value) -> Result<usize, Error> {
+    let statements: Vec<&str> =
+        statements.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    statements.iter().try_for_each(|s| spi::ddl(s))?;
+    Ok(statements.len())
+}
+
+fn grant_relations<'a>(schema: &str, names: impl Iterator<Item = &'a str>) -> Result<(), Error> {
+    let readers = format!("{ANALYST}, {ADMIN}");
+    spi::run(&format!("GRANT USAGE ON SCHEMA {} TO {readers}", ident(schema)), &[])?;
+    for name in names {
+        spi::run(&format!("GRANT SELECT ON {} TO {readers}", qualified(schema, name)), &[])?;
+    }
+    Ok(())
+}
+
+/// Grants analysts what they may read of the tables of a single-instance block, and nothing else
+/// of them. Repeating it changes nothing.
+pub fn grant_tables(schema: &str, block: &StoredBlock) -> Result<(), Error> {
+    let seen = registry::analytics(&block.namespace)?;
+    let seen = seen.as_ref().unwrap_or(block);
+    for table in &block.tables {
+        let name = qualified(schema, &table.name);
+        let shown: &StoredTable = seen.table(&table.name).unwrap_or(table);
+        let columns = match reach(seen, shown) {
+            Reach::Table => {
+                spi::run(&format!("GRANT SELECT ON TABLE {name} TO {ANALYST}"), &[])?;
+                continue;
+            }
+            Reach::Columns(columns) => columns,
+            Reach::Nothing => Vec::new(),
+        };
+        spi::run(&format!("REVOKE ALL ON TABLE {name} FROM {ANALYST}"), &[])?;
+        if !columns.is_empty() {
+            let list: Vec<String> = columns.iter().map(|c| ident(c)).collect();
+            let list = list.join(", ");
+            spi::run(&format!("GRANT SELECT ({list}) ON TABLE {name} TO {ANALYST}"), &[])?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes the relations of every block whole: after a restore, and after an upgrade from a version
+/// that had none. Gives the number of grants taken back.
+pub fn repair() -> Result<usize, Error> {
+    let blocks = spi::json(
+        "SELECT coalesce(jsonb_agg(namespace ORDER BY namespace), '[]') FROM edgebase.block",
+        &[],
+    )?;
+    let mut revoked = 0;
+    for namespace in blocks.as_array().into_iter().flatten().filter_map(Value::as_str) {
+        let block = match registry::analytics(namespace)? {
+            Some(block) => block,
+            None => {
+                let row = registry::block(namespace)
+                    .ok_or_else(|| Error::UnknownBlock(namespace.to_owned()))?;
+                registry::definition(&row.version)?
+            }
+        };
+        remember(&block)?;
+        if let Some(schema) = schema_of(namespace)? {
+            take_over(&schema)?;
+        }
+        keep_in_step(&block)?;
+        if let Some(schema) = schema_of(namespace)? {
+            revoked += close(&schema)?;
+            let names = relations(&block);
+            grant_relations(&schema, names.iter().map(|r| r.name.as_str()))?;
+        }
+    }
+    Ok(revoked)
+}
+
+/// A dump may have been restored by somebody who is not the extension's owner.
+fn take_over(schema: &str) -> Result<(), Error> {
+    let found = spi::json(
+        "SELECT coalesce(jsonb_agg(statement), '[]') FROM (
+             SELECT format('ALTER SCHEMA %I OWNER TO CURRENT_USER', nspname) AS statement
+             FROM pg_namespace WHERE nspname = $1 AND nspowner <> current_user::regrole
+             UNION ALL
+             SELECT format('ALTER FOREIGN TABLE %I.%I OWNER TO CURRENT_USER', nspname, relname)
+             FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+             WHERE nspname = $1 AND relkind = 'f' AND relowner <> current_user::regrole) AS wrong",
+        &[schema.into()],
+    )?;
+    run_all(&found).map(|_| ())
+}

@@ -1,0 +1,98 @@
+//! Which block's table is a foreign table over, and how large is it?
+//!
+//! Looked up in the registry once and kept by the backend: what a relation is over changes only
+//! with the relation itself, which PostgreSQL tells. How large it is comes from a few instances,
+//! not from all, and is looked up again after a while, so that planning takes the same short time
+//! however many there are.
+
+use crate::error::Error;
+use crate::fence::relation;
+use crate::fence::scan::Snapshot;
+use crate::registry;
+use pgrx::pg_sys::{self, Oid};
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+/// Instances counted one by one; more are taken from the registry's statistics.
+const COUNTED: usize = 64;
+/// Instances whose tables are looked at for their size.
+const SAMPLED: usize = 8;
+/// How long sizes are believed.
+const FRESH: Duration = Duration::from_secs(10);
+
+/// What a relation is over.
+#[derive(Clone)]
+pub struct Known {
+    pub namespace: String,
+    pub table: String,
+    pub size: Size,
+    since: Instant,
+}
+
+/// How much there is to read, roughly.
+#[derive(Clone, Copy)]
+pub struct Size {
+    /// Instances of the block.
+    pub instances: f64,
+    /// Rows of the table in one of them.
+    pub rows: f64,
+    /// Its pages.
+    pub pages: f64,
+}
+
+thread_local! {
+    static KNOWN: RefCell<HashMap<Oid, Known>> = RefCell::new(HashMap::new());
+    static REGISTERED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// What the foreign table of that oid is over.
+pub fn relation(table: Oid) -> Result<Known, Error> {
+    let known = KNOWN.with_borrow(|all| all.get(&table).cloned());
+    if let Some(known) = known.filter(|k| k.since.elapsed() < FRESH) {
+        return Ok(known);
+    }
+    if !REGISTERED.replace(true) {
+        // SAFETY: the callback lives as long as the library, which is never unloaded.
+        unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(forget), pg_sys::Datum::null()) };
+    }
+    let (schema, name) =
+        relation::name(table).ok_or_else(|| Error::NotARelation(table.to_u32().to_string()))?;
+    let namespace = registry::analytics_block(&schema)
+        .ok_or_else(|| Error::NotARelation(format!("{schema}.{name}")))?;
+    let size = size(&namespace, &name);
+    let known = Known { namespace, table: name, size, since: Instant::now() };
+    KNOWN.with_borrow_mut(|all| all.insert(table, known.clone()));
+    Ok(known)
+}
+
+fn size(namespace: &str, table: &str) -> Size {
+    let (places, more) = registry::places(namespace, None, COUNTED, Snapshot::NEWEST);
+    let mut instances = places.len() as f64;
+    if more.is_some() {
+        instances = instances.max(relation::size("edgebase", "instance").map_or(0.0, |s| s.0));
+    }
+    let step = places.len().div_ceil(SAMPLED).max(1);
+    let sizes: Vec<(f64, f64)> = places
+        .iter()
+        .step_by(step)
+        .filter_map(|place| relation::size(&place.schema, table))
+        .collect();
+    let mean =
+        |of: fn(&(f64, f64)) -> f64| sizes.iter().map(of).sum::<f64>() / sizes.len().max(1) as f64;
+    Size { instances, rows: mean(|s| s.0), pages: mean(|s| s.1) }
+}
+
+unsafe extern "C-unwind" fn forget(_: pg_sys::Datum, relation: Oid) {
+    // An invalidation can arrive while the table is borrowed for a moment; the entry being made
+    // then is of the newest state anyway.
+    KNOWN.with(|known| {
+        if let Ok(mut all) = known.try_borrow_mut() {
+            if relation == Oid::INVALID {
+                all.clear();
+            } else {
+                all.remove(&relation);
+            }
+        }
+    });
+}

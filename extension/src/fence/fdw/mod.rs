@@ -1,0 +1,176 @@
+//! How does PostgreSQL read a relation over all instances of a block?
+//!
+//! By a foreign-data wrapper: `sql/analytics.sql` declares it, `crate::analytics` makes the
+//! foreign tables, and here are the functions that PostgreSQL calls to plan and run a query over
+//! one. There are none to write through one, so PostgreSQL refuses that by itself.
+//!
+//! | question | where |
+//! |---|---|
+//! | which conditions can be pushed down | [`clause`] |
+//! | what is a relation over, and how large is it | [`known`] |
+//! | what will it cost, how is it planned | [`plan`] |
+//! | which instances, one after the other | [`scan`] |
+//! | how is one instance's table read | [`tenant`] |
+//! | what does EXPLAIN say | [`explain`] |
+//!
+//! Who may read is PostgreSQL's own check of the foreign table's privileges. The tenants' tables
+//! are then read without one, so a foreign table counts only where the registry says that its
+//! schema is a block's, and nobody but superusers has the right to make another on this server.
+
+mod clause;
+mod explain;
+mod known;
+mod list;
+mod plan;
+mod scan;
+mod tenant;
+
+use super::boundary::guarded;
+use super::raise::{Capture, Plain, raise};
+use super::seal;
+use crate::error::Error;
+use pgrx::pg_sys::{self, NodeTag, Oid};
+use std::ffi::c_int;
+
+/// `edgebase.analytics_handler()`: the functions below, for PostgreSQL to call.
+#[unsafe(no_mangle)]
+pub extern "C-unwind" fn edgebase_analytics_handler(_: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+    or_raise(guarded(|| {
+        let routine = pg_sys::FdwRoutine {
+            type_: NodeTag::T_FdwRoutine,
+            GetForeignRelSize: Some(rel_size),
+            GetForeignPaths: Some(paths),
+            GetForeignPlan: Some(foreign_plan),
+            BeginForeignScan: Some(begin),
+            IterateForeignScan: Some(iterate),
+            ReScanForeignScan: Some(rescan),
+            EndForeignScan: Some(end),
+            ExplainForeignScan: Some(explain_scan),
+            ..Default::default()
+        };
+        // SAFETY: palloc gives memory for the node, aligned for any type.
+        unsafe {
+            let node = pg_sys::palloc(size_of::<pg_sys::FdwRoutine>());
+            let node = node.cast::<pg_sys::FdwRoutine>();
+            node.write(routine);
+            Ok(pg_sys::Datum::from(node))
+        }
+    }))
+}
+
+/// Tells PostgreSQL that the function uses the version 1 calling convention.
+#[unsafe(no_mangle)]
+pub extern "C" fn pg_finfo_edgebase_analytics_handler() -> &'static pg_sys::Pg_finfo_record {
+    const V1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
+    &V1
+}
+
+/// The end of every function here: what `guarded` caught is raised when nothing is left to drop.
+fn or_raise<T: Copy>(outcome: Result<T, Plain>) -> T {
+    match outcome {
+        Ok(value) => value,
+        // SAFETY: callers are functions that PostgreSQL called, do this last and hold nothing.
+        Err(plain) => unsafe { raise(plain) },
+    }
+}
+
+/// A sealed transaction has no rights on any relation; should it ever get some, it stops here.
+fn refuse_sealed() -> Result<(), Error> {
+    if seal::is_sealed() {
+        return Err(Error::Sealed("a relation over all instances".to_owned()));
+    }
+    Ok(())
+}
+
+unsafe extern "C-unwind" fn rel_size(
+    root: *mut pg_sys::PlannerInfo,
+    rel: *mut pg_sys::RelOptInfo,
+    table: Oid,
+) {
+    or_raise(guarded(|| {
+        let _capture = Capture::start();
+        refuse_sealed()?;
+        // SAFETY: PostgreSQL passes the planner's state and one of its base relations.
+        unsafe { plan::size(root, rel, table) }
+    }));
+}
+
+unsafe extern "C-unwind" fn paths(
+    root: *mut pg_sys::PlannerInfo,
+    rel: *mut pg_sys::RelOptInfo,
+    _: Oid,
+) {
+    or_raise(guarded(|| {
+        let _capture = Capture::start();
+        // SAFETY: as above, after `rel_size`.
+        unsafe { plan::paths(root, rel) };
+        Ok(())
+    }));
+}
+
+unsafe extern "C-unwind" fn foreign_plan(
+    root: *mut pg_sys::PlannerInfo,
+    rel: *mut pg_sys::RelOptInfo,
+    _: Oid,
+    _: *mut pg_sys::ForeignPath,
+    targets: *mut pg_sys::List,
+    clauses: *mut pg_sys::List,
+    outer: *mut pg_sys::Plan,
+) -> *mut pg_sys::ForeignScan {
+    or_raise(guarded(|| {
+        let _capture = Capture::start();
+        // SAFETY: as above; the lists are those of a path made by `paths`.
+        Ok(unsafe { plan::plan(root, rel, targets, clauses, outer) })
+    }))
+}
+
+unsafe extern "C-unwind" fn begin(node: *mut pg_sys::ForeignScanState, flags: c_int) {
+    or_raise(guarded(|| {
+        let _capture = Capture::start();
+        refuse_sealed()?;
+        // SAFETY: PostgreSQL passes the state of a plan made by `foreign_plan`.
+        unsafe { scan::begin(node, flags) }
+    }));
+}
+
+unsafe extern "C-unwind" fn iterate(
+    node: *mut pg_sys::ForeignScanState,
+) -> *mut pg_sys::TupleTableSlot {
+    or_raise(guarded(|| {
+        let _capture = Capture::start();
+        // Also here: a cursor may have been opened before the seal.
+        refuse_sealed()?;
+        // SAFETY: after `begin`.
+        unsafe { scan::next(node) }
+    }))
+}
+
+unsafe extern "C-unwind" fn rescan(node: *mut pg_sys::ForeignScanState) {
+    or_raise(guarded(|| {
+        let _capture = Capture::start();
+        // SAFETY: after `begin`.
+        unsafe { scan::restart(node) };
+        Ok(())
+    }));
+}
+
+unsafe extern "C-unwind" fn end(node: *mut pg_sys::ForeignScanState) {
+    or_raise(guarded(|| {
+        let _capture = Capture::start();
+        // SAFETY: after `begin`; called at most once.
+        unsafe { scan::end(node) };
+        Ok(())
+    }));
+}
+
+unsafe extern "C-unwind" fn explain_scan(
+    node: *mut pg_sys::ForeignScanState,
+    state: *mut pg_sys::ExplainState,
+) {
+    or_raise(guarded(|| {
+        let _capture = Capture::start();
+        // SAFETY: after `begin`.
+        unsafe { explain::explain(node, state) };
+        Ok(())
+    }));
+}

@@ -1,0 +1,444 @@
+//! Which instances does a query read, and what rows do they give it?
+//!
+//! One instance after the other, in the order of their ids, as the query's snapshot has the
+//! registry: an instance created later is not seen, one dropped since is skipped. Its table is
+//! locked while it is read and no longer, so the number of locks does not grow with the number of
+//! instances, and neither does memory: what is needed for one is freed before the next.
+//!
+//! The relation cache is the exception, as a backend never evicts from it. It is emptied every
+//! `edgebase.analytics_cache` instances.
+
+use super::clause::{Comparison, INSTANCE, comparison, strategy};
+use super::known;
+use super::list::{integers, pointers};
+use super::tenant::{Tenant, Test, Wanted};
+use crate::error::Error;
+use crate::fence::scan::Snapshot;
+use crate::guc;
+use crate::registry::{self, Place};
+use pgrx::PgMemoryContexts;
+use pgrx::datum::{FromDatum, IntoDatum};
+use pgrx::pg_sys::{self, Datum, MemoryContext};
+use std::ffi::{CStr, CString, c_int};
+use std::ptr::null_mut;
+use std::vec;
+
+/// Instances whose places are read from the registry at once.
+const PAGE: usize = 256;
+
+/// An expression that gives a value once a scan.
+pub struct Value {
+    state: *mut pg_sys::ExprState,
+    pub comparison: Comparison,
+}
+
+/// Where the next instance comes from.
+enum Source {
+    /// Nothing is decided yet.
+    New,
+    /// All of them, page by page.
+    All { page: vec::IntoIter<Place>, after: Option<String> },
+    /// Those of these ids.
+    Named(vec::IntoIter<String>),
+}
+
+/// A scan between begin and end.
+pub struct Scan {
+    pub namespace: String,
+    pub table: CString,
+    /// Whether the query needs the instance's id.
+    shows_instance: bool,
+    wanted: Vec<Wanted>,
+    pub keys: Vec<Value>,
+    filter: *mut pg_sys::ExprState,
+    columns: Vec<Value>,
+    tests: Vec<Test>,
+    pub snapshot: Snapshot,
+    raw_snapshot: pg_sys::Snapshot,
+    /// Values of conditions, until the scan starts again.
+    values: MemoryContext,
+    /// What belongs to the instance that is being read.
+    memory: MemoryContext,
+    source: Source,
+    current: Option<Tenant>,
+    /// Since the scan began, restarts included.
+    pub read: u64,
+    pub by_index: u64,
+}
+
+/// While it lives, allocations go to another memory context.
+struct Within(MemoryContext);
+
+impl Within {
+    unsafe fn context(context: MemoryContext) -> Self {
+        // SAFETY: the caller's context lives longer than this.
+        unsafe { Self(std::mem::replace(&mut *(&raw mut pg_sys::CurrentMemoryContext), context)) }
+    }
+}
+
+impl Drop for Within {
+    fn drop(&mut self) {
+        // SAFETY: the context was the current one when this was made, further up the stack.
+        unsafe { pg_sys::CurrentMemoryContext = self.0 };
+    }
+}
+
+unsafe fn new_context(parent: MemoryContext, name: &'static CStr) -> MemoryContext {
+    // SAFETY: the name is a constant; sizes are PostgreSQL's own for small contexts.
+    unsafe {
+        pg_sys::AllocSetContextCreateInternal(
+            parent,
+            name.as_ptr(),
+            pg_sys::ALLOCSET_SMALL_MINSIZE as usize,
+            pg_sys::ALLOCSET_SMALL_INITSIZE as usize,
+            pg_sys::ALLOCSET_DEFAULT_MAXSIZE as usize,
+        )
+    }
+}
+
+/// The scan of a node after [`begin`].
+///
+/// # Safety
+/// `begin` was called for the node, `end` was not.
+pub unsafe fn of<'a>(node: *mut pg_sys::ForeignScanState) -> &'a mut Scan {
+    // SAFETY: set by `begin`; lives in the query's memory.
+    unsafe { &mut *(*node).fdw_state.cast::<Scan>() }
+}
+
+/// Prepares a scan and reads nothing yet.
+///
+/// # Safety
+/// Called by the executor with the state of a plan of ours.
+pub unsafe fn begin(node: *mut pg_sys::ForeignScanState, _: c_int) -> Result<(), Error> {
+    // SAFETY: the nodes are the executor's.
+    unsafe {
+        let table = (*node).ss.ss_currentRelation;
+        let estate = (*node).ss.ps.state;
+        let known = known::relation((*table).rd_id)?;
+        if !Wanted::is_relation(table) {
+            return Err(Error::NotARelation(known.table));
+        }
+        let plan = (*node).ss.ps.plan.cast::<pg_sys::ForeignScan>();
+        let mut numbers = integers((*plan).fdw_private);
+        let mut count = || numbers.next().unwrap_or_default() as usize;
+        let (keys, filters, columns) = (count(), count(), count());
+        let mut exprs = pointers::<pg_sys::Expr>((*plan).fdw_exprs);
+        let keys = values(node, exprs.by_ref().take(keys));
+        let mut conditions = null_mut();
+        for expr in exprs.by_ref().take(filters) {
+            conditions = pg_sys::lappend(conditions, expr.cast());
+        }
+        // Of no condition this makes a null pointer.
+        let filter = pg_sys::ExecInitQual(conditions, node.cast());
+        let columns = values(node, exprs.take(columns));
+
+        let mut needed: Vec<i16> = numbers.map(|n| n as i16).collect();
+        if needed.contains(&0) {
+            needed = (1..=(*(*table).rd_att).natts as i16).collect();
+        }
+        // A condition that is pushed down needs its column, whether the query shows it or not.
+        needed.extend(columns.iter().map(|v| (*v.comparison.column).varattno));
+        needed.sort_unstable();
+        needed.dedup();
+        let wanted = needed.iter().filter(|n| **n > INSTANCE);
+        let wanted = wanted.filter_map(|n| Wanted::of(table, *n)).collect();
+
+        let memory = (*estate).es_query_cxt;
+        let scan = Scan {
+            namespace: known.namespace,
+            table: CString::new(known.table).map_err(|e| Error::Internal(e.to_string()))?,
+            shows_instance: needed.contains(&INSTANCE),
+            wanted,
+            keys,
+            filter,
+            columns,
+            tests: Vec::new(),
+            snapshot: Snapshot::of_query((*estate).es_snapshot),
+            raw_snapshot: (*estate).es_snapshot,
+            values: new_context(memory, c"edgebase scan values"),
+            memory: new_context(memory, c"edgebase scan instance"),
+            source: Source::New,
+            current: None,
+            read: 0,
+            by_index: 0,
+        };
+        (*node).fdw_state = PgMemoryContexts::For(memory).leak_and_drop_on_delete(scan).cast();
+    }
+    Ok(())
+}
+
+unsafe fn values(
+    node: *mut pg_sys::ForeignScanState,
+    exprs: impl Iterator<Item = *mut pg_sys::Expr>,
+) -> Vec<Value> {
+    // SAFETY: comparisons that `clause::classify` let through.
+    exprs
+        .filter_map(|expr| unsafe {
+            let comparison = comparison(expr)?;
+            let state = pg_sys::ExecInitExpr(comparison.value, node.cast());
+            Some(Value { state, comparison })
+        })
+        .collect()
+}
+
+impl Value {
+    /// The value, or nothing where it is null; a copy that lives as long as the current context.
+    unsafe fn evaluate(&self, node: *mut pg_sys::ForeignScanState) -> Option<Datum> {
+        // SAFETY: the state was made for this node; the closure only calls its function. What it
+        // gives may belong to somebody else, hence the copy of what is not passed by value.
+        unsafe {
+            let context = (*node).ss.ps.ps_ExprContext;
+            let (state, mut null) = (self.state, false);
+            let evaluate = (*state).evalfunc?;
+            let datum = pg_sys::ffi::pg_guard_ffi_boundary(|| evaluate(state, context, &mut null));
+            if null {
+                return None;
+            }
+            let kind = pg_sys::exprType(self.comparison.value.cast());
+            let (mut length, mut by_value) = (0, false);
+            pg_sys::get_typlenbyval(kind, &mut length, &mut by_value);
+            if by_value || length != -1 {
+                return Some(datum);
+            }
+            Some(Datum::from(pg_sys::pg_detoast_datum_copy(datum.cast_mut_ptr())))
+        }
+    }
+}
+
+/// The next row, in the node's slot; an empty slot after the last.
+///
+/// # Safety
+/// Called by the executor after [`begin`].
+pub unsafe fn next(
+    node: *mut pg_sys::ForeignScanState,
+) -> Result<*mut pg_sys::TupleTableSlot, Error> {
+    // SAFETY: the nodes are the executor's.
+    unsafe {
+        let scan = of(node);
+        let slot = (*node).ss.ss_ScanTupleSlot;
+        clear(slot);
+        if matches!(scan.source, Source::New) {
+            scan.start(node);
+        }
+        loop {
+            if scan.current.as_mut().is_some_and(|tenant| tenant.next()) {
+                blank(slot);
+                scan.fill(slot);
+                pg_sys::ExecStoreVirtualTuple(slot);
+                return Ok(slot);
+            }
+            scan.close();
+            pgrx::check_for_interrupts!();
+            let Some(place) = scan.next_place() else { return Ok(slot) };
+            scan.open(node, &place);
+        }
+    }
+}
+
+/// Ends what was begun and starts again at the next call, with the values that conditions have
+/// then.
+///
+/// # Safety
+/// Called by the executor after [`begin`].
+pub unsafe fn restart(node: *mut pg_sys::ForeignScanState) {
+    // SAFETY: as above.
+    unsafe {
+        let scan = of(node);
+        scan.close();
+        scan.source = Source::New;
+    }
+}
+
+/// Ends the scan.
+///
+/// # Safety
+/// Called by the executor; after an error it is not.
+pub unsafe fn end(node: *mut pg_sys::ForeignScanState) {
+    // SAFETY: as above.
+    unsafe {
+        if !(*node).fdw_state.is_null() {
+            of(node).close();
+        }
+    }
+}
+
+impl Scan {
+    /// Evaluates the conditions and decides where instances come from.
+    unsafe fn start(&mut self, node: *mut pg_sys::ForeignScanState) {
+        // SAFETY: nothing refers to the values any more: no table is open.
+        unsafe {
+            pg_sys::MemoryContextReset(self.values);
+            let _within = Within::context(self.values);
+            self.tests.clear();
+            for value in &self.columns {
+                let Some((family, strategy)) = strategy(&value.comparison) else { continue };
+                let Some(datum) = value.evaluate(node) else {
+                    // A comparison with null holds for no row.
+                    self.source = Source::Named(Vec::new().into_iter());
+                    return;
+                };
+                self.tests.push(Test::new(&value.comparison, family, strategy, datum));
+            }
+            self.source = match self.named(node) {
+                Some(ids) => Source::Named(ids.into_iter()),
+                None => {
+                    let (page, after) =
+                        registry::places(&self.namespace, None, PAGE, self.snapshot);
+                    Source::All { page: page.into_iter(), after }
+                }
+            };
+        }
+    }
+
+    /// The ids that conditions name, in order; `None` when none names any.
+    pub unsafe fn named(&self, node: *mut pg_sys::ForeignScanState) -> Option<Vec<String>> {
+        let mut all: Option<Vec<String>> = None;
+        for key in &self.keys {
+            // SAFETY: `instance_id = x` with a text, or `= ANY (x)` with an array of text.
+            let mut ids: Vec<String> = unsafe {
+                match key.evaluate(node) {
+                    None => Vec::new(),
+                    Some(datum) if key.comparison.array => {
+                        let ids = Vec::<Option<String>>::from_datum(datum, false);
+                        ids.into_iter().flatten().flatten().collect()
+                    }
+                    Some(datum) => String::from_datum(datum, false).into_iter().collect(),
+                }
+            };
+            ids.sort_unstable();
+            ids.dedup();
+            if let Some(others) = &all {
+                ids.retain(|id| others.binary_search(id).is_ok());
+            }
+            all = Some(ids);
+        }
+        all
+    }
+
+    fn next_place(&mut self) -> Option<Place> {
+        loop {
+            match &mut self.source {
+                Source::New => return None,
+                Source::Named(ids) => {
+                    let id = ids.next()?;
+                    let place = registry::place(&self.namespace, &id, self.snapshot);
+                    if place.is_some() {
+                        return place;
+                    }
+                }
+                Source::All { page, after } => {
+                    if let Some(place) = page.next() {
+                        return Some(place);
+                    }
+                    let last = after.take()?;
+                    let (more, next) =
+                        registry::places(&self.namespace, Some(&last), PAGE, self.snapshot);
+                    (*page, *after) = (more.into_iter(), next);
+                }
+            }
+        }
+    }
+
+    /// Opens an instance's table, unless a condition excludes the instance or it is gone.
+    unsafe fn open(&mut self, node: *mut pg_sys::ForeignScanState, place: &Place) {
+        // SAFETY: the slot is empty, and is emptied again before anything allocated here goes.
+        unsafe {
+            let _within = Within::context(self.memory);
+            let id = place.id.as_str().into_datum().unwrap_or(Datum::null());
+            if !self.admits(node, id) {
+                pg_sys::MemoryContextReset(self.memory);
+                return;
+            }
+            self.read += 1;
+            self.forget_caches();
+            self.current = Tenant::open(
+                place,
+                &self.table,
+                id,
+                &mut self.wanted,
+                &self.tests,
+                self.raw_snapshot,
+            );
+            match &self.current {
+                Some(tenant) => self.by_index += u64::from(tenant.uses_index()),
+                None => pg_sys::MemoryContextReset(self.memory),
+            }
+        }
+    }
+
+    /// Whether the conditions on nothing but the id hold.
+    unsafe fn admits(&self, node: *mut pg_sys::ForeignScanState, id: Datum) -> bool {
+        if self.filter.is_null() {
+            return true;
+        }
+        // SAFETY: the slot has a place for every column of the relation; the expression looks at
+        // the first only.
+        unsafe {
+            let slot = (*node).ss.ss_ScanTupleSlot;
+            blank(slot);
+            *(*slot).tts_values = id;
+            *(*slot).tts_isnull = false;
+            pg_sys::ExecStoreVirtualTuple(slot);
+            let context = (*node).ss.ps.ps_ExprContext;
+            (*context).ecxt_scantuple = slot;
+            let (state, mut null) = (self.filter, false);
+            let Some(evaluate) = (*state).evalfunc else { return true };
+            let holds = pg_sys::ffi::pg_guard_ffi_boundary(|| evaluate(state, context, &mut null));
+            clear(slot);
+            // A qual is true or false: it takes null for false.
+            holds.value() != 0
+        }
+    }
+
+    /// Every so many instances the backend's caches are emptied, as an invalidation of everything
+    /// would: what is in use stays, and what is needed again is read again.
+    fn forget_caches(&self) {
+        let every = guc::ANALYTICS_CACHE.get() as u64;
+        if every != 0 && self.read % every == 0 {
+            // SAFETY: PostgreSQL does this at any lock whose invalidation messages overflowed.
+            unsafe { pg_sys::InvalidateSystemCaches() };
+        }
+    }
+
+    unsafe fn fill(&mut self, slot: *mut pg_sys::TupleTableSlot) {
+        let Some(tenant) = &mut self.current else { return };
+        // SAFETY: the slot has a place for every column of the relation.
+        unsafe {
+            if self.shows_instance {
+                *(*slot).tts_values = tenant.id;
+                *(*slot).tts_isnull = false;
+            }
+            tenant.fill(&self.wanted, slot);
+        }
+    }
+
+    unsafe fn close(&mut self) {
+        if let Some(tenant) = self.current.take() {
+            // SAFETY: the row that was given last is not valid any more: the executor asked for
+            // the next.
+            unsafe {
+                tenant.close();
+                pg_sys::MemoryContextReset(self.memory);
+            }
+        }
+    }
+}
+
+/// Empties a slot.
+unsafe fn clear(slot: *mut pg_sys::TupleTableSlot) {
+    // SAFETY: every kind of slot has the function; the closure only calls it.
+    unsafe {
+        if let Some(clear) = (*(*slot).tts_ops).clear {
+            pg_sys::ffi::pg_guard_ffi_boundary(|| clear(slot));
+        }
+    }
+}
+
+/// Makes every column of an empty slot null.
+unsafe fn blank(slot: *mut pg_sys::TupleTableSlot) {
+    // SAFETY: both arrays have a place for every column.
+    unsafe {
+        let columns = (*(*slot).tts_tupleDescriptor).natts as usize;
+        std::slice::from_raw_parts_mut((*slot).tts_isnull, columns).fill(true);
+    }
+}

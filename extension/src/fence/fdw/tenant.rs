@@ -1,0 +1,493 @@
+//! How is one instance's table read?
+//!
+//! As PostgreSQL's own scans do, without planning a query: the table is locked and opened, read
+//! under the query's snapshot, sequentially or by an index that serves the conditions, closed and
+//! unlocked. Columns are found by name. One that the instance has not got yet shows what it will
+//! have after migrating, its default or null; one that has another type there shows null.
+//!
+//! The lock is waited for, as by any query: skipping an instance that is being migrated would
+//! make sums wrong. What is gone once the lock is there is skipped.
+
+use super::clause::Comparison;
+use super::list::{integers, pointers};
+use crate::fence::relation;
+use crate::registry::Place;
+use edgebase_blocks::analytics::{INSTANCE_COLUMN, OPTION_FIELD, OPTION_MISSING};
+use pgrx::pg_sys::{self, Datum, Oid, ScanDirection::ForwardScanDirection};
+use std::ffi::{CStr, CString};
+use std::ptr::null_mut;
+
+/// Tables of at most so many pages are read through: opening an index costs more.
+const SMALL: u32 = 4;
+const LOCK: pg_sys::LOCKMODE = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
+
+/// A column that the query needs.
+pub struct Wanted {
+    /// Its number in the relation over all instances.
+    attribute: i16,
+    /// Its name in the instances' tables.
+    name: CString,
+    kind: Oid,
+    /// Its value where an instance has not got it.
+    missing: Option<Datum>,
+    /// Whether a value may be stored apart from its row.
+    may_be_apart: bool,
+    /// Its number in the table that is being read, or in the last one.
+    found: i16,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Here,
+    Missing,
+    OtherType,
+}
+
+impl Wanted {
+    /// Whether a foreign table has the column that relations over all instances have first.
+    ///
+    /// # Safety
+    /// The relation is open.
+    pub unsafe fn is_relation(table: pg_sys::Relation) -> bool {
+        // SAFETY: attributes are looked at within their number.
+        unsafe {
+            let shape = (*table).rd_att;
+            (*shape).natts > 0 && {
+                let first = attribute(shape, 1);
+                name_of(first).to_bytes() == INSTANCE_COLUMN.as_bytes()
+                    && (*first).atttypid == pg_sys::TEXTOID
+            }
+        }
+    }
+
+    /// The column of that number, unless it was dropped.
+    ///
+    /// # Safety
+    /// The relation is open and is one over all instances.
+    pub unsafe fn of(table: pg_sys::Relation, number: i16) -> Option<Self> {
+        // SAFETY: as above; options are a list of `DefElem`, whose strings live in the current
+        // memory context, which is the query's.
+        unsafe {
+            let column = &*attribute((*table).rd_att, number);
+            if column.attisdropped {
+                return None;
+            }
+            let mut name = name_of(column).to_owned();
+            let mut missing = None;
+            let options = pg_sys::GetForeignColumnOptions((*table).rd_id, number);
+            for option in pointers::<pg_sys::DefElem>(options) {
+                let value = pg_sys::defGetString(option);
+                match CStr::from_ptr((*option).defname).to_str() {
+                    Ok(OPTION_FIELD) => name = CStr::from_ptr(value).to_owned(),
+                    Ok(OPTION_MISSING) => {
+                        let (mut input, mut parameter) = (Oid::INVALID, Oid::INVALID);
+                        pg_sys::getTypeInputInfo(column.atttypid, &mut input, &mut parameter);
+                        let modifier = column.atttypmod;
+                        let datum = pg_sys::OidInputFunctionCall(input, value, parameter, modifier);
+                        missing = Some(datum);
+                    }
+                    _ => {}
+                }
+            }
+            Some(Self {
+                attribute: number,
+                name,
+                kind: column.atttypid,
+                missing,
+                may_be_apart: column.attlen == -1,
+                found: 0,
+                state: State::Missing,
+            })
+        }
+    }
+
+    /// Looks the column up in a table, where it was in the last one first.
+    unsafe fn locate(&mut self, shape: pg_sys::TupleDesc) {
+        // SAFETY: attributes are looked at within their number.
+        unsafe {
+            let natts = (*shape).natts as i16;
+            let is = |n: i16| {
+                let column = &*attribute(shape, n);
+                !column.attisdropped && name_of(column) == self.name.as_c_str()
+            };
+            let last = Some(self.found).filter(|n| (1..=natts).contains(n) && is(*n));
+            let Some(n) = last.or_else(|| (1..=natts).find(|n| is(*n))) else {
+                self.state = State::Missing;
+                return;
+            };
+            self.found = n;
+            let same = (*attribute(shape, n)).atttypid == self.kind;
+            self.state = if same { State::Here } else { State::OtherType };
+        }
+    }
+}
+
+unsafe fn attribute(shape: pg_sys::TupleDesc, number: i16) -> *mut pg_sys::FormData_pg_attribute {
+    // SAFETY: callers stay within the number of attributes, which follow the descriptor; from
+    // PostgreSQL 18 on, behind their short forms.
+    unsafe {
+        #[cfg(not(feature = "pg18"))]
+        let first = (*shape).attrs.as_mut_ptr();
+        #[cfg(feature = "pg18")]
+        let first = (*shape)
+            .compact_attrs
+            .as_mut_ptr()
+            .add((*shape).natts as usize)
+            .cast::<pg_sys::FormData_pg_attribute>();
+        first.add(number as usize - 1)
+    }
+}
+
+unsafe fn name_of<'a>(column: *const pg_sys::FormData_pg_attribute) -> &'a CStr {
+    // SAFETY: a name is NUL-terminated within its 64 bytes.
+    unsafe { CStr::from_ptr((*column).attname.data.as_ptr()) }
+}
+
+/// A comparison of a column with a value.
+pub struct Test {
+    attribute: i16,
+    collation: Oid,
+    function: Oid,
+    family: Oid,
+    strategy: u16,
+    array: bool,
+    value: Datum,
+}
+
+impl Test {
+    /// # Safety
+    /// The comparison was read from a valid expression, the value lives as long as the test.
+    pub unsafe fn new(from: &Comparison, family: Oid, strategy: u16, value: Datum) -> Self {
+        Self {
+            // SAFETY: as above.
+            attribute: unsafe { (*from.column).varattno },
+            collation: from.collation,
+            function: from.function,
+            family,
+            strategy,
+            array: from.array,
+            value,
+        }
+    }
+
+    fn is_equality(&self) -> bool {
+        u32::from(self.strategy) == pg_sys::BTEqualStrategyNumber
+    }
+
+    /// The test as a scan takes it, on that column of table or index.
+    unsafe fn key(&self, column: i16) -> pg_sys::ScanKeyData {
+        let mut key = pg_sys::ScanKeyData::default();
+        let flags = if self.array { pg_sys::SK_SEARCHARRAY as i32 } else { 0 };
+        // SAFETY: the function belongs to the operator, which takes the column's type twice.
+        unsafe {
+            pg_sys::ScanKeyEntryInitialize(
+                &mut key,
+                flags,
+                column,
+                self.strategy,
+                Oid::INVALID,
+                self.collation,
+                self.function,
+                self.value,
+            );
+        }
+        key
+    }
+}
+
+enum Reader {
+    Table(pg_sys::TableScanDesc),
+    Index(pg_sys::Relation, pg_sys::IndexScanDesc),
+}
+
+/// A table that is being read.
+pub struct Tenant {
+    /// The instance's id, as `instance_id` shows it.
+    pub id: Datum,
+    table: pg_sys::Relation,
+    slot: *mut pg_sys::TupleTableSlot,
+    reader: Reader,
+    /// The last column that is needed of a row.
+    last: i16,
+}
+
+impl Tenant {
+    /// Opens the instance's table, if there is one.
+    ///
+    /// # Safety
+    /// The current memory context lives until the tenant is closed, and so does the snapshot.
+    pub unsafe fn open(
+        place: &Place,
+        name: &CStr,
+        id: Datum,
+        wanted: &mut [Wanted],
+        tests: &[Test],
+        snapshot: pg_sys::Snapshot,
+    ) -> Option<Self> {
+        // SAFETY: relations are opened under a lock; what is opened is closed by `close`, or by
+        // the abort after an error.
+        unsafe {
+            let table = open_table(place, name)?;
+            let shape = (*table).rd_att;
+            wanted.iter_mut().for_each(|w| w.locate(shape));
+            let here = wanted.iter().filter(|w| w.state == State::Here);
+            let last = here.map(|w| w.found).max().unwrap_or(0);
+            let slot = pg_sys::MakeSingleTupleTableSlot(shape, pg_sys::table_slot_callbacks(table));
+            // A test of a column that is not here, or not of this type, is left to the executor.
+            let usable: Vec<(i16, &Test)> = tests
+                .iter()
+                .filter_map(|t| {
+                    let column = wanted.iter().find(|w| w.attribute == t.attribute)?;
+                    (column.state == State::Here).then_some((column.found, t))
+                })
+                .collect();
+            let reader = by_index(table, &usable, snapshot)
+                .unwrap_or_else(|| Reader::Table(sequential(table, &usable, snapshot)));
+            Some(Self { id, table, slot, reader, last })
+        }
+    }
+
+    pub fn uses_index(&self) -> bool {
+        matches!(self.reader, Reader::Index(..))
+    }
+
+    /// Goes to the next row; false after the last.
+    ///
+    /// # Safety
+    /// The tenant is open.
+    pub unsafe fn next(&mut self) -> bool {
+        let slot = self.slot;
+        // SAFETY: scan and slot belong together; the closure only calls the scan's function.
+        unsafe {
+            match self.reader {
+                Reader::Table(scan) => {
+                    let method = (*(*self.table).rd_tableam).scan_getnextslot;
+                    method.is_some_and(|next| {
+                        pg_sys::ffi::pg_guard_ffi_boundary(|| {
+                            next(scan, ForwardScanDirection, slot)
+                        })
+                    })
+                }
+                Reader::Index(_, scan) => {
+                    pg_sys::index_getnext_slot(scan, ForwardScanDirection, slot)
+                }
+            }
+        }
+    }
+
+    /// Copies the row's columns to those of the relation.
+    ///
+    /// # Safety
+    /// The last [`next`](Self::next) gave a row; the target has a place for each column.
+    pub unsafe fn fill(&mut self, wanted: &[Wanted], target: *mut pg_sys::TupleTableSlot) {
+        // SAFETY: as above; values stay valid while the slot holds the row, and what is stored
+        // apart is fetched now, because the table may be gone when the query comes to look at it.
+        unsafe {
+            if (*self.slot).tts_nvalid < self.last {
+                pg_sys::slot_getsomeattrs_int(self.slot, self.last.into());
+            }
+            for column in wanted {
+                let place = column.attribute as usize - 1;
+                let value = match column.state {
+                    State::Here => {
+                        let n = column.found as usize - 1;
+                        let null = *(*self.slot).tts_isnull.add(n);
+                        (!null).then(|| *(*self.slot).tts_values.add(n))
+                    }
+                    State::Missing => column.missing,
+                    State::OtherType => None,
+                };
+                let Some(mut datum) = value else { continue };
+                if column.may_be_apart
+                    && pgrx::varlena::varatt_is_1b_e(datum.cast_mut_ptr::<pg_sys::varlena>())
+                {
+                    datum = Datum::from(pg_sys::detoast_external_attr(datum.cast_mut_ptr()));
+                }
+                *(*target).tts_values.add(place) = datum;
+                *(*target).tts_isnull.add(place) = false;
+            }
+        }
+    }
+
+    /// Closes the table and releases its lock.
+    ///
+    /// # Safety
+    /// No row of it is in use any more.
+    pub unsafe fn close(self) {
+        // SAFETY: in the reverse order of opening.
+        unsafe {
+            pg_sys::ExecDropSingleTupleTableSlot(self.slot);
+            match self.reader {
+                Reader::Table(scan) => {
+                    if let Some(end) = (*(*self.table).rd_tableam).scan_end {
+                        pg_sys::ffi::pg_guard_ffi_boundary(|| end(scan));
+                    }
+                }
+                Reader::Index(index, scan) => {
+                    pg_sys::index_endscan(scan);
+                    pg_sys::index_close(index, LOCK);
+                }
+            }
+            pg_sys::table_close(self.table, LOCK);
+        }
+    }
+}
+
+/// Locks and opens the table, if it is there and stays.
+unsafe fn open_table(place: &Place, name: &CStr) -> Option<pg_sys::Relation> {
+    let oid = relation::oid(&place.schema, name.to_str().ok()?)?;
+    // SAFETY: gives null when the relation is gone once the lock is held.
+    unsafe {
+        let table = pg_sys::try_relation_open(oid, LOCK);
+        if table.is_null() {
+            return None;
+        }
+        let kind = (*(*table).rd_rel).relkind as u8;
+        if kind != pg_sys::RELKIND_RELATION {
+            pg_sys::relation_close(table, LOCK);
+            pgrx::warning!(
+                "{}.{} is no plain table: its rows are left out",
+                edgebase_blocks::quote::ident(&place.schema),
+                edgebase_blocks::quote::ident(&name.to_string_lossy())
+            );
+            return None;
+        }
+        Some(table)
+    }
+}
+
+/// Reads the table through, its rows checked as they are found.
+unsafe fn sequential(
+    table: pg_sys::Relation,
+    tests: &[(i16, &Test)],
+    snapshot: pg_sys::Snapshot,
+) -> pg_sys::TableScanDesc {
+    use pg_sys::ScanOptions::{SO_ALLOW_PAGEMODE, SO_ALLOW_STRAT, SO_ALLOW_SYNC, SO_TYPE_SEQSCAN};
+    let flags = SO_TYPE_SEQSCAN | SO_ALLOW_STRAT | SO_ALLOW_SYNC | SO_ALLOW_PAGEMODE;
+    // SAFETY: the scan copies the keys; the closure only calls the method's function, which every
+    // table access method has.
+    unsafe {
+        let tests = tests.iter().filter(|(_, t)| !t.array);
+        let mut keys: Vec<_> = tests.map(|(column, t)| t.key(*column)).collect();
+        let (count, keys) = (keys.len() as i32, keys.as_mut_ptr());
+        match (*(*table).rd_tableam).scan_begin {
+            Some(begin) => pg_sys::ffi::pg_guard_ffi_boundary(|| {
+                begin(table, snapshot, count, keys, null_mut(), flags)
+            }),
+            None => null_mut(),
+        }
+    }
+}
+
+/// Reads by the index that serves the tests best, when the table is not small and one does.
+unsafe fn by_index(
+    table: pg_sys::Relation,
+    tests: &[(i16, &Test)],
+    snapshot: pg_sys::Snapshot,
+) -> Option<Reader> {
+    // SAFETY: indexes are opened under a lock; the scan copies the keys.
+    unsafe {
+        if tests.is_empty()
+            || pg_sys::RelationGetNumberOfBlocksInFork(table, pg_sys::ForkNumber::MAIN_FORKNUM)
+                <= SMALL
+        {
+            return None;
+        }
+        let mut best: Option<(usize, Oid, Vec<(i16, usize)>)> = None;
+        for index in list_of_indexes(table) {
+            let Some((score, keys)) = fit(index, tests) else { continue };
+            if best.as_ref().is_none_or(|(most, ..)| score > *most) {
+                best = Some((score, index, keys));
+            }
+        }
+        let (_, index, keys) = best?;
+        let index = pg_sys::index_open(index, LOCK);
+        let mut keys: Vec<_> = keys.iter().map(|(place, t)| tests[*t].1.key(*place)).collect();
+        let scan = begin_index(table, index, snapshot, keys.len() as i32);
+        pg_sys::index_rescan(scan, keys.as_mut_ptr(), keys.len() as i32, null_mut(), 0);
+        Some(Reader::Index(index, scan))
+    }
+}
+
+#[cfg(not(feature = "pg18"))]
+unsafe fn begin_index(
+    table: pg_sys::Relation,
+    index: pg_sys::Relation,
+    snapshot: pg_sys::Snapshot,
+    keys: i32,
+) -> pg_sys::IndexScanDesc {
+    // SAFETY: both are open.
+    unsafe { pg_sys::index_beginscan(table, index, snapshot, keys, 0) }
+}
+
+#[cfg(feature = "pg18")]
+unsafe fn begin_index(
+    table: pg_sys::Relation,
+    index: pg_sys::Relation,
+    snapshot: pg_sys::Snapshot,
+    keys: i32,
+) -> pg_sys::IndexScanDesc {
+    // SAFETY: both are open.
+    unsafe { pg_sys::index_beginscan(table, index, snapshot, null_mut(), keys, 0) }
+}
+
+unsafe fn list_of_indexes(table: pg_sys::Relation) -> Vec<Oid> {
+    // SAFETY: the list is a copy of the cache's.
+    unsafe {
+        let list = pg_sys::RelationGetIndexList(table);
+        integers(list).map(|n| Oid::from(n as u32)).collect()
+    }
+}
+
+/// How well an index serves the tests, and the tests it serves by column of the index. Equality
+/// on leading columns counts most; a range counts where it has two ends, since one end alone says
+/// little of how many rows there are.
+unsafe fn fit(index: Oid, tests: &[(i16, &Test)]) -> Option<(usize, Vec<(i16, usize)>)> {
+    // SAFETY: the index is open while it is looked at; its arrays have a place for each key.
+    unsafe {
+        let relation = pg_sys::index_open(index, LOCK);
+        let form = (*relation).rd_index;
+        let usable = (*form).indisvalid
+            && !(*form).indcheckxmin
+            && (*(*relation).rd_rel).relam == Oid::from(pg_sys::BTREE_AM_OID)
+            && pg_sys::heap_attisnull(
+                (*relation).rd_indextuple,
+                pg_sys::Anum_pg_index_indpred as i32,
+                null_mut(),
+            );
+        let (mut score, mut keys) = (0, Vec::new());
+        for place in 0..(*form).indnkeyatts as usize {
+            if !usable {
+                break;
+            }
+            let column = *(*form).indkey.values.as_ptr().add(place);
+            let serves = |(at, test): &(i16, &Test)| {
+                *at == column
+                    && test.family == *(*relation).rd_opfamily.add(place)
+                    && test.collation == *(*relation).rd_indcollation.add(place)
+            };
+            let here: Vec<usize> = (0..tests.len()).filter(|i| serves(&tests[*i])).collect();
+            let equality = here.iter().any(|i| tests[*i].1.is_equality());
+            let lower = here
+                .iter()
+                .any(|i| u32::from(tests[*i].1.strategy) > pg_sys::BTEqualStrategyNumber);
+            let upper = here
+                .iter()
+                .any(|i| u32::from(tests[*i].1.strategy) < pg_sys::BTEqualStrategyNumber);
+            if equality {
+                score += 2;
+            } else if lower && upper || keys.len() > 0 && !here.is_empty() {
+                score += 1;
+            } else {
+                break;
+            }
+            keys.extend(here.into_iter().map(|i| (place as i16 + 1, i)));
+            if !equality {
+                break;
+            }
+        }
+        pg_sys::index_close(relation, LOCK);
+        (score > 0).then_some((score, keys))
+    }
+}
