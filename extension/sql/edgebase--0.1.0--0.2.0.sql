@@ -18,6 +18,7 @@ COMMENT ON FUNCTION edgebase.warn_of_drop() IS 'Says what DROP EXTENSION edgebas
 CREATE EVENT TRIGGER edgebase_warn_of_drop ON ddl_command_start WHEN TAG IN ('DROP EXTENSION')
     EXECUTE FUNCTION edgebase.warn_of_drop();
 
+---------------------------------------------------------------------------------------------
 -- Analytics: one relation for each table of a dynamic block, over all its instances. The relations
 -- are foreign tables that apply_config makes in a schema named after the block; nobody but
 -- superusers may make others, because nobody has USAGE on the server.

@@ -19,6 +19,7 @@ mod turns;
 pub mod wire;
 
 use crate::error::{Error, Result};
+use deadpool::Status;
 use edgebase_blocks::{InstanceKey, Table};
 use failure::Failure;
 use moka::sync::Cache;
@@ -197,10 +198,10 @@ impl Database {
         self.open(key, table, build, mode).await
     }
 
-    /// The pool's connections: how many there are, are free, may be, and are waited for.
+    /// The connections of all slots: how many there are, are free, may be, and are waited for.
     #[must_use]
-    pub fn connections(&self) -> deadpool_postgres::Status {
-        self.pool.status()
+    pub fn connections(&self) -> Status {
+        self.slots.status()
     }
 
     /// Makes the instance; idempotent.

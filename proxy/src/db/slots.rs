@@ -15,10 +15,10 @@ use super::failure::Failure;
 use super::wire::Wire;
 use super::{Reuse, WAIT};
 use crate::error::{Error, Result};
-use deadpool::Runtime;
 use deadpool::managed::{
     Manager, Metrics, Object, Pool, PoolError, QueueMode, RecycleError, RecycleResult,
 };
+use deadpool::{Runtime, Status};
 use edgebase_blocks::InstanceKey;
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -78,6 +78,17 @@ impl Slots {
             object.wear.count(hash);
         }
         Ok(lease)
+    }
+
+    /// What the slots have together.
+    pub fn status(&self) -> Status {
+        let none = Status { max_size: 0, size: 0, available: 0, waiting: 0 };
+        self.pools.iter().map(Pool::status).fold(none, |sum, slot| Status {
+            max_size: sum.max_size + slot.max_size,
+            size: sum.size + slot.size,
+            available: sum.available + slot.available,
+            waiting: sum.waiting + slot.waiting,
+        })
     }
 
     /// Whether the instance would get a connection without waiting.

@@ -262,9 +262,10 @@ async fn all_or_none(
     operation: &str,
 ) -> Result<()> {
     let access = target.access();
-    access.any_row(rule).await.map_err(|reason| {
-        access.by(refused_request(table, operation), table, "read", &reason)
-    })
+    access
+        .any_row(rule)
+        .await
+        .map_err(|reason| access.by(refused_request(table, operation), table, "read", &reason))
 }
 
 /// Refuses at once what no row could be allowed in.
