@@ -30,6 +30,11 @@ pub enum Arg {
 pub trait Context: Send + Sync {
     /// Performs one read; an `Err` rejects the promise that the rule awaits.
     fn read(&self, read: DbRead) -> BoxFuture<'static, Result<Value, String>>;
+
+    /// Whether `ctx` has what only hooks have: `waitUntil`, `databaseLive` and `push`.
+    fn is_for_hooks(&self) -> bool {
+        false
+    }
 }
 
 /// One read asked for by a rule or hook.

@@ -113,11 +113,16 @@ impl Engine {
                     }
                 }
                 let cause = match fast::evaluate(program, &args, Some(&rows[from]), &[]) {
-                    Ok(verdict) if verdict.truthy => {
-                        from += 1;
-                        continue;
+                    Ok(verdict) => {
+                        if !verdict.boolean {
+                            self.remark(f, verdict.truthy);
+                        }
+                        if verdict.truthy {
+                            from += 1;
+                            continue;
+                        }
+                        Cause::Falsy
                     }
-                    Ok(_) => Cause::Falsy,
                     Err(Stop::Throw(message)) => Cause::Threw(message),
                     Err(_) => break,
                 };
@@ -128,10 +133,14 @@ impl Engine {
         let fast = from == rows.len() || result.is_err();
         let total = rows.len();
         if !fast {
-            let work = Work::Rows { auth, rows, from };
+            let work = Work::Rows { auth, rows, from, boolean: true };
             result = match self.pool.ask(f, work, deadline).await {
-                Ok(Yield::Rows(None)) => Ok(()),
-                Ok(Yield::Rows(Some((index, cause)))) => Err(RowDenied { index, cause }),
+                Ok(Yield::Rows { denied, boolean }) => {
+                    if !boolean {
+                        self.remark(f, denied.is_none());
+                    }
+                    denied.map_or(Ok(()), |(index, cause)| Err(RowDenied { index, cause }))
+                }
                 Ok(_) => Err(RowDenied { index: from, cause: Cause::WorkerLost }),
                 Err(failure) => Err(RowDenied { index: from, cause: failure.into() }),
             };
@@ -192,6 +201,12 @@ impl Engine {
         (self.pool.losses.load(Ordering::Relaxed), self.pool.lost_now())
     }
 
+    /// Notes against a function that it cost a thread.
+    #[cfg(test)]
+    pub(crate) fn suspect(&self, f: FunctionId) {
+        self.pool.records[f.0 as usize].stall();
+    }
+
     fn facts(&self, f: FunctionId) -> Option<&Facts> {
         self.loaded.facts().get(f.0 as usize)
     }
@@ -202,14 +217,20 @@ impl Engine {
         }
     }
 
-    /// Truthiness decides; in development a result that is no boolean is remarked on.
-    fn decision(&self, f: FunctionId, truthy: bool, boolean: bool) -> Decision {
-        if !boolean
-            && self.pool.limits().development
+    /// In development a result that is no boolean is remarked on, once per rule.
+    fn remark(&self, f: FunctionId, truthy: bool) {
+        if self.pool.limits().development
             && self.pool.records.get(f.0 as usize).is_some_and(Record::first_remark)
         {
             let rule = self.loaded.function(f).map_or("?", |i| i.path.as_str());
             tracing::warn!(rule, truthy, "the rule gave a result that is not a boolean");
+        }
+    }
+
+    /// Truthiness decides.
+    fn decision(&self, f: FunctionId, truthy: bool, boolean: bool) -> Decision {
+        if !boolean {
+            self.remark(f, truthy);
         }
         if truthy { Decision::Allow } else { Decision::Deny(Cause::Falsy) }
     }
@@ -302,7 +323,7 @@ mod tests {
             "{decision:?}"
         );
         assert_eq!(waiting.await.unwrap(), Decision::Deny(Cause::WorkerLost));
-        assert!(started.elapsed() < Duration::from_secs(1));
+        assert!(started.elapsed() < ample);
         assert_eq!(engine.allows(FunctionId(1), vec![], ample).await, Decision::Allow);
         assert_eq!(engine.lost_threads(), (1, 1));
     }

@@ -13,6 +13,8 @@ mod api;
 mod budget;
 #[cfg(test)]
 mod differential;
+#[cfg(test)]
+mod ends;
 mod engine;
 mod error;
 mod fast;

@@ -9,6 +9,7 @@
 use crate::api::{Failure, Limits};
 use crate::js::seat::{Call, Outcome, Remains, Seat, Work};
 use crate::js::thread::{self, Parts};
+use crate::load::GIVE_UP;
 use crate::rule::Record;
 use edgebase_blocks::FunctionId;
 use rustix::process::{Pid, setpriority_process};
@@ -64,7 +65,8 @@ impl Pool {
             })?;
         }
         for _ in 0..workers {
-            receive.recv().map_err(|_| "a worker ended at once".to_owned())??;
+            // One that takes too much memory at once has been stopped and says nothing.
+            receive.recv_timeout(GIVE_UP).map_err(|_| "a worker does not start".to_owned())??;
         }
         let weak = Arc::downgrade(&pool);
         let watch = std::thread::Builder::new()

@@ -120,6 +120,25 @@ fn mistakes_are_shown_with_their_place() {
     assert!(e.starts_with("c.ts:2:2: a.b: the key '$function' is reserved"), "{e}");
     let e = error(&[("c.ts", "export default {\n  when: new Date(0) }")]);
     assert!(e.starts_with("c.ts:2:3: when: a Date cannot stand here"), "{e}");
+    // What is thrown while the config is evaluated is found through types, ticks and printing.
+    for (text, place) in [
+        (
+            "enum Role { Admin }\ninterface A { id: string }\nfunction check(id: string) {\n  if (!id) throw new Error('no id')\n}\ncheck('')\nexport default {}",
+            "c.ts:4:",
+        ),
+        ("export default {\n  a: 1,\n  b: missing.of,\n}", "c.ts:3:"),
+        ("const f = (n: number): number => f(n + 1)\nexport default { a: f(1) }", "c.ts:1:"),
+        ("const o: any = null; const ü = '😀';   o.x = ü\nexport default {}", "c.ts:1:"),
+    ] {
+        let e = error(&[("c.ts", text)]);
+        assert!(e.starts_with(place), "{text}: {e}");
+        assert!(e.lines().last().is_some_and(|l| l.trim() == "^"), "{text}: {e}");
+    }
+    let e = error(&[
+        ("c.ts", "import { x } from './lib/x'\nexport default { x }"),
+        ("lib/x.ts", "type T = string\n\nexport const x: T = undefined!.length"),
+    ]);
+    assert!(e.starts_with("lib/x.ts:3:") && e.ends_with('^'), "{e}");
     for (text, wanted) in [
         ("export const x = 1", "no default export"),
         ("export default 5", "must be an object"),

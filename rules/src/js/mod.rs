@@ -4,6 +4,7 @@
 //! the clock that interrupts, and the threads. Nothing of it leaves its thread.
 
 pub(crate) mod convert;
+mod effects;
 pub(crate) mod host;
 pub(crate) mod jobs;
 pub(crate) mod reads;

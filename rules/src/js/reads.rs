@@ -5,8 +5,8 @@
 //! context object knows the call it was made for, so a promise shared between calls cannot
 //! read on behalf of the wrong one.
 
-use super::convert;
 use super::seat::Seat;
+use super::{convert, effects};
 use crate::api::{Context as Database, DbRead};
 use crate::budget;
 use crate::fast::ReadKind;
@@ -86,7 +86,12 @@ pub(crate) fn context_object(
         .function(function(ReadKind::Exists), js_string!("exists"), 2)
         .function(function(ReadKind::List), js_string!("list"), 2)
         .build();
-    ObjectInitializer::new(context).property(js_string!("db"), db, Attribute::all()).build().into()
+    let ctx =
+        ObjectInitializer::new(context).property(js_string!("db"), db, Attribute::all()).build();
+    if database.is_for_hooks() {
+        effects::furnish(&ctx, context);
+    }
+    ctx.into()
 }
 
 /// Ends a call's reading: reads under way are abandoned, their promises never settle.

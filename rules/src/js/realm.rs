@@ -7,16 +7,17 @@ use super::host::{self, Hooks, Originals};
 use super::jobs::Jobs;
 use super::{convert, slice, walk};
 use crate::api::Limits;
-use crate::load::Program;
+use crate::budget;
+use crate::load::{EVALUATION, EVALUATION_MEMORY, Program};
 use boa_engine::builtins::promise::PromiseState;
 use boa_engine::context::ContextBuilder;
 use boa_engine::module::{Module, ModuleLoader, ModuleRequest, Referrer};
 use boa_engine::object::builtins::JsFunction;
-use boa_engine::{Context, JsNativeError, JsResult, JsString, JsValue, Source, js_string};
+use boa_engine::{Context, JsError, JsNativeError, JsResult, JsString, JsValue, Source, js_string};
 use serde_json::Value;
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -28,7 +29,43 @@ const WALL: Duration = Duration::from_secs(15);
 pub(crate) struct Broken {
     /// Key path in the default export, when the mistake has one.
     pub path: Option<Vec<String>>,
+    /// Where it was thrown, when it was thrown.
+    pub thrown_at: Option<ThrownAt>,
     pub message: String,
+}
+
+impl Broken {
+    fn new(message: impl Into<String>) -> Self {
+        Self { path: None, thrown_at: None, message: message.into() }
+    }
+}
+
+/// A place in the text of a module as the engine runs it; line and column count from 1.
+pub(crate) struct ThrownAt {
+    pub module: PathBuf,
+    pub line: u32,
+    pub column: u32,
+}
+
+impl ThrownAt {
+    /// The innermost place in a module of the program that an error's trace names. The engine
+    /// shows its traces and offers no other way to them: `message`, then lines of the form
+    /// `    at <function> (<module>:<line>:<column>)`.
+    fn of(error: &JsError, program: &Program) -> Option<Self> {
+        let shown = error.to_string();
+        shown.lines().find_map(|line| {
+            let frame = line.trim_start().strip_prefix("at ")?.strip_suffix(')')?;
+            let mut parts = frame.rsplitn(3, ':');
+            let column = parts.next()?.parse().ok()?;
+            let line = parts.next()?.parse().ok()?;
+            let rest = parts.next()?;
+            let named = |m: &&crate::load::Module| {
+                rest.strip_suffix(&*m.name.to_string_lossy()).is_some_and(|r| r.ends_with(" ("))
+            };
+            let module = program.modules.iter().find(named)?;
+            Some(Self { module: module.name.clone(), line, column })
+        })
+    }
 }
 
 /// An evaluated config.
@@ -47,13 +84,15 @@ pub(crate) fn evaluate(program: &Arc<Program>, limits: &Limits) -> Result<Evalua
         .job_executor(Rc::new(Jobs::default()))
         .module_loader(Rc::clone(&loader))
         .build()
-        .map_err(|e| Broken { path: None, message: format!("the engine does not start: {e}") })?;
+        .map_err(|e| Broken::new(format!("the engine does not start: {e}")))?;
     let runtime = context.runtime_limits_mut();
     runtime.set_loop_iteration_limit(limits.loop_iterations);
     runtime.set_recursion_limit(limits.recursion);
     runtime.set_backtrace_limit(4);
-    slice::begin(crate::load::EVALUATION, Instant::now() + WALL);
+    slice::begin(EVALUATION, Instant::now() + WALL);
+    budget::begin(EVALUATION_MEMORY);
     let evaluated = inside(&loader, &mut context, program);
+    budget::end();
     slice::end();
     let (json, functions, originals) = evaluated?;
     Ok(Evaluated { context, json, functions, originals })
@@ -62,11 +101,12 @@ pub(crate) fn evaluate(program: &Arc<Program>, limits: &Limits) -> Result<Evalua
 type Parts = (Value, Vec<(Vec<String>, JsFunction)>, Originals);
 
 fn inside(loader: &Rc<Modules>, context: &mut Context, program: &Program) -> Result<Parts, Broken> {
-    let broken = |e: &boa_engine::JsError, context: &mut Context| Broken {
+    let broken = |e: &JsError, context: &mut Context| Broken {
         path: None,
+        thrown_at: ThrownAt::of(e, program),
         message: match e.as_engine() {
-            Some(_) => {
-                format!("the config takes too long to evaluate or recurses too deeply ({e})")
+            Some(engine) => {
+                format!("the config takes too long to evaluate or recurses too deeply ({engine})")
             }
             None => convert::message_of(e, context),
         },
@@ -79,24 +119,23 @@ fn inside(loader: &Rc<Modules>, context: &mut Context, program: &Program) -> Res
     match promise.state() {
         PromiseState::Fulfilled(_) => {}
         PromiseState::Rejected(reason) => {
-            let e = boa_engine::JsError::from_opaque(reason);
+            let e = JsError::from_opaque(reason);
             return Err(broken(&e, context));
         }
         PromiseState::Pending => {
-            let message = "the config awaits something that never comes".to_owned();
-            return Err(Broken { path: None, message });
+            return Err(Broken::new("the config awaits something that never comes"));
         }
     }
     let default = match module.get_value(js_string!("default"), context) {
         Ok(value) if !value.is_undefined() => value,
         _ => {
-            let message =
-                "the config has no default export; write `export default defineConfig({ ... })`";
-            return Err(Broken { path: None, message: message.into() });
+            return Err(Broken::new(
+                "the config has no default export; write `export default defineConfig({ ... })`",
+            ));
         }
     };
     let (json, walked) = walk::walk(&default, context)
-        .map_err(|m| Broken { path: Some(m.path), message: m.message })?;
+        .map_err(|m| Broken { path: Some(m.path), ..Broken::new(m.message) })?;
     Ok((json, walked.functions, originals))
 }
 

@@ -21,8 +21,9 @@ pub(crate) enum Work {
     Decide(Vec<Arg>),
     /// What is the result?
     Value(Vec<Arg>),
-    /// Is the result truthy for every row from this one on?
-    Rows { auth: Arg, rows: Arc<Vec<Value>>, from: usize },
+    /// Is the result truthy for every row from this one on? `boolean` says whether all results
+    /// so far were booleans.
+    Rows { auth: Arg, rows: Arc<Vec<Value>>, from: usize, boolean: bool },
 }
 
 /// A completed answer.
@@ -33,8 +34,12 @@ pub(crate) enum Yield {
         boolean: bool,
     },
     Value(Option<Value>),
-    /// The first row denied, if any.
-    Rows(Option<(usize, Cause)>),
+    Rows {
+        /// The first row denied, if any.
+        denied: Option<(usize, Cause)>,
+        /// Whether every result was a boolean.
+        boolean: bool,
+    },
 }
 
 pub(crate) type Outcome = Result<Yield, Failure>;

@@ -68,11 +68,12 @@ pub(crate) fn spawn(
 }
 
 fn prepare(parts: &Parts) -> Result<Evaluated, String> {
-    let evaluated =
-        realm::evaluate(&parts.program, &parts.limits).map_err(|Broken { path, message }| {
+    let evaluated = realm::evaluate(&parts.program, &parts.limits).map_err(
+        |Broken { path, message, .. }| {
             let path = path.map(|p| format!("{}: ", p.join("."))).unwrap_or_default();
             format!("{path}{message}")
-        })?;
+        },
+    )?;
     let same = evaluated.functions.len() == parts.functions.len()
         && evaluated
             .functions

@@ -62,7 +62,9 @@ enum Row {
 }
 
 impl Row {
-    fn of(value: &JsValue) -> Self {
+    /// What a result means; `boolean` becomes false when it is of another kind.
+    fn of(value: &JsValue, boolean: &mut bool) -> Self {
+        *boolean &= value.is_boolean();
         if value.to_boolean() { Self::Allowed } else { Self::Denied(Cause::Falsy) }
     }
 }
@@ -144,11 +146,11 @@ impl<'p> Worker<'p> {
     /// Evaluates the rows of a call one after the other; `settled` is the result of the row
     /// that was waited for.
     fn rows(&mut self, mut call: Call, settled: Option<Result<JsValue, Failure>>) {
-        let Work::Rows { auth, rows, from } = &mut call.work else { return };
+        let Work::Rows { auth, rows, from, boolean } = &mut call.work else { return };
         let waited = settled.is_some();
         let mut step = match settled {
             None => Row::Allowed,
-            Some(Ok(value)) => Row::of(&value),
+            Some(Ok(value)) => Row::of(&value, boolean),
             Some(Err(failure)) => Row::Denied(failure.into()),
         };
         *from += usize::from(waited && matches!(step, Row::Allowed));
@@ -157,7 +159,8 @@ impl<'p> Worker<'p> {
         loop {
             match step {
                 Row::Allowed if *from == rows.len() => {
-                    return self.finish(call.id, Ok(Yield::Rows(None)));
+                    let done = Yield::Rows { denied: None, boolean: *boolean };
+                    return self.finish(call.id, Ok(done));
                 }
                 Row::Allowed if Instant::now() >= call.deadline => {
                     step = Row::Denied(Cause::Timeout)
@@ -171,24 +174,32 @@ impl<'p> Worker<'p> {
                             .get_or_insert_with(|| worker.argument(id, function, 0, auth));
                         let mut step = Row::Allowed;
                         while *from < until && matches!(step, Row::Allowed) {
-                            step = worker.row(id, function, auth, &rows[*from]);
+                            step = worker.row(id, function, auth, &rows[*from], boolean);
                             *from += usize::from(matches!(step, Row::Allowed));
                         }
                         step
                     });
                 }
                 Row::Denied(cause) => {
-                    return self.finish(call.id, Ok(Yield::Rows(Some((*from, cause)))));
+                    let done = Yield::Rows { denied: Some((*from, cause)), boolean: *boolean };
+                    return self.finish(call.id, Ok(done));
                 }
                 Row::Waits(promise) => return self.suspend(call, promise),
             }
         }
     }
 
-    fn row(&mut self, call: u64, function: FunctionId, auth: &JsValue, row: &Value) -> Row {
+    fn row(
+        &mut self,
+        call: u64,
+        function: FunctionId,
+        auth: &JsValue,
+        row: &Value,
+        boolean: &mut bool,
+    ) -> Row {
         let row = convert::mentioned(row, self.mention(function, 1), &mut self.context);
         match self.call(call, function, &[auth.clone(), row]) {
-            Ok(Called::Settled(value)) => Row::of(&value),
+            Ok(Called::Settled(value)) => Row::of(&value, boolean),
             Ok(Called::Pending(promise)) => Row::Waits(promise),
             Err(e) => Row::Denied(self.failure(&e).into()),
         }
@@ -266,13 +277,15 @@ impl<'p> Worker<'p> {
             && deadline <= Instant::now()
         {
             let rows = match self.resume(id).map(|s| s.call.work) {
-                Some(Work::Rows { from, .. }) => Some(from),
+                Some(Work::Rows { from, boolean, .. }) => Some((from, boolean)),
                 _ => None,
             };
             self.finish(
                 id,
                 match rows {
-                    Some(from) => Ok(Yield::Rows(Some((from, Cause::Timeout)))),
+                    Some((from, boolean)) => {
+                        Ok(Yield::Rows { denied: Some((from, Cause::Timeout)), boolean })
+                    }
                     None => Err(Failure::Timeout),
                 },
             );

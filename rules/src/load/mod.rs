@@ -10,6 +10,7 @@ mod read;
 mod resolve;
 
 use crate::api::{Form, Limits};
+use crate::budget;
 use crate::error::{LoadError, Location};
 use crate::fast;
 use crate::js::host::ENVIRONMENT_PREFIX;
@@ -20,16 +21,21 @@ use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Stack of the thread that parses and evaluates: deep enough for every recursion that the
 /// limits on nesting let through. It is reserved, not used.
 const STACK: usize = 512 << 20;
 /// CPU time the evaluation of a config may take.
 pub(crate) const EVALUATION: Duration = Duration::from_secs(5);
+/// Bytes that the evaluation of a config may take.
+pub(crate) const EVALUATION_MEMORY: usize = 128 << 20;
 /// After this the loading thread is given up: it hangs in a built-in function.
-const GIVE_UP: Duration = Duration::from_secs(20);
+pub(crate) const GIVE_UP: Duration = Duration::from_secs(20);
+/// How often it is asked whether the thread has been stopped for its memory.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// A module ready to be evaluated.
 pub(crate) struct Module {
@@ -100,6 +106,8 @@ pub struct Loaded {
 pub fn load(path: &Path, environment: &HashMap<String, String>) -> Result<Loaded, LoadError> {
     let (send, receive) = channel();
     let file = path.to_owned();
+    // One byte per load is leaked, so that the allocator can hold on to it.
+    let over_memory: &'static AtomicBool = Box::leak(Box::new(AtomicBool::new(false)));
     let environment: BTreeMap<String, String> = environment
         .iter()
         .filter(|(name, _)| name.starts_with(ENVIRONMENT_PREFIX))
@@ -109,39 +117,49 @@ pub fn load(path: &Path, environment: &HashMap<String, String>) -> Result<Loaded
         .name("config".into())
         .stack_size(STACK)
         .spawn(move || {
+            budget::count(over_memory);
             let loaded = std::panic::catch_unwind(|| inside(&file, environment));
             // Nobody waits any more when loading was given up.
             let _ = send.send(loaded);
         })
         .map_err(|e| LoadError::in_file(path, format!("no thread to load it: {e}")))?;
-    match receive.recv_timeout(GIVE_UP) {
-        Ok(Ok(loaded)) => loaded,
-        Ok(Err(_)) | Err(RecvTimeoutError::Disconnected) => {
-            Err(LoadError::in_file(path, "the config cannot be evaluated (the engine failed)"))
-        }
-        Err(RecvTimeoutError::Timeout) => {
-            Err(LoadError::in_file(path, "the config does not finish evaluating"))
-        }
-    }
+    let until = Instant::now() + GIVE_UP;
+    let message = loop {
+        break match receive.recv_timeout(LOOK) {
+            Ok(Ok(loaded)) => return loaded,
+            Ok(Err(_)) | Err(RecvTimeoutError::Disconnected) => {
+                "the config cannot be evaluated (the engine failed)"
+            }
+            Err(RecvTimeoutError::Timeout) if over_memory.load(Ordering::Acquire) => {
+                "the config takes too much memory to evaluate"
+            }
+            Err(RecvTimeoutError::Timeout) if Instant::now() >= until => {
+                "the config does not finish evaluating"
+            }
+            Err(RecvTimeoutError::Timeout) => continue,
+        };
+    };
+    Err(LoadError::in_file(path, message))
 }
 
 fn inside(path: &Path, environment: BTreeMap<String, String>) -> Result<Loaded, LoadError> {
-    let read = read::read(path)?;
-    let program = Arc::new(Program { modules: read.modules, environment });
+    let mut read = read::read(path)?;
+    let modules = std::mem::take(&mut read.modules);
+    let program = Arc::new(Program { modules, environment });
     let config = program.modules[0].name.clone();
     let limits = Limits { slice: EVALUATION, ..Limits::default() };
     let mut evaluated = realm::evaluate(&program, &limits).map_err(|e| match e.path {
         Some(keys) => {
             let message = format!("{}: {}", keys.join("."), e.message);
-            match locate(&read.sources, &config, &keys) {
-                Some(location) => {
-                    let text = read.sources.get(&location.file).map_or("", |s| &s.text);
-                    LoadError::at(location, text, message)
-                }
-                None => LoadError::in_file(&config, message),
-            }
+            mistake(&read.sources, &config, &keys, message)
         }
-        None => LoadError::in_file(&config, e.message),
+        None => match e.thrown_at.and_then(|at| read.place(&at)) {
+            Some(location) => {
+                let text = read.text(&location.file).to_owned();
+                LoadError::at(location, &text, e.message)
+            }
+            None => LoadError::in_file(&config, e.message),
+        },
     })?;
     let mut functions = Vec::new();
     let mut facts = Vec::new();
@@ -196,6 +214,12 @@ impl Loaded {
         locate(&self.inner.sources, &self.inner.program.modules[0].name, path)
     }
 
+    /// A mistake at a key path of the config, shown where [`Self::locate`] finds it.
+    #[must_use]
+    pub fn mistake(&self, path: &[String], message: impl Into<String>) -> LoadError {
+        mistake(&self.inner.sources, &self.inner.program.modules[0].name, path, message.into())
+    }
+
     /// A function of the config.
     #[must_use]
     pub fn function(&self, id: FunctionId) -> Option<&FunctionInfo> {
@@ -230,6 +254,16 @@ impl Loaded {
 
     pub(crate) fn program(&self) -> &Arc<Program> {
         &self.inner.program
+    }
+}
+
+fn mistake(sources: &Sources, config: &Path, keys: &[String], message: String) -> LoadError {
+    match locate(sources, config, keys) {
+        Some(location) => {
+            let text = sources.get(&location.file).map_or("", |s| &s.text);
+            LoadError::at(location, text, message)
+        }
+        None => LoadError::in_file(config, message),
     }
 }
 

@@ -7,7 +7,8 @@ use super::resolve::{self, SHARED_TEXT, Target};
 use super::{Module, Source, Sources};
 use crate::error::{LoadError, Location};
 use crate::fast;
-use crate::syntax::{self, Kind, Mention};
+use crate::js::realm::ThrownAt;
+use crate::syntax::{self, Kind, Mention, Origins};
 use edgebase_blocks::rule::FUNCTION_MARKER;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -34,6 +35,8 @@ pub(super) struct Read {
     pub files: Vec<PathBuf>,
     pub functions: HashMap<u32, Known>,
     pub sources: Sources,
+    /// From places of the texts that are run to places of the files.
+    pub origins: HashMap<PathBuf, Origins>,
 }
 
 /// Reads a config and what it imports.
@@ -92,6 +95,7 @@ pub(super) fn read(path: &Path) -> Result<Read, LoadError> {
         }
         let source = Source { text, places: prepared.places, links: linked };
         read.sources.insert(file.clone(), source);
+        read.origins.insert(file.clone(), prepared.origins);
         read.modules.push(Module { name: file, text: prepared.js, json: false, edges });
     }
     if shared.is_some() {
@@ -110,6 +114,17 @@ pub(super) fn read(path: &Path) -> Result<Read, LoadError> {
 }
 
 impl Read {
+    /// The text of a file.
+    pub fn text(&self, file: &Path) -> &str {
+        self.sources.get(file).map_or("", |s| &s.text)
+    }
+
+    /// The place in the files of a place in the texts that are run.
+    pub fn place(&self, at: &ThrownAt) -> Option<Location> {
+        let offset = self.origins.get(&at.module)?.of(at.line, at.column)?;
+        Some(Location::of(&at.module, self.text(&at.module), offset))
+    }
+
     fn json(&mut self, file: &Path, text: String) -> Result<(), LoadError> {
         let value: Value = serde_json::from_str(&text).map_err(|e| {
             let location = Location {

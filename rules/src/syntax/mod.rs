@@ -9,10 +9,13 @@
 
 mod lower;
 mod mention;
+mod nesting;
+mod origins;
 mod places;
 mod ticks;
 
 pub(crate) use mention::Mention;
+pub(crate) use origins::Origins;
 pub(crate) use places::{Place, Places};
 pub(crate) use ticks::TICK;
 
@@ -20,7 +23,7 @@ use crate::error::{LoadError, Location};
 use crate::fast;
 use oxc_allocator::Allocator;
 use oxc_ast::ast::{Program, Statement};
-use oxc_codegen::Codegen;
+use oxc_codegen::{Codegen, CodegenOptions};
 use oxc_parser::{Parser, ParserReturn};
 use oxc_semantic::SemanticBuilder;
 use oxc_span::SourceType;
@@ -63,10 +66,9 @@ pub(crate) struct Prepared {
     pub imports: Vec<Import>,
     pub functions: Vec<Described>,
     pub places: Places,
+    pub origins: Origins,
 }
 
-/// Nested brackets beyond this are refused before any recursive parser sees them.
-const DEEPEST_BRACKETS: usize = 200;
 /// Nested syntax beyond this is refused.
 const DEEPEST_SYNTAX: usize = 1_000;
 
@@ -82,7 +84,9 @@ pub(crate) fn prepare(
         Kind::JavaScript => SourceType::mjs(),
     }
     .with_module(true);
-    refuse_deep_brackets(file, text)?;
+    if let Some((offset, message)) = nesting::too_deep(text) {
+        return Err(at(file, text, offset, message));
+    }
     if let Some(offset) = text.find(TICK) {
         let message = format!("the name {TICK} is reserved");
         return Err(at(file, text, offset as u32, message));
@@ -111,8 +115,9 @@ pub(crate) fn prepare(
         })
         .collect();
     let places = places::places(&program);
-    let (js, imports) = print(file, text, source, &inserted)?;
-    Ok(Prepared { js, imports, functions, places })
+    let Printed { js, imports, marks } = print(file, text, source, &inserted)?;
+    let origins = Origins::new(marks, inserted.text, inserted.pieces);
+    Ok(Prepared { js, imports, functions, places, origins })
 }
 
 /// The places of a JSON file's keys; its value is parsed elsewhere.
@@ -157,13 +162,20 @@ fn parse<'a>(
     Ok(program)
 }
 
+/// The instrumented text without its types.
+struct Printed {
+    js: String,
+    imports: Vec<Import>,
+    marks: Vec<origins::Mark>,
+}
+
 /// Strips the types of the instrumented text and prints it.
 fn print(
     file: &Path,
     text: &str,
     source: SourceType,
     inserted: &ticks::Inserted<'_>,
-) -> Result<(String, Vec<Import>), LoadError> {
+) -> Result<Printed, LoadError> {
     let allocator = Allocator::default();
     let ParserReturn { mut program, diagnostics, panicked, .. } =
         Parser::new(&allocator, &inserted.text, source).parse();
@@ -196,7 +208,14 @@ fn print(
             offset: inserted.original(source.span.start),
         })
         .collect();
-    Ok((Codegen::new().build(&program).code, imports))
+    let options =
+        CodegenOptions { source_map_path: Some(file.to_owned()), ..CodegenOptions::default() };
+    let printed = Codegen::new().with_options(options).build(&program);
+    let marks = printed.map.iter().flat_map(|map| map.get_tokens()).map(|token| origins::Mark {
+        printed: (token.get_dst_line(), token.get_dst_col()),
+        source: (token.get_src_line(), token.get_src_col()),
+    });
+    Ok(Printed { marks: marks.collect(), js: printed.code, imports })
 }
 
 fn at(file: &Path, text: &str, offset: u32, message: impl Into<String>) -> LoadError {
@@ -217,21 +236,4 @@ fn diagnostic(
         Some(label) => at(file, text, original(label.offset()), message),
         None => LoadError::in_file(file, message),
     }
-}
-
-/// A crude count that may err for text full of unbalanced brackets in strings, and only by
-/// refusing; it protects every recursive parser behind it.
-fn refuse_deep_brackets(file: &Path, text: &str) -> Result<(), LoadError> {
-    let mut depth = 0usize;
-    for (offset, byte) in text.bytes().enumerate() {
-        match byte {
-            b'(' | b'[' | b'{' => depth += 1,
-            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        if depth > DEEPEST_BRACKETS {
-            return Err(at(file, text, offset as u32, "brackets are nested too deeply here"));
-        }
-    }
-    Ok(())
 }

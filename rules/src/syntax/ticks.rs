@@ -35,22 +35,29 @@ pub(super) enum Node<'a> {
 pub(super) struct Inserted<'a> {
     pub text: String,
     pub functions: Vec<Found<'a>>,
-    /// Offsets in the original text and the length inserted there.
-    pieces: Vec<(u32, u32)>,
+    pub pieces: Vec<Piece>,
 }
+
+/// An offset in the original text and the length inserted there.
+pub(super) type Piece = (u32, u32);
 
 impl Inserted<'_> {
     /// The place in the original text of a place in the instrumented one.
     pub fn original(&self, offset: u32) -> u32 {
-        let mut shift = 0;
-        for (at, length) in &self.pieces {
-            if at + shift >= offset {
-                break;
-            }
-            shift += length;
-        }
-        offset.saturating_sub(shift)
+        original(&self.pieces, offset)
     }
+}
+
+/// The place in the original text of a place in the text with these pieces inserted.
+pub(super) fn original(pieces: &[Piece], offset: u32) -> u32 {
+    let mut shift = 0;
+    for (at, length) in pieces {
+        if at + shift >= offset {
+            break;
+        }
+        shift += length;
+    }
+    offset.saturating_sub(shift)
 }
 
 /// Inserts the ticks; an `Err` names a place and why the text is refused.

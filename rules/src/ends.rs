@@ -1,0 +1,193 @@
+//! Is anything allowed by accident?
+//!
+//! Every way in which an evaluation can end, in both forms and for rows, with the decision that
+//! belongs to it. The one that allows is a completed evaluation with a truthy value.
+
+use crate::api::{Arg, Cause, Decision, Form, Limits, RowDenied};
+use crate::engine::Engine;
+use crate::load::Loaded;
+use edgebase_blocks::FunctionId;
+use serde_json::{Value, json};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+const BUDGET: Duration = Duration::from_millis(300);
+const AMPLE: Duration = Duration::from_secs(10);
+
+/// What is expected of a rule.
+#[derive(Clone, Copy)]
+enum Expected {
+    Allow,
+    Falsy,
+    Throw,
+    Timeout,
+}
+use Expected::{Allow, Falsy, Throw, Timeout};
+
+/// Ends that both forms know: the bare rule is evaluated natively, and with `new Map()` in front
+/// of its result by the engine.
+const VALUES: [(&str, Expected); 20] = [
+    ("true", Allow),
+    ("'no'", Allow),
+    ("1", Allow),
+    ("-1", Allow),
+    ("[]", Allow),
+    ("'0'", Allow),
+    ("' '", Allow),
+    ("auth === null", Allow),
+    ("false", Falsy),
+    ("undefined", Falsy),
+    ("null", Falsy),
+    ("0", Falsy),
+    ("-0", Falsy),
+    ("NaN", Falsy),
+    ("''", Falsy),
+    ("auth?.id", Falsy),
+    ("auth && auth.id", Falsy),
+    ("auth.id", Throw),
+    ("auth.id === undefined", Throw),
+    ("auth.custom.plan", Throw),
+];
+
+/// Ends that only the engine can reach.
+const OTHERS: [(&str, Expected); 21] = [
+    ("() => new Map()", Allow),
+    ("() => Symbol('no')", Allow),
+    ("() => 1n", Allow),
+    ("() => () => false", Allow),
+    ("async () => new Map() && true", Allow),
+    ("() => ({ then(done) { new Map(); done('yes') } })", Allow),
+    ("() => { new Map() }", Falsy),
+    ("() => 0n", Falsy),
+    ("async () => { new Map() }", Falsy),
+    ("async () => new Map() && null", Falsy),
+    ("() => ({ then(done) { new Map(); done(false) } })", Falsy),
+    ("() => { new Map(); throw new Error('oh') }", Throw),
+    ("() => { new Map(); throw true }", Throw),
+    ("() => { new Map(); throw undefined }", Throw),
+    ("async () => { new Map(); throw new Error('later') }", Throw),
+    ("() => Promise.reject(true)", Throw),
+    ("() => ({ then() { throw new Error('then') } })", Throw),
+    ("() => new Promise(() => {})", Timeout),
+    ("() => ({ then() {} })", Timeout),
+    ("() => { while (true) {} }", Timeout),
+    ("() => { const f = () => f(); return f() }", Timeout),
+];
+
+fn load(rules: &[String]) -> Loaded {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("edgebase.config.js");
+    let mut text = String::from("export default {\n");
+    for (number, rule) in rules.iter().enumerate() {
+        text.push_str(&format!("r{number}: {rule},\n"));
+    }
+    text.push('}');
+    std::fs::write(&file, text).unwrap();
+    crate::load(&file, &HashMap::new()).unwrap_or_else(|e| panic!("{e}"))
+}
+
+fn is(cause: Option<&Cause>, expected: Expected) -> bool {
+    match expected {
+        Allow => cause.is_none(),
+        Falsy => matches!(cause, Some(Cause::Falsy)),
+        Throw => matches!(cause, Some(Cause::Threw(_))),
+        Timeout => matches!(cause, Some(Cause::Timeout)),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_a_completed_truthy_evaluation_allows() {
+    let mut rules = Vec::new();
+    let mut expected = Vec::new();
+    for (value, end) in VALUES {
+        rules.push(format!("(auth, row) => {value}"));
+        rules.push(format!("(auth, row) => {{ new Map(); return {value} }}"));
+        rules.push(format!("async (auth, row) => {{ new Map(); await null; return {value} }}"));
+        expected.extend([end; 3]);
+    }
+    for (rule, end) in OTHERS {
+        rules.push(rule.to_owned());
+        expected.push(end);
+    }
+    let loaded = load(&rules);
+    let engine = Engine::start(&loaded, Limits::default()).unwrap();
+    let mut native = 0;
+    for (number, (rule, end)) in rules.iter().zip(expected).enumerate() {
+        let id = FunctionId(number as u32);
+        native += usize::from(loaded.form(id) == Form::Fast);
+        let decision = engine.allows(id, vec![Arg::Null, Arg::Undefined], BUDGET).await;
+        let cause = match &decision {
+            Decision::Allow => None,
+            Decision::Deny(cause) => Some(cause),
+        };
+        assert!(is(cause, end), "{rule}: {decision:?}");
+        let rows: Arc<Vec<Value>> = Arc::new(vec![json!({}), json!({})]);
+        let rows = engine.allows_rows(id, Arg::Null, rows, BUDGET).await;
+        assert!(is(rows.as_ref().err().map(|d| &d.cause), end), "{rule}, rows: {rows:?}");
+    }
+    assert!(native >= VALUES.len() - 2, "only {native} were evaluated natively");
+    assert_eq!(engine.lost_threads(), (0, 0));
+}
+
+/// The ends that lie outside of the rule.
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_happens_around_an_evaluation_denies() {
+    let rules =
+        ["() => new Map()", "() => panicOnPurpose()", "() => /^(a+)+$/.test('a'.repeat(40) + '!')"];
+    let loaded = load(&rules.map(str::to_owned));
+    let (good, panics, stuck) = (FunctionId(0), FunctionId(1), FunctionId(2));
+    let start = |limits: Limits| Engine::start(&loaded, limits).unwrap();
+    let rows = || Arc::new(vec![json!({})]);
+    let mut seen = Vec::new();
+
+    let engine = start(Limits::default());
+    assert_eq!(engine.allows(good, vec![], AMPLE).await, Decision::Allow);
+    for (function, budget) in [
+        (FunctionId(99), AMPLE),
+        (panics, AMPLE),
+        (stuck, Duration::from_millis(50)),
+        (good, Duration::ZERO),
+    ] {
+        let Decision::Deny(cause) = engine.allows(function, vec![], budget).await else {
+            panic!("{function:?} must be denied")
+        };
+        seen.push(cause);
+        let denied = engine.allows_rows(function, Arg::Null, rows(), budget).await;
+        assert!(denied.is_err(), "{function:?}");
+    }
+
+    // A rule that is suspended.
+    for _ in 0..3 {
+        engine.suspect(good);
+    }
+    assert_eq!(engine.allows(good, vec![], AMPLE).await, Decision::Deny(Cause::Tripped));
+    let tripped = Err(RowDenied { index: 0, cause: Cause::Tripped });
+    assert_eq!(engine.allows_rows(good, Arg::Null, rows(), AMPLE).await, tripped);
+    seen.push(Cause::Tripped);
+
+    // A queue without room.
+    let full = start(Limits { queue: 0, ..Limits::default() });
+    assert_eq!(full.allows(good, vec![], AMPLE).await, Decision::Deny(Cause::Overload));
+    let overload = Err(RowDenied { index: 0, cause: Cause::Overload });
+    assert_eq!(full.allows_rows(good, Arg::Null, rows(), AMPLE).await, overload);
+    seen.push(Cause::Overload);
+    seen.extend([Cause::Falsy, Cause::Threw(String::new())]);
+
+    // A new cause has to find its place in this file.
+    let names: BTreeSet<&str> = seen
+        .iter()
+        .map(|cause| match cause {
+            Cause::Falsy => "falsy",
+            Cause::Threw(_) => "threw",
+            Cause::Timeout => "timeout",
+            Cause::Overload => "overload",
+            Cause::WorkerLost => "worker lost",
+            Cause::Unknown => "unknown",
+            Cause::Tripped => "tripped",
+        })
+        .collect();
+    // Printing a panic's trace can take longer than a slice, and then it counts as late.
+    let all = ["falsy", "overload", "threw", "timeout", "tripped", "unknown", "worker lost"];
+    assert!(all.iter().all(|n| names.contains(n) || *n == "worker lost"), "{names:?}");
+}
