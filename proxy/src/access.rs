@@ -6,12 +6,12 @@
 //! whatever goes wrong in a rule is a refusal. A service key passes over all of it.
 
 use crate::auth::Principal;
+use crate::denial::{Denial, Reason};
 use crate::error::{Error, Result};
-use crate::reads::RuleReads;
 use crate::snapshot::Snapshot;
 use edgebase_blocks::block::{Block, TableConfig};
 use edgebase_blocks::{Rule, Table};
-use edgebase_rules::{Arg, Decision};
+use edgebase_rules::{Arg, Context, Decision};
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,15 +32,62 @@ pub enum Standing {
     PerRow,
 }
 
-/// The rules, and who is asking.
-pub struct Access<'a> {
-    /// The config in force.
-    pub snapshot: &'a Snapshot,
-    /// The caller.
-    pub principal: &'a Principal,
+/// A row that its rule does not let pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Which of the rows given.
+    pub index: usize,
+    /// Why.
+    pub reason: Reason,
 }
 
-impl Access<'_> {
+/// The rules of a block, and who is asking.
+pub struct Access<'a> {
+    snapshot: &'a Snapshot,
+    principal: &'a Principal,
+    namespace: &'a str,
+    explains: bool,
+}
+
+impl<'a> Access<'a> {
+    /// What `principal` may do in the block called `namespace`. Refusals name their rule unless
+    /// the config is in release mode.
+    #[must_use]
+    pub fn new(snapshot: &'a Snapshot, principal: &'a Principal, namespace: &'a str) -> Self {
+        Self { snapshot, principal, namespace, explains: !snapshot.config.release }
+    }
+
+    /// The same, naming rules in release mode as well: for whoever has the config in hand.
+    #[must_use]
+    pub fn explained(self) -> Self {
+        Self { explains: true, ..self }
+    }
+
+    /// The place in the config of a rule about the block's instances.
+    #[must_use]
+    pub fn instance_rule(&self, name: &str) -> String {
+        format!("databases.{}.access.{name}", self.namespace)
+    }
+
+    /// The place in the config of a rule about the rows of a table.
+    #[must_use]
+    pub fn table_rule(&self, table: &str, name: &str) -> String {
+        format!("databases.{}.tables.{table}.access.{name}", self.namespace)
+    }
+
+    /// The refusal, knowing which rule of a table made it and why.
+    #[must_use]
+    pub fn by(&self, error: Error, table: &Table, name: &str, reason: &Reason) -> Error {
+        self.because(error, || self.table_rule(&table.name, name), reason)
+    }
+
+    fn because(&self, error: Error, rule: impl FnOnce() -> String, reason: &Reason) -> Error {
+        if !self.explains {
+            return error;
+        }
+        error.by(Denial { rule: rule(), cause: reason.to_string() })
+    }
+
     fn auth(&self) -> Arg {
         match self.principal {
             Principal::User(auth) => Arg::Json(Arc::clone(auth)),
@@ -90,42 +137,49 @@ impl Access<'_> {
     ///
     /// # Errors
     /// 403 unless it allows.
-    pub async fn instance(&self, block: &Block, id: &str, reads: RuleReads) -> Result<()> {
+    pub async fn instance(&self, block: &Block, id: &str, reads: Arc<dyn Context>) -> Result<()> {
         if self.principal.is_service() {
             return Ok(());
         }
         let Some(rule) = &block.access.access else { return Ok(()) };
-        let args = vec![self.auth(), Arg::Text(id.into()), Arg::Context(Arc::new(reads))];
-        if self.ask(rule, args, INSTANCE_BUDGET).await {
-            Ok(())
-        } else {
-            Err(Error::Denied(format!(
+        let args = vec![self.auth(), Arg::Text(id.into()), Arg::Context(reads)];
+        self.ask(rule, args, INSTANCE_BUDGET).await.map_err(|reason| {
+            let error = Error::Denied(format!(
                 "Access denied. You do not have access to {}:{id}.",
                 block.namespace
-            )))
-        }
+            ));
+            self.because(error, || self.instance_rule("access"), &reason)
+        })
     }
 
-    /// The block's `canCreate` rule; absent denies.
-    pub async fn can_create(&self, block: &Block, id: &str) -> bool {
-        self.about_instance(block.access.can_create.as_ref(), id).await
+    /// The block's `canCreate` rule.
+    ///
+    /// # Errors
+    /// 403 unless it allows; absent denies.
+    pub async fn can_create(&self, block: &Block, id: &str) -> Result<()> {
+        let rule = block.access.can_create.as_ref();
+        self.about_instance(rule, id).await.map_err(|reason| {
+            self.because(Error::CannotCreate, || self.instance_rule("canCreate"), &reason)
+        })
     }
 
-    /// The block's `delete` rule; absent denies.
-    pub async fn can_drop(&self, block: &Block, id: &str) -> bool {
-        self.about_instance(block.access.delete.as_ref(), id).await
+    /// The block's `delete` rule.
+    ///
+    /// # Errors
+    /// 403 unless it allows; absent denies.
+    pub async fn can_drop(&self, block: &Block, id: &str) -> Result<()> {
+        let rule = block.access.delete.as_ref();
+        self.about_instance(rule, id).await.map_err(|reason| {
+            self.because(refused_drop(&block.namespace), || self.instance_rule("delete"), &reason)
+        })
     }
 
-    async fn about_instance(&self, rule: Option<&Rule>, id: &str) -> bool {
+    async fn about_instance(&self, rule: Option<&Rule>, id: &str) -> Verdict {
         if self.principal.is_service() {
-            return true;
+            return Ok(());
         }
-        match rule {
-            None => false,
-            Some(rule) => {
-                self.ask(rule, vec![self.auth(), Arg::Text(id.into())], INSTANCE_BUDGET).await
-            }
-        }
+        let rule = rule.ok_or(Reason::Absent)?;
+        self.ask(rule, vec![self.auth(), Arg::Text(id.into())], INSTANCE_BUDGET).await
     }
 
     /// The `insert` rule.
@@ -137,17 +191,16 @@ impl Access<'_> {
         if self.principal.is_service() {
             return Ok(());
         }
-        let name = &table.table.name;
-        match rule {
-            None if self.snapshot.config.release => {
-                Err(Error::Denied(format!("Access denied. No 'insert' rule defined for '{name}'.")))
-            }
-            None => Ok(()),
-            Some(rule) if self.ask(rule, vec![self.auth()], TABLE_BUDGET).await => Ok(()),
-            Some(_) => Err(Error::Denied(format!(
-                "Access denied. The '{what}' access rule for table '{name}' rejected this request."
-            ))),
-        }
+        let table = &table.table;
+        let (error, reason) = match rule {
+            None if self.snapshot.config.release => (no_rule(table, "insert"), Reason::Absent),
+            None => return Ok(()),
+            Some(rule) => match self.ask(rule, vec![self.auth()], TABLE_BUDGET).await {
+                Ok(()) => return Ok(()),
+                Err(reason) => (refused_request(table, what), reason),
+            },
+        };
+        Err(self.by(error, table, "insert", &reason))
     }
 
     /// The first word on an upsert: somebody who may neither insert nor update any row is
@@ -161,14 +214,19 @@ impl Access<'_> {
             (rules.and_then(|a| a.insert.as_ref()), rules.and_then(|a| a.update.as_ref()));
         let name = &table.table.name;
         if insert.is_none() && update.is_none() && self.standing(None) == Standing::Closed {
-            return Err(Error::Denied(format!(
-                "Access denied. No insert or update rules for '{name}'."
-            )));
+            let error =
+                Error::Denied(format!("Access denied. No insert or update rules for '{name}'."));
+            return Err(self.by(error, &table.table, "insert", &Reason::Absent));
         }
-        if self.standing(update) != Standing::Closed || self.insert(table, "insert").await.is_ok() {
+        if self.standing(update) != Standing::Closed {
             return Ok(());
         }
-        Err(refused_request(&table.table, "upsert"))
+        self.insert(table, "upsert").await.map_err(|error| match (insert, error) {
+            // The contract words an upsert's refusal alike, whichever of the two rules it is.
+            (None, Error::By { denial, .. }) => refused_request(&table.table, "upsert").by(*denial),
+            (None, _) => refused_request(&table.table, "upsert"),
+            (Some(_), error) => error,
+        })
     }
 
     /// What can be said of a row rule before any row is seen.
@@ -183,13 +241,14 @@ impl Access<'_> {
         }
     }
 
-    /// The rule on each row; the index of the first row that it refuses.
+    /// The rule on each row; the first row that it refuses.
     pub async fn first_refused(
         &self,
         rule: Option<&Rule>,
         rows: &Arc<Vec<Value>>,
-    ) -> Option<usize> {
-        let first = (!rows.is_empty()).then_some(0);
+    ) -> Option<Refused> {
+        let refused = |index| Refused { index, reason: Reason::of(rule) };
+        let first = (!rows.is_empty()).then(|| refused(0));
         match self.standing(rule) {
             Standing::Open => None,
             Standing::Closed => first,
@@ -202,29 +261,36 @@ impl Access<'_> {
                     .err()
                     .map(|denied| {
                         tracing::debug!(rule = ?f, cause = %denied.cause, "rule denied a row");
-                        denied.index
+                        Refused { index: denied.index, reason: Reason::Evaluated(denied.cause) }
                     }),
-                Some(rule) => rows.iter().position(|row| !self.literal(rule, Some(row))),
+                Some(rule) => rows.iter().position(|r| !self.literal(rule, Some(r))).map(refused),
                 None => first,
             },
         }
     }
 
     /// The rule on one row.
-    pub async fn row(&self, rule: Option<&Rule>, row: Value) -> bool {
-        self.first_refused(rule, &Arc::new(vec![row])).await.is_none()
+    ///
+    /// # Errors
+    /// Why it does not let pass.
+    pub async fn row(&self, rule: Option<&Rule>, row: Value) -> Verdict {
+        match self.first_refused(rule, &Arc::new(vec![row])).await {
+            None => Ok(()),
+            Some(refused) => Err(refused.reason),
+        }
     }
 
-    async fn ask(&self, rule: &Rule, args: Vec<Arg>, budget: Duration) -> bool {
+    async fn ask(&self, rule: &Rule, args: Vec<Arg>, budget: Duration) -> Verdict {
         match rule {
             Rule::Function(f) => match self.snapshot.engine.allows(*f, args, budget).await {
-                Decision::Allow => true,
+                Decision::Allow => Ok(()),
                 Decision::Deny(cause) => {
                     tracing::debug!(rule = ?f, %cause, "rule denied a request");
-                    false
+                    Err(Reason::Evaluated(cause))
                 }
             },
-            literal => self.literal(literal, None),
+            literal if self.literal(literal, None) => Ok(()),
+            literal => Err(Reason::of(Some(literal))),
         }
     }
 
@@ -244,6 +310,9 @@ impl Access<'_> {
         }
     }
 }
+
+/// Whether a rule lets pass, and if not, why.
+pub type Verdict = std::result::Result<(), Reason>;
 
 /// The refusal of a list because of one row (contract 8.3, the all-or-nothing form).
 #[must_use]
@@ -269,5 +338,19 @@ pub fn refused_request(table: &Table, operation: &str) -> Error {
     Error::Denied(format!(
         "Access denied. The '{operation}' access rule for table '{}' rejected this request.",
         table.name
+    ))
+}
+
+/// The refusal of an operation that has no rule, where that denies.
+#[must_use]
+pub fn no_rule(table: &Table, operation: &str) -> Error {
+    Error::Denied(format!("Access denied. No '{operation}' rule defined for '{}'.", table.name))
+}
+
+/// The refusal to delete an instance.
+#[must_use]
+pub fn refused_drop(namespace: &str) -> Error {
+    Error::Denied(format!(
+        "Access denied. The 'delete' rule of '{namespace}' rejected this request."
     ))
 }

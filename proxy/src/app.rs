@@ -8,8 +8,10 @@
 
 use crate::access::Access;
 use crate::auth::{Principal, Scope};
-use crate::db::Database;
+use crate::db::{Database, Reuse};
 use crate::error::{Error, Result};
+use crate::hooks::AfterHooks;
+use crate::metrics::Metrics;
 use crate::ops::{self, Target};
 use crate::reads::{Lane, RuleReads};
 use crate::route::{self, Action, Route, TablePath};
@@ -29,6 +31,13 @@ use std::time::Duration;
 /// What the `enrich` hook may take (contract 4.2).
 const ENRICH_BUDGET: Duration = Duration::from_millis(50);
 
+/// Connections to the database, in slots of which an instance uses two.
+const CONNECTIONS: usize = 32;
+/// Connections for reads of hooks.
+const HOOK_CONNECTIONS: usize = 4;
+/// Connections for raw SQL.
+const SQL_CONNECTIONS: usize = 4;
+
 /// The server's state.
 pub struct App {
     /// Connections.
@@ -39,6 +48,27 @@ pub struct App {
     pub sql_db: Database,
     /// The config in force.
     pub current: ArcSwap<Snapshot>,
+    /// After-hooks under way.
+    pub after_hooks: AfterHooks,
+    /// What is counted.
+    pub metrics: Metrics,
+}
+
+impl App {
+    /// A server's state on a database; connects on first use.
+    ///
+    /// # Errors
+    /// When the address cannot be understood.
+    pub fn new(database_url: &str, snapshot: Arc<Snapshot>) -> anyhow::Result<Self> {
+        Ok(Self {
+            db: Database::new(database_url, CONNECTIONS, Reuse::AsIs)?,
+            hook_db: Database::new(database_url, HOOK_CONNECTIONS, Reuse::AsIs)?,
+            sql_db: Database::new(database_url, SQL_CONNECTIONS, Reuse::Reset)?,
+            current: ArcSwap::new(snapshot),
+            after_hooks: AfterHooks::default(),
+            metrics: Metrics::default(),
+        })
+    }
 }
 
 /// What stages read of a request's head.
@@ -120,12 +150,12 @@ async fn table(
     body: axum::body::Body,
 ) -> Result<Response> {
     let principal = identify(snapshot, head, user, &path, &action).await?;
-    let access = Access { snapshot, principal: &principal };
+    let access = Access::new(snapshot, &principal, &path.namespace);
     access.release_gate(&path.namespace, &path.table)?;
     if let (Some(block), Some(id)) =
         (snapshot.config.databases.get(&path.namespace), &path.instance)
     {
-        access.instance(block, id, reads(app, snapshot, &path)).await?;
+        access.instance(block, id, Arc::new(reads(app, snapshot, &path))).await?;
         knock(&access, block, &path, &action, head).await?;
     } else if let Some(block) = snapshot.config.databases.get(&path.namespace) {
         knock(&access, block, &path, &action, head).await?;
@@ -159,15 +189,21 @@ async fn identify(
     if snapshot.auth.service(&head.headers, head.peer, &scope)? {
         return Ok(Principal::Service);
     }
+    Ok(enriched(snapshot, head, user).await)
+}
+
+/// The caller with what the `enrich` hook adds (contract 4.2): it runs for users only, and a
+/// hook that fails or takes too long adds nothing.
+pub async fn enriched(snapshot: &Snapshot, head: &Head, user: Principal) -> Principal {
     let (Principal::User(auth), Some(hook)) = (&user, snapshot.config.enrich) else {
-        return Ok(user);
+        return user;
     };
     let request = json!({"method": head.method, "path": head.path});
     let args = vec![
         edgebase_rules::Arg::Json(Arc::clone(auth)),
         edgebase_rules::Arg::Json(Arc::new(request)),
     ];
-    Ok(match snapshot.engine.value(hook.id(), args, ENRICH_BUDGET).await {
+    match snapshot.engine.value(hook.id(), args, ENRICH_BUDGET).await {
         Ok(Some(meta @ Value::Object(_))) => {
             let mut auth = (**auth).clone();
             auth["meta"] = meta;
@@ -178,7 +214,7 @@ async fn identify(
             tracing::warn!(%cause, "the enrich hook failed");
             user
         }
-    })
+    }
 }
 
 /// The table's own word before its rows are touched (contract 8.3, middleware part).
@@ -252,8 +288,9 @@ impl<'a> Target<'a> {
         let Some(id) = self.key.id().filter(|_| self.block.kind == BlockKind::Dynamic) else {
             return Ok(None);
         };
-        let refused = !self.access().can_create(self.block, id).await
-            && !self.app.db.exists(&self.key).await?;
-        Ok(refused.then_some(Error::CannotCreate))
+        let Err(refusal) = self.access().can_create(self.block, id).await else {
+            return Ok(None);
+        };
+        Ok((!self.app.db.exists(&self.key).await?).then_some(refusal))
     }
 }

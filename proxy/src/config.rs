@@ -25,13 +25,8 @@ impl AppConfig {
     /// A message with file and line of the first mistake.
     pub fn load(path: &Path, environment: &HashMap<String, String>) -> Result<Self> {
         let loaded = edgebase_rules::load(path, environment).map_err(|e| anyhow!("{e}"))?;
-        let config = Config::from_json(loaded.json()).map_err(|e| {
-            let place = loaded.locate(&e.path).map_or_else(
-                || path.display().to_string(),
-                |l| format!("{}:{}:{}", l.file.display(), l.line, l.column),
-            );
-            anyhow!("{place}: {e}")
-        })?;
+        let config = Config::from_json(loaded.json())
+            .map_err(|e| anyhow!("{}", loaded.mistake(&e.path, e.to_string())))?;
         for (ns, block) in &config.databases {
             for (name, table) in &block.tables {
                 for field in table.table.fields.iter().flatten() {
@@ -41,13 +36,9 @@ impl AppConfig {
                     {
                         let path = ["databases", ns, "tables", name, "schema", &field.name]
                             .map(str::to_owned);
-                        let place = loaded.locate(&path).map_or_else(String::new, |l| {
-                            format!("{}:{}:{}: ", l.file.display(), l.line, l.column)
-                        });
-                        return Err(anyhow!(
-                            "{place}{}: pattern is no regular expression: {e}",
-                            path.join(".")
-                        ));
+                        let message =
+                            format!("{}: pattern is no regular expression: {e}", path.join("."));
+                        return Err(anyhow!("{}", loaded.mistake(&path, message)));
                     }
                 }
             }

@@ -4,6 +4,7 @@
 //! them (contract 2 and 4.3). What went wrong inside travels in `detail`, is logged with the
 //! request id and never reaches the client.
 
+use crate::denial::{self, Denial};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
@@ -72,6 +73,14 @@ pub enum Error {
     /// Refused because of a row.
     #[error("{0}")]
     RowDenied(String),
+    /// A refusal that names its rule.
+    #[error("{error}")]
+    By {
+        /// The refusal.
+        error: Box<Error>,
+        /// The rule.
+        denial: Box<Denial>,
+    },
     /// `canCreate` said no, or is absent.
     #[error("DB creation not allowed.")]
     CannotCreate,
@@ -84,6 +93,8 @@ pub enum Error {
         message: String,
         /// `hook-rejected`, or what a typed error carries.
         slug: Option<String>,
+        /// What a typed error says about fields.
+        data: Option<Value>,
     },
     /// No such record.
     #[error("Record '{id}' not found in '{table}'.")]
@@ -160,6 +171,12 @@ impl Error {
         Self::Unavailable { message: message.to_owned(), detail: detail.to_string() }
     }
 
+    /// The same refusal, naming the rule that made it.
+    #[must_use]
+    pub fn by(self, denial: Denial) -> Self {
+        Self::By { error: Box::new(self), denial: Box::new(denial) }
+    }
+
     /// The HTTP status.
     #[must_use]
     pub fn status(&self) -> StatusCode {
@@ -186,6 +203,7 @@ impl Error {
             Self::RecordNotFound { .. } | Self::NotFound(_) | Self::NoRoute(_) => {
                 StatusCode::NOT_FOUND
             }
+            Self::By { error, .. } => error.status(),
             Self::Hook { status, .. } => *status,
             Self::HeadNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Duplicate(_) | Self::Conflict => StatusCode::CONFLICT,
@@ -200,6 +218,7 @@ impl Error {
     #[must_use]
     pub fn slug(&self) -> Option<&str> {
         match self {
+            Self::By { error, .. } => error.slug(),
             Self::Hook { slug, .. } => slug.as_deref(),
             Self::Validation { .. } => Some("validation-failed"),
             Self::ForeignKey(_) => Some("foreign-key-failed"),
@@ -215,6 +234,7 @@ impl Error {
     #[must_use]
     pub fn word(&self) -> Option<&'static str> {
         match self {
+            Self::By { error, .. } => error.word(),
             Self::TokenExpired => Some("TOKEN_EXPIRED"),
             Self::TokenInvalid => Some("TOKEN_INVALID"),
             Self::AuthFailed => Some("AUTH_FAILED"),
@@ -261,6 +281,9 @@ impl Error {
                 .collect();
             body.insert("data".into(), Value::Object(data));
         }
+        if let Self::Hook { data: Some(data), .. } = self {
+            body.insert("data".into(), data.clone());
+        }
         if let Self::RateLimited { group, .. } = self {
             body.insert("group".into(), json!(group));
         }
@@ -274,13 +297,16 @@ impl IntoResponse for Error {
             return self.status().into_response();
         }
         let mut response = (self.status(), axum::Json(self.body())).into_response();
-        let retry = match self {
-            Self::RateLimited { retry_after, .. } => Some(retry_after),
+        let retry = match &self {
+            Self::RateLimited { retry_after, .. } => Some(*retry_after),
             Self::Unavailable { .. } => Some(1),
             _ => None,
         };
         if let Some(seconds) = retry {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Self::By { denial, .. } = self {
+            response.headers_mut().insert(denial::HEADER, denial.header());
         }
         response
     }
@@ -313,10 +339,12 @@ mod tests {
             Error::Denied(text()),
             Error::RowDenied(text()),
             Error::CannotCreate,
+            Error::CannotCreate.by(Denial { rule: text(), cause: text() }),
             Error::Hook {
                 status: StatusCode::BAD_REQUEST,
                 message: text(),
                 slug: Some("hook-rejected".into()),
+                data: None,
             },
             Error::RecordNotFound { id: text(), table: text() },
             Error::NotFound(text()),
@@ -350,6 +378,7 @@ mod tests {
                 | Error::Denied(_)
                 | Error::RowDenied(_)
                 | Error::CannotCreate
+                | Error::By { .. }
                 | Error::Hook { .. }
                 | Error::RecordNotFound { .. }
                 | Error::NotFound(_)

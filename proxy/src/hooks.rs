@@ -2,9 +2,10 @@
 //!
 //! Contract 14.1 with the design's choices: before-hooks run where the write can still be
 //! refused, and their result is validated like any body; after-hooks run once the write is
-//! committed, are never waited for, and a failing one is logged. A hook that cannot finish
-//! counts as a refusal. `ctx.db` reads of hooks use connections of their own, so that a
-//! transaction waiting for its hook can never starve the hook.
+//! committed, no answer waits for them, and a failing one is logged and counted; a server that
+//! stops waits for those under way. A before-hook that cannot finish counts as a refusal.
+//! `ctx.db` reads of hooks use connections of their own, so that a transaction waiting for its
+//! hook can never starve the hook.
 
 use crate::auth::Principal;
 use crate::error::{Error, Result};
@@ -21,9 +22,28 @@ use jiff::Timestamp;
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::RwLock;
+use tokio::time::Instant;
 
 /// What a hook may take; the write's transaction waits meanwhile.
 const BUDGET: Duration = Duration::from_millis(2_000);
+
+/// When the `onEnrich` hooks of an answer that is made now have to be done, all together.
+#[must_use]
+pub fn deadline() -> Instant {
+    Instant::now() + BUDGET
+}
+
+/// The after-hooks under way: each holds the lock with others.
+#[derive(Debug, Default)]
+pub struct AfterHooks(Arc<RwLock<()>>);
+
+impl AfterHooks {
+    /// Waits until none is under way.
+    pub async fn done(&self) {
+        drop(self.0.write().await);
+    }
+}
 
 /// A write that has been committed.
 #[derive(Clone, Debug, PartialEq)]
@@ -121,8 +141,8 @@ impl Target<'_> {
         self.before(hook, "Insert", vec![arg(Value::Object(data))]).await
     }
 
-    /// Starts the after-hook of a committed write. Nobody waits for it; what goes wrong in it
-    /// is logged.
+    /// Starts the after-hook of a committed write. No answer waits for it; what goes wrong in it
+    /// is logged and counted.
     pub(crate) fn announce(&self, config: &TableConfig, event: Event) {
         let hooks = &config.hooks;
         let (hook, name, subject) = match event {
@@ -135,17 +155,32 @@ impl Target<'_> {
         let mut args: Vec<Arg> = subject.into_iter().map(arg).collect();
         args.push(self.hook_context());
         let place = format!("{}.{}", self.key, self.path.table);
+        let failures = self.app.metrics.after_hook_failures.clone();
+        // Taken before the answer is given, so that a stopping server knows of this hook.
+        let under_way = Arc::clone(&self.app.after_hooks.0).try_read_owned();
         tokio::spawn(async move {
             if let Err(cause) = engine.value(hook.id(), args, BUDGET).await {
+                failures.inc();
                 tracing::error!(%cause, place, "the after{name} hook failed");
             }
+            drop(under_way);
         });
     }
 
-    /// `onEnrich`: what it returns is merged into the record shown; its errors show nothing.
-    pub(crate) async fn enrich(&self, hook: FunctionRef, record: Value) -> Value {
+    /// `onEnrich`: what it returns is merged into the record shown; its errors show nothing, and
+    /// records whose turn comes after `deadline` are shown as they are.
+    pub(crate) async fn enrich(
+        &self,
+        hook: FunctionRef,
+        record: Value,
+        deadline: Instant,
+    ) -> Value {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return record;
+        }
         let args = vec![self.auth_arg(), arg(record.clone()), self.hook_context()];
-        match (self.snapshot.engine.value(hook.id(), args, BUDGET).await, record) {
+        match (self.snapshot.engine.value(hook.id(), args, left).await, record) {
             (Ok(Some(Value::Object(extra))), Value::Object(mut map)) => {
                 map.extend(extra);
                 Value::Object(map)
@@ -169,13 +204,15 @@ fn rejection(failure: Failure, event: &str) -> Error {
     } else {
         message
     };
-    let status =
-        typed.code.and_then(|c| StatusCode::from_u16(c).ok()).filter(|s| s.is_client_error());
-    match status {
-        Some(status) => Error::Hook { status, message, slug: typed.slug },
-        None => {
-            Error::Hook { status: guess(&message), message, slug: Some("hook-rejected".into()) }
-        }
+    match typed.code.and_then(|c| StatusCode::from_u16(c).ok()) {
+        // A typed error is the config's own word and passes as it is.
+        Some(status) => Error::Hook { status, message, slug: typed.slug, data: typed.data },
+        None => Error::Hook {
+            status: guess(&message),
+            message,
+            slug: Some("hook-rejected".into()),
+            data: None,
+        },
     }
 }
 
@@ -187,7 +224,7 @@ fn guess(message: &str) -> StatusCode {
     if says(&["auth required", "authentication required", "unauthorized"]) {
         StatusCode::UNAUTHORIZED
     } else if says(&["forbidden", "denied", "blocked", "not allowed", "owner"])
-        || text.split_once("only ").is_some_and(|(_, rest)| rest.contains("can"))
+        || text.split_once("only ").is_some_and(|(_, rest)| rest.split(' ').any(|w| w == "can"))
     {
         StatusCode::FORBIDDEN
     } else if says(&["not found", "unknown"]) {
@@ -209,11 +246,27 @@ mod tests {
     fn the_words_of_a_rejection_choose_its_status() {
         for (message, status) in [
             ("Authentication required", 401),
+            ("auth required", 401),
+            ("Unauthorized", 401),
             ("Only admins can publish", 403),
+            ("Only tin cans here", 400),
+            ("Forbidden word", 403),
+            ("Access denied", 403),
+            ("You are blocked", 403),
+            ("This is not allowed", 403),
             ("You are not the owner", 403),
             ("Parent not found", 404),
+            ("Unknown category", 404),
             ("Slug already exists", 409),
+            ("Email already registered", 409),
+            ("A duplicate", 409),
+            ("Write conflict", 409),
             ("Too many posts", 429),
+            ("Rate limit reached", 429),
+            ("Request was throttled", 429),
+            // The first family that matches counts.
+            ("Unauthorized: forbidden and not found", 401),
+            ("Denied: not found", 403),
             ("Title is silly", 400),
         ] {
             assert_eq!(guess(message).as_u16(), status, "{message}");

@@ -3,8 +3,8 @@
 //! Its key from a path (contract 1.3) and its deletion under the block's `delete` rule. Creation
 //! has no call of its own: the first write creates.
 
-use crate::access::Access;
-use crate::app::{App, Head};
+use crate::access::{Access, refused_drop};
+use crate::app::{App, Head, enriched};
 use crate::auth::{Principal, Scope};
 use crate::error::{Error, Result};
 use crate::respond;
@@ -58,24 +58,17 @@ pub async fn drop(
     let principal = if snapshot.auth.service(&head.headers, head.peer, &scope)? {
         Principal::Service
     } else {
-        user
+        enriched(snapshot, head, user).await
     };
-    let access = Access { snapshot, principal: &principal };
-    let refused = || {
-        Error::Denied(format!(
-            "Access denied. The 'delete' rule of '{namespace}' rejected this request."
-        ))
-    };
+    let access = Access::new(snapshot, &principal, namespace);
     let Some(found) = snapshot.config.databases.get(namespace) else {
         return Err(if principal.is_service() || !snapshot.config.release {
             Error::NotFound(format!("Database '{namespace}' not found in config"))
         } else {
-            refused()
+            refused_drop(namespace)
         });
     };
-    if !access.can_drop(found, id).await {
-        return Err(refused());
-    }
+    access.can_drop(found, id).await?;
     let key = key(found, Some(id))?;
     let receipt = app
         .db

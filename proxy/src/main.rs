@@ -9,7 +9,6 @@
 mod cli;
 
 use clap::Parser;
-use std::io::Write;
 use std::process::ExitCode;
 
 /// Counts what each rule allocates, so that one of them cannot exhaust the machine's memory.
@@ -20,10 +19,9 @@ fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     cli::log::start(cli.log.as_deref());
     match cli::run(cli.command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(e) => {
-            // Nothing can be done when standard error itself is gone.
-            let _ = writeln!(std::io::stderr(), "error: {}", cli::log::sentence(&e));
+            cli::log::report(&e);
             ExitCode::FAILURE
         }
     }

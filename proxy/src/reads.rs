@@ -1,8 +1,8 @@
 //! What may a rule read?
 //!
 //! `ctx.db.get`, `exists` and `list` (contract 8.2 and 14.1 with the design's choice of where a
-//! table is looked for). Each read is a transaction of its own inside the sealed instance it
-//! reads: always current, never cached, unable to write. The table is looked for in the current
+//! table is looked for). Each read is a read-only transaction of its own inside the sealed
+//! instance it reads: always current, never cached, unable to write. The table is looked for in the current
 //! instance first, then in the single-instance blocks; an unknown table rejects the promise,
 //! which denies.
 
@@ -12,7 +12,7 @@ use crate::query::filter::Filter;
 use crate::query::{page::MAX_LIMIT, read};
 use crate::respond::decode_row;
 use crate::snapshot::Snapshot;
-use edgebase_blocks::{BlockKind, InstanceKey, Table};
+use edgebase_blocks::{BlockKind, Config, InstanceKey, Table};
 use edgebase_rules::{Context, DbRead};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -48,28 +48,44 @@ impl Context for RuleReads {
         let this = self.clone();
         async move { this.perform(read).await }.boxed()
     }
+
+    fn is_for_hooks(&self) -> bool {
+        self.lane == Lane::Hooks
+    }
+}
+
+/// Where a table is that a rule about `key` reads: in that instance if its block declares it,
+/// else in the first single-instance block that does.
+///
+/// # Errors
+/// What the rule is told when there is no such table.
+pub fn find<'c>(
+    config: &'c Config,
+    namespace: &str,
+    key: Option<&InstanceKey>,
+    name: &str,
+) -> Result<(InstanceKey, &'c Table), String> {
+    let blocks = &config.databases;
+    if let Some(table) = blocks.get(namespace).and_then(|b| b.tables.get(name))
+        && let Some(key) = key
+    {
+        return Ok((key.clone(), &table.table));
+    }
+    blocks
+        .values()
+        .filter(|b| b.kind == BlockKind::Single)
+        .find_map(|b| {
+            let table = b.tables.get(name)?;
+            Some((InstanceKey::new(&b.namespace, None).ok()?, &table.table))
+        })
+        .ok_or_else(|| {
+            format!("ctx.db: no table '{name}' in this database or in a single-instance block")
+        })
 }
 
 impl RuleReads {
-    /// Where a table is: the current instance if its block declares it, else the first
-    /// single-instance block that does.
     fn find(&self, name: &str) -> Result<(InstanceKey, &Table), String> {
-        let blocks = &self.snapshot.config.databases;
-        if let Some(table) = blocks.get(&self.namespace).and_then(|b| b.tables.get(name))
-            && let Some(key) = &self.key
-        {
-            return Ok((key.clone(), &table.table));
-        }
-        blocks
-            .values()
-            .filter(|b| b.kind == BlockKind::Single)
-            .find_map(|b| {
-                let table = b.tables.get(name)?;
-                Some((InstanceKey::new(&b.namespace, None).ok()?, &table.table))
-            })
-            .ok_or_else(|| {
-                format!("ctx.db: no table '{name}' in this database or in a single-instance block")
-            })
+        find(&self.snapshot.config, &self.namespace, self.key.as_ref(), name)
     }
 
     async fn perform(&self, read: DbRead) -> Result<Value, String> {
@@ -119,7 +135,7 @@ impl RuleReads {
             Lane::Requests => &self.app.db,
             Lane::Hooks => &self.app.hook_db,
         };
-        let outcome = db.run(key, table, &|schema| vec![build(schema)]).await.map_err(|e| {
+        let outcome = db.read(key, table, &|schema| vec![build(schema)]).await.map_err(|e| {
             tracing::warn!(detail = e.detail(), "a rule's read failed");
             format!("ctx.db: {e}")
         })?;

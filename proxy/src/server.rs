@@ -7,24 +7,24 @@
 
 use crate::app::{self, App};
 use crate::config::AppConfig;
-use crate::cors;
-use crate::db::{Database, Reuse};
 use crate::error::Error;
 use crate::snapshot::Snapshot;
+use crate::{cors, metrics};
 use anyhow::{Context as _, Result};
-use arc_swap::ArcSwap;
 use axum::Router;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use std::any::Any;
 use std::collections::HashMap;
+use std::future::IntoFuture as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{
     MakeRequestUuid, PropagateRequestIdLayer, RequestId, SetRequestIdLayer,
@@ -33,12 +33,6 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 /// The longest a request may take; statements are bounded more tightly by the extension.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
-/// Connections to the database, in slots of which an instance uses two.
-const CONNECTIONS: usize = 32;
-/// Connections for reads of hooks.
-const HOOK_CONNECTIONS: usize = 4;
-/// Connections for raw SQL.
-const SQL_CONNECTIONS: usize = 4;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Where and with what to serve.
@@ -52,6 +46,8 @@ pub struct Settings {
     pub environment: HashMap<String, String>,
     /// A root service key that holds whatever the config says; development only.
     pub development_key: Option<String>,
+    /// Address on which to serve metrics; not at all without one.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// A running server.
@@ -59,8 +55,28 @@ pub struct Server {
     app: Arc<App>,
     settings: Settings,
     address: SocketAddr,
+    metrics: Option<MetricsServer>,
     stop: oneshot::Sender<()>,
     task: JoinHandle<std::io::Result<()>>,
+}
+
+/// The listener for metrics; it ends with the server.
+struct MetricsServer {
+    address: SocketAddr,
+    task: JoinHandle<std::io::Result<()>>,
+}
+
+impl Drop for MetricsServer {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn listen(wanted: SocketAddr) -> Result<(TcpListener, SocketAddr)> {
+    let listener =
+        TcpListener::bind(wanted).await.with_context(|| format!("cannot listen on {wanted}"))?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
 }
 
 impl Server {
@@ -69,26 +85,30 @@ impl Server {
     /// # Errors
     /// When it cannot listen, reach its database, or evaluate the config.
     pub async fn start(settings: Settings, app: AppConfig) -> Result<Self> {
-        let db = Database::new(&settings.database_url, CONNECTIONS, Reuse::AsIs)
-            .context("the database address cannot be understood")?;
-        db.ping().await.map_err(|e| {
-            anyhow::anyhow!(
-                "the database does not answer: {}",
-                e.detail().unwrap_or(&e.to_string())
-            )
-        })?;
         let snapshot =
             Snapshot::new(app, &settings.environment, settings.development_key.as_deref())?;
         for warning in &snapshot.config.warnings {
             tracing::warn!("{warning}");
         }
-        let hook_db = Database::new(&settings.database_url, HOOK_CONNECTIONS, Reuse::AsIs)?;
-        let sql_db = Database::new(&settings.database_url, SQL_CONNECTIONS, Reuse::Reset)?;
-        let app = Arc::new(App { db, hook_db, sql_db, current: ArcSwap::from_pointee(snapshot) });
-        let listener = TcpListener::bind(settings.listen)
-            .await
-            .with_context(|| format!("cannot listen on {}", settings.listen))?;
-        let address = listener.local_addr()?;
+        let app = App::new(&settings.database_url, Arc::new(snapshot))
+            .context("the database address cannot be understood")?;
+        app.db.ping().await.map_err(|e| {
+            anyhow::anyhow!(
+                "the database does not answer: {}",
+                e.detail().unwrap_or(&e.to_string())
+            )
+        })?;
+        let app = Arc::new(app);
+        let (listener, address) = listen(settings.listen).await?;
+        let metrics = match settings.metrics {
+            None => None,
+            Some(wanted) => {
+                let (listener, address) = listen(wanted).await?;
+                let service = metrics::router(Arc::clone(&app));
+                let task = tokio::spawn(axum::serve(listener, service).into_future());
+                Some(MetricsServer { address, task })
+            }
+        };
         let (stop, stopped) = oneshot::channel::<()>();
         let service = router(Arc::clone(&app)).into_make_service_with_connect_info::<SocketAddr>();
         let task = tokio::spawn(async move {
@@ -99,7 +119,13 @@ impl Server {
                 })
                 .await
         });
-        Ok(Self { app, settings, address, stop, task })
+        Ok(Self { app, settings, address, metrics, stop, task })
+    }
+
+    /// The address on which metrics are served, if they are.
+    #[must_use]
+    pub fn metrics_addr(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref().map(|m| m.address)
     }
 
     /// The address listened on.
@@ -126,13 +152,17 @@ impl Server {
         Ok(())
     }
 
-    /// Stops accepting and waits for requests under way, at most `grace`.
+    /// Stops accepting and waits for requests under way and their after-hooks, at most `grace`.
     pub async fn shutdown(self, grace: Duration) {
+        let until = Instant::now() + grace;
         let _ = self.stop.send(());
         let mut task = self.task;
-        if tokio::time::timeout(grace, &mut task).await.is_err() {
+        if tokio::time::timeout_at(until, &mut task).await.is_err() {
             tracing::warn!(?grace, "requests were still running when the grace period ended");
             task.abort();
+        }
+        if tokio::time::timeout_at(until, self.app.after_hooks.done()).await.is_err() {
+            tracing::error!(?grace, "after-hooks were still running when the grace period ended");
         }
     }
 }
@@ -159,6 +189,7 @@ async fn answer(
     let path = request.uri().path().to_owned();
     let method = request.method().clone();
     let origin = request.headers().get(header::ORIGIN).cloned();
+    let begun = Instant::now();
     let snapshot = app.current.load_full();
     let mut response = if method == Method::OPTIONS {
         StatusCode::NO_CONTENT.into_response()
@@ -166,6 +197,7 @@ async fn answer(
         respond(&app, request, peer, id.as_ref(), &method, &path).await
     };
     cors::decorate(&snapshot, origin.as_ref(), response.headers_mut());
+    app.metrics.answered(response.status(), begun.elapsed());
     response
 }
 

@@ -30,6 +30,18 @@ fn check_prints_blocks_tables_and_rules_of_a_good_config() {
     {
         assert!(out.contains(part), "{part} is missing from:\n{out}");
     }
+    // How each rule is evaluated and why, and which hooks there are.
+    let (_, out, _) = check(&fixture("rules.ts"));
+    for part in [
+        "read     function at rules.ts:7 (native)",
+        "(JavaScript engine: it creates an object with 'new')",
+        "read     'auth != null'",
+        "update   no rule: open",
+        "beforeInsert hook at rules.ts:",
+        "onEnrich     hook at rules.ts:",
+    ] {
+        assert!(out.contains(part), "{part} is missing from:\n{out}");
+    }
 }
 
 #[test]
@@ -43,6 +55,9 @@ fn the_examples_are_valid() {
 
 #[test]
 fn check_names_file_and_line_of_every_mistake() {
+    let (_, _, err) = check(&fixture("broken_type.ts"));
+    let shown = "\n          posts: { schema: { title: { type: 'strin' } } },\n";
+    assert!(err.contains(shown) && err.trim_end().ends_with('^'), "{err}");
     for (name, place, word) in [
         ("broken_type.ts", "broken_type.ts:7:", "strin"),
         ("broken_syntax.ts", "broken_syntax.ts:4:", ""),
@@ -64,7 +79,7 @@ fn check_names_file_and_line_of_every_mistake() {
 fn help_explains_every_command_and_unknown_ones_are_refused() {
     let help = edgebase(&["--help"]);
     let text = String::from_utf8_lossy(&help.stdout).into_owned();
-    for command in ["dev", "serve", "check", "token", "apply", "instances"] {
+    for command in ["dev", "serve", "check", "rules", "token", "apply", "instances"] {
         assert!(text.contains(command), "{command} is missing from:\n{text}");
         assert!(edgebase(&[command, "--help"]).status.success());
     }

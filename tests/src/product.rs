@@ -24,6 +24,8 @@ const START: Duration = Duration::from_secs(120);
 pub struct Settings {
     /// Environment variables besides those inherited.
     pub environment: Vec<(String, String)>,
+    /// Arguments besides those that every product gets.
+    pub arguments: Vec<String>,
 }
 
 /// A running `edgebase dev`.
@@ -39,6 +41,8 @@ pub struct Product {
     pub service_key: String,
     /// What user tokens are signed with.
     pub jwt_secret: String,
+    /// Where metrics are served; empty without `--metrics-listen`.
+    pub metrics_url: String,
     /// The copy of the config that it watches; a test that starts its own product may edit it.
     pub config: PathBuf,
     folder: PathBuf,
@@ -136,6 +140,7 @@ impl Product {
             proxy_url: text("proxyUrl"),
             service_key: text("serviceKey"),
             jwt_secret: text("jwtSecret"),
+            metrics_url: text("metricsUrl"),
             config: copy,
             folder,
             settings,
@@ -163,6 +168,7 @@ impl Product {
         self.proxy_url = text("proxyUrl");
         self.service_key = text("serviceKey");
         self.jwt_secret = text("jwtSecret");
+        self.metrics_url = text("metricsUrl");
     }
 
     /// The process of `edgebase dev`.
@@ -248,6 +254,7 @@ fn launch(folder: &Path, config: &Path, settings: &Settings) -> (Child, Watchdog
         .arg(config)
         .arg("--data-dir")
         .arg(folder.join("data"))
+        .args(&settings.arguments)
         .env_remove("JWT_USER_SECRET")
         .env_remove("SERVICE_KEY")
         .envs(settings.environment.iter().cloned())

@@ -68,6 +68,9 @@ fn context(claims: &Map<String, Value>) -> Option<Value> {
     if let Some(custom) = claims.get("custom").filter(|v| v.is_object()) {
         auth.insert("custom".into(), custom.clone());
     }
+    if let Some(memberships) = claims.get("memberships").filter(|v| v.is_array()) {
+        auth.insert("memberships".into(), memberships.clone());
+    }
     auth.insert("meta".into(), json!({}));
     Some(Value::Object(auth))
 }

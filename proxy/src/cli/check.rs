@@ -10,7 +10,7 @@ use anyhow::Result;
 use edgebase_blocks::block::TableConfig;
 use edgebase_blocks::{Block, BlockKind, Rule};
 use edgebase_proxy::config::AppConfig;
-use edgebase_rules::{Form, Loaded};
+use edgebase_rules::{Form, FunctionId, Loaded};
 use std::fmt::Write as _;
 
 /// Validate a config and print its blocks, tables and rules.
@@ -98,6 +98,20 @@ fn describe_table(
     ] {
         let _ = writeln!(text, "    {operation:<8} {}", rule(found, absent, functions));
     }
+    let hooks = &table.hooks;
+    for (name, hook) in [
+        ("beforeInsert", hooks.before_insert),
+        ("afterInsert", hooks.after_insert),
+        ("beforeUpdate", hooks.before_update),
+        ("afterUpdate", hooks.after_update),
+        ("beforeDelete", hooks.before_delete),
+        ("afterDelete", hooks.after_delete),
+        ("onEnrich", hooks.on_enrich),
+    ] {
+        if let Some(hook) = hook {
+            let _ = writeln!(text, "    {name:<12} hook{}", place(hook.id(), functions));
+        }
+    }
 }
 
 fn rule(rule: Option<&Rule>, absent: &str, functions: &Loaded) -> String {
@@ -111,9 +125,12 @@ fn rule(rule: Option<&Rule>, absent: &str, functions: &Loaded) -> String {
         Form::Fast => "native".to_owned(),
         Form::Engine(reason) => format!("JavaScript engine: {reason}"),
     };
-    let place = functions.function(*id).map_or_else(String::new, |f| {
+    format!("function{} ({form})", place(*id, functions))
+}
+
+fn place(id: FunctionId, functions: &Loaded) -> String {
+    functions.function(id).map_or_else(String::new, |f| {
         let file = f.file.file_name().unwrap_or_default().to_string_lossy();
         format!(" at {file}:{}", f.line)
-    });
-    format!("function{place} ({form})")
+    })
 }

@@ -49,11 +49,15 @@ pub struct Arguments {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8787")]
     listen: SocketAddr,
 
+    /// Address on which to serve metrics, at /metrics; not served without it.
+    #[arg(long, value_name = "ADDR")]
+    metrics_listen: Option<SocketAddr>,
+
     #[command(flatten)]
     dir: DataDirArgument,
 
-    /// When ready, print one line {"url", "adminUrl", "proxyUrl", "serviceKey", "jwtSecret"}
-    /// instead of the greeting.
+    /// When ready, print one line {"url", "adminUrl", "proxyUrl", "serviceKey", "jwtSecret",
+    /// "metricsUrl"} instead of the greeting.
     #[arg(long)]
     json: bool,
 
@@ -149,6 +153,7 @@ async fn start(arguments: &Arguments, path: &Path) -> Result<Running> {
         database_url: cluster.proxy_url(),
         environment: environment.clone(),
         development_key: environment.get("SERVICE_KEY").cloned(),
+        metrics: arguments.metrics_listen,
     };
     let server = Server::start(settings, app).await?;
     Ok(Running { cluster, server, config, files, environment })
@@ -194,6 +199,7 @@ fn ready(running: &Running) -> serde_json::Value {
         "proxyUrl": running.cluster.proxy_url(),
         "serviceKey": running.variable("SERVICE_KEY"),
         "jwtSecret": running.variable("JWT_USER_SECRET"),
+        "metricsUrl": running.server.metrics_addr().map(|a| format!("http://{a}/metrics")),
     })
 }
 

@@ -3,7 +3,7 @@
 //! To standard error, one line each, coloured only for a terminal; so that scripts can read
 //! standard output.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use tracing_subscriber::EnvFilter;
 
 /// What is logged when nothing is asked for.
@@ -19,6 +19,12 @@ pub fn start(filter: Option<&str>) {
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .init();
+}
+
+/// Tells the person at the prompt what went wrong.
+pub fn report(error: &anyhow::Error) {
+    // Nothing can be done when standard error itself is gone.
+    let _ = writeln!(std::io::stderr(), "error: {}", sentence(error));
 }
 
 /// An error with its causes, from the outside in, each said once.

@@ -8,6 +8,7 @@ mod check;
 mod dev;
 mod instances;
 pub mod log;
+mod rules;
 mod serve;
 mod signals;
 mod token;
@@ -19,6 +20,7 @@ use edgebase_proxy::cluster::Attachment;
 use std::collections::HashMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 /// Every tenant its own database, on PostgreSQL.
 ///
@@ -47,6 +49,8 @@ Examples:
   edgebase dev                                  start everything for development
   edgebase token --sub alice                    mint a token for the user alice
   edgebase check --config edgebase.config.ts    look for mistakes in a config
+  edgebase rules test --op read --db app --table posts --row post.json
+                                                what a rule decides, and why
   edgebase instances list                       which instances exist
 
 Run `edgebase <COMMAND> --help` for more about one of them.";
@@ -56,16 +60,27 @@ pub enum Command {
     Dev(dev::Arguments),
     Serve(serve::Arguments),
     Check(check::Arguments),
+    Rules(rules::Arguments),
     Token(token::Arguments),
     Apply(apply::Arguments),
     Instances(instances::Arguments),
 }
 
 /// Does what the command line asks for.
-pub fn run(command: Command) -> Result<()> {
+///
+/// # Errors
+/// When it could not be done.
+pub fn run(command: Command) -> Result<ExitCode> {
     let runtime = tokio::runtime::Runtime::new().context("starting the async runtime")?;
     let outcome = runtime.block_on(async {
         match command {
+            // Its exit status tells a denial from a mistake.
+            Command::Rules(arguments) => {
+                return Ok(Box::pin(rules::run(arguments)).await.unwrap_or_else(|e| {
+                    log::report(&e);
+                    ExitCode::from(2)
+                }));
+            }
             Command::Dev(arguments) => Box::pin(dev::run(arguments)).await,
             Command::Serve(arguments) => Box::pin(serve::run(arguments)).await,
             Command::Check(arguments) => check::run(&arguments),
@@ -73,6 +88,7 @@ pub fn run(command: Command) -> Result<()> {
             Command::Apply(arguments) => Box::pin(apply::run(arguments)).await,
             Command::Instances(arguments) => Box::pin(instances::run(arguments)).await,
         }
+        .map(|()| ExitCode::SUCCESS)
     });
     // A rule's thread that is stuck must not hold up the exit.
     runtime.shutdown_background();

@@ -30,7 +30,12 @@ pub struct Arguments {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8787")]
     listen: SocketAddr,
 
-    /// How long a stop waits for requests under way.
+    /// Address on which to serve metrics in the OpenMetrics format, at /metrics. Not served
+    /// without it. Keep it where only your monitoring reaches it.
+    #[arg(long, value_name = "ADDR")]
+    metrics_listen: Option<SocketAddr>,
+
+    /// How long a stop waits for requests under way, and for their after-hooks.
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
     grace: Duration,
 }
@@ -53,9 +58,13 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         database_url,
         environment: environment.clone(),
         development_key: None,
+        metrics: arguments.metrics_listen,
     };
     let server = Server::start(settings, app).await?;
     tracing::info!("serving {} on http://{}", path.display(), server.local_addr());
+    if let Some(address) = server.metrics_addr() {
+        tracing::info!("serving metrics on http://{address}/metrics");
+    }
     while signals.next().await == Request::Reload {
         let reloaded = match AppConfig::load(&path, &environment) {
             Ok(app) => server.swap(app).await,

@@ -62,6 +62,8 @@ pub enum Reuse {
 pub enum Mode {
     /// Committed in the same round trip.
     Commit,
+    /// The same, unable to write.
+    Read,
     /// Left open.
     Hold,
     /// Left open, read-only, all statements on one snapshot.
@@ -69,10 +71,15 @@ pub enum Mode {
 }
 
 impl Mode {
+    fn ends_by_itself(self) -> bool {
+        matches!(self, Self::Commit | Self::Read)
+    }
+
     /// What is said first. Statements up to a Sync are one transaction without any BEGIN.
     fn begin(self) -> Option<&'static str> {
         match self {
             Self::Commit => None,
+            Self::Read => Some("SELECT set_config('transaction_read_only', 'on', true)"),
             Self::Hold => Some("BEGIN"),
             Self::Snapshot => Some("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
         }
@@ -132,8 +139,31 @@ impl Database {
         table: &Table,
         build: Build<'_>,
     ) -> Result<Outcome<Vec<Vec<Row>>>> {
+        self.at_once(key, table, build, Mode::Commit).await
+    }
+
+    /// Like [`Self::run`], in a transaction that cannot write.
+    ///
+    /// # Errors
+    /// As for `run`.
+    pub async fn read(
+        &self,
+        key: &InstanceKey,
+        table: &Table,
+        build: Build<'_>,
+    ) -> Result<Outcome<Vec<Vec<Row>>>> {
+        self.at_once(key, table, build, Mode::Read).await
+    }
+
+    async fn at_once(
+        &self,
+        key: &InstanceKey,
+        table: &Table,
+        build: Build<'_>,
+        mode: Mode,
+    ) -> Result<Outcome<Vec<Vec<Row>>>> {
         // The transaction is over: dropped, its connection returns to its slot.
-        Ok(match self.open(key, table, build, Mode::Commit).await? {
+        Ok(match self.open(key, table, build, mode).await? {
             Outcome::Done((_, rows)) => Outcome::Done(rows),
             Outcome::Absent => Outcome::Absent,
         })
@@ -164,6 +194,12 @@ impl Database {
         build: Build<'_>,
     ) -> Result<Outcome<(Transaction, Vec<Vec<Row>>)>> {
         self.open(key, table, build, mode).await
+    }
+
+    /// How many connections there are, are free, may be, and are waited for.
+    #[must_use]
+    pub fn connections(&self) -> deadpool::Status {
+        self.slots.status()
     }
 
     /// Makes the instance; idempotent.
@@ -329,7 +365,7 @@ impl Database {
                 Ok(Ok((lease, replies.into_iter().skip(before).map(|r| r.rows).collect())))
             }
             Err(failure) => {
-                if mode != Mode::Commit && failure.code().is_some() {
+                if !mode.ends_by_itself() && failure.code().is_some() {
                     // What goes wrong here shows in the connection's state, which decides.
                     let _ = lease.batch(&[Step::text("ROLLBACK")]).await;
                 }

@@ -15,7 +15,7 @@ use super::failure::Failure;
 use super::wire::Wire;
 use super::{Reuse, WAIT};
 use crate::error::{Error, Result};
-use deadpool::Runtime;
+use deadpool::{Runtime, Status};
 use deadpool::managed::{
     Manager, Metrics, Object, Pool, PoolError, QueueMode, RecycleError, RecycleResult,
 };
@@ -57,6 +57,17 @@ impl Slots {
                 .build()
         };
         Ok(Self { pools: (0..slots).map(pool).collect::<Result<_, _>>()? })
+    }
+
+    /// The state of all slots together.
+    pub fn status(&self) -> Status {
+        let none = Status { max_size: 0, size: 0, available: 0, waiting: 0 };
+        self.pools.iter().map(Pool::status).fold(none, |all, one| Status {
+            max_size: all.max_size + one.max_size,
+            size: all.size + one.size,
+            available: all.available + one.available,
+            waiting: all.waiting + one.waiting,
+        })
     }
 
     /// How many connections an instance can reach.

@@ -7,7 +7,7 @@
 use super::record::{RowChange, change_row, finish, hooked_row};
 use super::upsert::{Happened, Upsert, conflict_target, upsert_row};
 use super::{Need, Target};
-use crate::access::{Standing, refused_record};
+use crate::access::{Refused, Standing, refused_record};
 use crate::app::Head;
 use crate::db::Transaction;
 use crate::error::{Error, Result};
@@ -215,10 +215,10 @@ impl Work<'_> {
             Inserts::Plain(rows) => {
                 let mut hooked = Vec::with_capacity(rows.len());
                 for (row, body) in rows {
-                    hooked.push(
-                        hooked_row(self.target, self.config, row.clone(), body, Place::BatchInsert)
-                            .await?,
-                    );
+                    let place = Place::BatchInsert;
+                    let (row, _) =
+                        hooked_row(self.target, self.config, row.clone(), body, place).await?;
+                    hooked.push(row);
                 }
                 // A statement takes 65,535 parameters at most.
                 let columns = hooked.first().map_or(1, |r| r.values.len() + 1);
@@ -330,8 +330,11 @@ impl Work<'_> {
         let values = Arc::new(records.iter().map(respond::decode).collect::<Result<Vec<_>>>()?);
         match access.first_refused(rule, &values).await {
             None => Ok(records),
-            Some(i) => {
-                Err(refused_record(table, change.operation(), records.get(i).map_or("", |r| &r.id)))
+            Some(Refused { index, reason }) => {
+                let id = records.get(index).map_or("", |r| &r.id);
+                let operation = change.operation();
+                let error = refused_record(table, operation, id);
+                Err(access.by(error, table, operation, &reason))
             }
         }
     }

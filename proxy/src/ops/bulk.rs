@@ -6,8 +6,9 @@
 
 use super::record::{RowChange, change_row, finish};
 use super::{Need, Target};
-use crate::access::{Standing, refused_request};
+use crate::access::{Standing, no_rule, refused_request};
 use crate::db::Transaction;
+use crate::denial::Reason;
 use crate::error::{Error, Result};
 use crate::hooks::Event;
 use crate::query::filter::Filter;
@@ -72,14 +73,13 @@ pub(super) async fn bulk(target: &Target<'_>, request: BulkRequest) -> Result<Re
     let change = &request.change;
     let operation = change.operation();
     let rule = change.rule(config);
-    if target.access().standing(rule) == Standing::Closed {
-        return Err(match rule {
-            None => Error::Denied(format!(
-                "Access denied. No '{operation}' rule defined for '{}'.",
-                table.name
-            )),
+    let access = target.access();
+    if access.standing(rule) == Standing::Closed {
+        let error = match rule {
+            None => no_rule(table, operation),
             Some(_) => refused_request(table, operation),
-        });
+        };
+        return Err(access.by(error, table, operation, &Reason::of(rule)));
     }
     let open = target
         .begin(table, Need::Existing, &|s| {
@@ -116,19 +116,31 @@ async fn perform(
     let access = target.access();
     let rule = change.rule(config);
     let mut allowed = Vec::with_capacity(records.len());
+    let mut refusal = None;
     for record in records {
-        if access.standing(rule) == Standing::Open
-            || access.row(rule, respond::decode(record)?).await
-        {
+        if access.standing(rule) == Standing::Open {
             allowed.push(record);
+            continue;
+        }
+        match access.row(rule, respond::decode(record)?).await {
+            Ok(()) => allowed.push(record),
+            Err(reason) => {
+                // A rule that is stuck on this row would be stuck on the others as well.
+                let stuck = reason.is_failure_to_ask();
+                refusal = Some(reason);
+                if stuck {
+                    break;
+                }
+            }
         }
     }
-    if allowed.is_empty() && !records.is_empty() {
-        return Err(Error::RowDenied(format!(
-            "Access denied: '{}' rule blocked all matched rows in table \"{}\".",
-            change.operation(),
+    if let (Some(reason), true) = (&refusal, allowed.is_empty()) {
+        let operation = change.operation();
+        let error = Error::RowDenied(format!(
+            "Access denied: '{operation}' rule blocked all matched rows in table \"{}\".",
             table.name
-        )));
+        ));
+        return Err(access.by(error, table, operation, reason));
     }
     let mut events = Vec::new();
     if change.is_hooked(config) {

@@ -6,10 +6,12 @@
 //! unreadable rows nor an unbounded evaluation may slip through.
 
 use super::{Need, Target};
-use crate::access::{Standing, refused_request, unreadable_row};
+use crate::access::{Refused, Standing, no_rule, refused_request, unreadable_row};
 use crate::app::Head;
 use crate::db::Row;
+use crate::denial::Reason;
 use crate::error::{Error, Result};
+use crate::hooks;
 use crate::query::filter::Filter;
 use crate::query::page::Page;
 use crate::query::read;
@@ -160,6 +162,7 @@ async fn shown(
         return Ok(records.into_iter().map(|r| r.text).collect());
     }
     let mut items = Vec::with_capacity(records.len());
+    let deadline = hooks::deadline();
     for (i, record) in records.iter().enumerate() {
         let mut value = match values.as_ref().and_then(|v| v.get(i)) {
             Some(value) => value.clone(),
@@ -172,7 +175,7 @@ async fn shown(
             search.decorate(&config.table, &mut value, ranks.get(i).copied().unwrap_or_default());
         }
         if let Some(hook) = config.hooks.on_enrich {
-            value = target.enrich(hook, value).await;
+            value = target.enrich(hook, value, deadline).await;
         }
         items.push(value.to_string());
     }
@@ -217,14 +220,15 @@ fn refuse_closed(
     rule: Option<&Rule>,
     operation: &str,
 ) -> Result<()> {
-    match (target.access().standing(rule), rule) {
-        (Standing::Closed, None) => Err(Error::Denied(format!(
-            "Access denied. No 'read' rule defined for '{}'.",
-            table.name
-        ))),
-        (Standing::Closed, Some(_)) => Err(refused_request(table, operation)),
-        _ => Ok(()),
+    let access = target.access();
+    if access.standing(rule) != Standing::Closed {
+        return Ok(());
     }
+    let error = match rule {
+        None => no_rule(table, "read"),
+        Some(_) => refused_request(table, operation),
+    };
+    Err(access.by(error, table, "read", &Reason::of(rule)))
 }
 
 /// Asks the rule about every record. The values come back when they were needed.
@@ -243,7 +247,10 @@ async fn read_all(
     let values = Arc::new(records.iter().map(respond::decode).collect::<Result<Vec<_>>>()?);
     match access.first_refused(rule, &values).await {
         None => Ok(Some(values)),
-        Some(i) => Err(unreadable_row(table, records.get(i).map_or("", |r| &r.id))),
+        Some(Refused { index, reason }) => {
+            let error = unreadable_row(table, records.get(index).map_or("", |r| &r.id));
+            Err(access.by(error, table, "read", &reason))
+        }
     }
 }
 

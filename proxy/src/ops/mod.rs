@@ -114,7 +114,7 @@ impl<'a> Target<'a> {
     /// The rules, as they apply to this caller.
     #[must_use]
     pub fn access(&self) -> Access<'a> {
-        Access { snapshot: self.snapshot, principal: self.principal }
+        Access::new(self.snapshot, self.principal, &self.path.namespace)
     }
 
     /// Runs statements in one round trip; `None` when the instance does not exist and need not.
@@ -163,9 +163,7 @@ impl<'a> Target<'a> {
                 format!("single-instance block '{}' has no instance", self.key),
             ));
         };
-        if !self.access().can_create(self.block, id).await {
-            return Err(Error::CannotCreate);
-        }
+        self.access().can_create(self.block, id).await?;
         if need == Need::Creates {
             self.app.db.create(&self.key).await?;
         }

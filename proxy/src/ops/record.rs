@@ -10,8 +10,9 @@ use crate::access::{Standing, refused_record};
 use crate::app::Head;
 use crate::db::statement::Sql;
 use crate::db::{Row, Transaction};
+use crate::denial::Reason;
 use crate::error::{Error, Result};
-use crate::hooks::{Event, arg};
+use crate::hooks::{self, Event, arg};
 use crate::query::record::{self, Changes, NewRow, Object, Place};
 use crate::query::value::iso;
 use crate::query::{read, write};
@@ -22,6 +23,7 @@ use edgebase_blocks::block::TableConfig;
 use edgebase_blocks::{Rule, Table};
 use jiff::Timestamp;
 use serde_json::Value;
+use std::borrow::Cow;
 
 /// A checked get.
 #[derive(Debug)]
@@ -186,7 +188,7 @@ pub(super) async fn get(target: &Target<'_>, request: GetRequest) -> Result<Resp
             value = respond::project(&value, fields);
         }
         if let Some(hook) = config.hooks.on_enrich {
-            value = target.enrich(hook, value).await;
+            value = target.enrich(hook, value, hooks::deadline()).await;
         }
         value.to_string()
     };
@@ -211,7 +213,7 @@ pub(super) async fn insert(target: &Target<'_>, request: InsertRequest) -> Resul
                 return Err(Error::internal("an instance that was to be created is absent"));
             };
             let written = async {
-                let row = hooked_row(target, config, row, &body, Place::Insert).await?;
+                let (row, _) = hooked_row(target, config, row, &body, Place::Insert).await?;
                 transaction
                     .query(&write::insert(transaction.schema(), table, &[row], false), table)
                     .await
@@ -228,21 +230,21 @@ pub(super) async fn insert(target: &Target<'_>, request: InsertRequest) -> Resul
     Ok(respond::json(StatusCode::CREATED, record.text))
 }
 
-/// The row as `beforeInsert` wants it, validated once more.
-pub(super) async fn hooked_row(
+/// The row as `beforeInsert` wants it, validated once more, and the body that would make it.
+pub(super) async fn hooked_row<'b>(
     target: &Target<'_>,
     config: &TableConfig,
     row: NewRow,
-    body: &Object,
+    body: &'b Object,
     place: Place,
-) -> Result<NewRow> {
-    let Some(hook) = config.hooks.before_insert else { return Ok(row) };
+) -> Result<(NewRow, Cow<'b, Object>)> {
+    let Some(hook) = config.hooks.before_insert else { return Ok((row, Cow::Borrowed(body))) };
     let extra = target.before_insert(hook, &config.table, &row.id, body).await?;
     let mut body = body.clone();
     body.insert("id".into(), row.id.clone().into());
     body.extend(extra);
     let hooked = record::new_row(&config.table, &body, place)?;
-    Ok(NewRow { has_own_id: row.has_own_id, ..hooked })
+    Ok((NewRow { has_own_id: row.has_own_id, ..hooked }, Cow::Owned(body)))
 }
 
 /// Commits when the work succeeded, rolls back when it did not.
@@ -327,12 +329,14 @@ pub(super) async fn allow(
     record: &Record,
 ) -> Result<()> {
     let access = target.access();
-    let allowed = match access.standing(rule) {
-        Standing::Open => true,
-        Standing::Closed => false,
+    let verdict = match access.standing(rule) {
+        Standing::Open => Ok(()),
+        Standing::Closed => Err(Reason::of(rule)),
         Standing::PerRow => access.row(rule, respond::decode(record)?).await,
     };
-    if allowed { Ok(()) } else { Err(refused_record(table, operation, &record.id)) }
+    verdict.map_err(|reason| {
+        access.by(refused_record(table, operation, &record.id), table, operation, &reason)
+    })
 }
 
 /// An id that no row can have is simply not found.

@@ -132,14 +132,15 @@ pub(super) async fn upsert_row(
 ) -> Result<(Record, Happened)> {
     let table = &config.table;
     let schema = transaction.schema();
-    let row = hooked_row(target, config, upsert.row.clone(), &upsert.body, upsert.place).await?;
+    let (row, body) =
+        hooked_row(target, config, upsert.row.clone(), &upsert.body, upsert.place).await?;
     let rows = std::slice::from_ref(&row);
     for attempt in 0..ATTEMPTS {
         if let Some(filter) = &upsert.existing {
             let found = transaction.query(&read::lock_by(schema, table, filter), table).await?;
             if let Some(existing) = first(table, &found)? {
-                let change =
-                    RowChange::Update { body: upsert.body.clone(), changes: changes(&row) };
+                let body = body.clone().into_owned();
+                let change = RowChange::Update { body, changes: changes(&row) };
                 let (changed, before) =
                     change_row(transaction, target, config, &change, &existing).await?;
                 let record = first(table, &changed)?

@@ -1,0 +1,164 @@
+//! What does the server count, and how is it read?
+//!
+//! Requests by status, after-hooks that failed, connections, and for each function of the config
+//! how often it was evaluated, denied, failed, and how long that took. Labels come from the
+//! config and from this file, never from requests, so their number does not grow with tenants.
+//!
+//! It is served in the OpenMetrics text format on an address of its own, because it tells
+//! strangers how rules are named and how busy the server is.
+
+use crate::app::App;
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use edgebase_rules::RuleMetrics;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Bounds of the request times, in seconds.
+const BUCKETS: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.0, 10.0];
+
+type Label = [(&'static str, String); 1];
+type Labels = [(&'static str, String); 2];
+
+/// What is counted where it happens.
+#[derive(Debug)]
+pub struct Metrics {
+    /// By class of status: 1xx to 5xx.
+    answers: [Counter; 5],
+    seconds: Histogram,
+    /// After-hooks that threw or did not finish.
+    pub after_hook_failures: Counter,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self {
+            answers: Default::default(),
+            seconds: Histogram::new(BUCKETS),
+            after_hook_failures: Counter::default(),
+        }
+    }
+}
+
+impl Metrics {
+    /// Counts an answer that took so long.
+    pub fn answered(&self, status: StatusCode, took: Duration) {
+        if let Some(counter) = self.answers.get(usize::from(status.as_u16() / 100).wrapping_sub(1))
+        {
+            counter.inc();
+        }
+        self.seconds.observe(took.as_secs_f64());
+    }
+
+    fn register(&self, registry: &mut Registry) {
+        let requests = Family::<Label, Counter>::default();
+        for (class, counter) in (1..).zip(&self.answers) {
+            let labels = [("status", format!("{class}xx"))];
+            requests.get_or_create(&labels).inc_by(counter.get());
+        }
+        registry.register("requests", "Requests answered, by class of status", requests);
+        registry.register_with_unit(
+            "request_duration",
+            "Time to answer a request",
+            Unit::Seconds,
+            self.seconds.clone(),
+        );
+        registry.register(
+            "after_hook_failures",
+            "After-hooks that threw or did not finish",
+            self.after_hook_failures.clone(),
+        );
+    }
+}
+
+/// The listener's routes.
+pub fn router(app: Arc<App>) -> Router {
+    Router::new().route("/metrics", get(show)).with_state(app)
+}
+
+async fn show(State(app): State<Arc<App>>) -> Response {
+    match text(&app) {
+        Ok(text) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response(),
+        Err(e) => {
+            tracing::error!("metrics cannot be written: {e}");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+/// Everything that is counted, as text. What others keep is read here and now, so that counting
+/// costs a request nothing more.
+fn text(app: &App) -> Result<String, std::fmt::Error> {
+    let mut registry = Registry::with_prefix("edgebase");
+    app.metrics.register(&mut registry);
+    pools(app, &mut registry);
+    let engine = app.current.load().engine.clone();
+    rules(&engine.metrics(), &mut registry);
+    let (lost, running) = engine.lost_threads();
+    let losses = Counter::<u64>::default();
+    losses.inc_by(lost);
+    registry.register("rule_threads_lost", "Threads given up because a rule was stuck", losses);
+    let gauge = Gauge::<i64>::default();
+    gauge.set(i64::try_from(running).unwrap_or(i64::MAX));
+    registry.register("rule_threads_stuck", "Threads given up that still run", gauge);
+    let mut text = String::new();
+    encode(&mut text, &registry)?;
+    Ok(text)
+}
+
+fn pools(app: &App, registry: &mut Registry) {
+    let connections = Family::<Labels, Gauge>::default();
+    for (name, db) in [("requests", &app.db), ("hooks", &app.hook_db), ("sql", &app.sql_db)] {
+        let status = db.connections();
+        let idle = status.available.min(status.size);
+        for (state, count) in [
+            ("idle", idle),
+            ("busy", status.size - idle),
+            ("waited_for", status.waiting),
+            ("allowed", status.max_size),
+        ] {
+            let labels = [("pool", name.to_owned()), ("state", state.to_owned())];
+            connections.get_or_create(&labels).set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+    }
+    registry.register("connections", "Connections to the database, by pool", connections);
+}
+
+fn rules(functions: &[RuleMetrics], registry: &mut Registry) {
+    let evaluations = Family::<Labels, Counter>::default();
+    let denials = Family::<Label, Counter>::default();
+    let errors = Family::<Label, Counter>::default();
+    let seconds = Family::<Label, Counter<f64, AtomicU64>>::default();
+    for function in functions {
+        let rule = [("rule", function.path.clone())];
+        let engine = function.evaluations.saturating_sub(function.fast_evaluations);
+        for (form, count) in [("native", function.fast_evaluations), ("engine", engine)] {
+            let labels = [("rule", function.path.clone()), ("form", form.to_owned())];
+            evaluations.get_or_create(&labels).inc_by(count);
+        }
+        denials.get_or_create(&rule).inc_by(function.denials);
+        errors.get_or_create(&rule).inc_by(function.errors);
+        seconds.get_or_create(&rule).inc_by(function.time.as_secs_f64());
+    }
+    registry.register("rule_evaluations", "Evaluations of a rule or hook", evaluations);
+    registry.register("rule_denials", "Evaluations that did not allow", denials);
+    registry.register("rule_errors", "Evaluations that threw or could not be completed", errors);
+    registry.register_with_unit(
+        "rule_time",
+        "Time between asking a rule and its answer",
+        Unit::Seconds,
+        seconds,
+    );
+}
