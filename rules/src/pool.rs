@@ -132,8 +132,9 @@ impl Pool {
         Err(())
     }
 
-    /// Gives a worker up.
-    fn lose(&self, seat: &Arc<Seat>) {
+    /// Gives a worker up; what it was evaluating is blamed only where that is known to be at
+    /// fault, and not the machine.
+    fn lose(&self, seat: &Arc<Seat>, at_fault: bool) {
         self.seats
             .write()
             .unwrap_or_else(PoisonError::into_inner)
@@ -155,7 +156,7 @@ impl Pool {
         }
         if !retired {
             demote(seat.thread.load(Ordering::Relaxed));
-            self.blame(running.map(|_| function));
+            self.blame(running.map(|_| function), at_fault);
         }
         self.top_up();
         for (call, reply) in unbegun {
@@ -164,14 +165,14 @@ impl Pool {
         }
     }
 
-    fn blame(&self, function: Option<u32>) {
+    fn blame(&self, function: Option<u32>, at_fault: bool) {
         let Some(index) = function.map(|f| f as usize) else {
             tracing::error!("a thread that evaluates rules failed and is replaced");
             return;
         };
         let path = self.parts.functions.get(index).map_or("?", |f| f.path.as_str());
         tracing::error!(rule = path, "a rule did not stop in time; its thread is given up");
-        if self.records.get(index).is_some_and(Record::stall) {
+        if at_fault && self.records.get(index).is_some_and(Record::stall) {
             tracing::error!(
                 rule = path,
                 "the rule stalled repeatedly and is suspended for a minute"
@@ -277,7 +278,7 @@ fn look(pool: &Pool, suspects: &mut Vec<Suspect>) -> bool {
     let allowed = pool.parts.limits.slice + GRACE;
     for seat in &seats {
         if seat.gone.load(Ordering::Acquire) || seat.over_memory.load(Ordering::Acquire) {
-            pool.lose(seat);
+            pool.lose(seat, true);
             busy = true;
             continue;
         }
@@ -300,7 +301,7 @@ fn look(pool: &Pool, suspects: &mut Vec<Suspect>) -> bool {
             _ => true,
         };
         if worked || lasted > allowed + PATIENCE {
-            pool.lose(seat);
+            pool.lose(seat, worked);
         }
     }
     suspects.retain(|s| {

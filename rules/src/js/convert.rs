@@ -50,15 +50,20 @@ fn object<'v>(
     let object = JsObject::with_object_proto(context.intrinsics());
     for (key, value) in properties {
         let value = inward(value, context);
-        let descriptor = PropertyDescriptor::builder()
-            .value(value)
-            .writable(true)
-            .enumerable(true)
-            .configurable(true)
-            .build();
-        object.insert_property(PropertyKey::from(JsString::from(key)), descriptor);
+        put(&object, JsString::from(key), value);
     }
     object.into()
+}
+
+/// Makes an own property of an ordinary object, whatever its name.
+pub(crate) fn put(object: &JsObject, key: JsString, value: JsValue) {
+    let descriptor = PropertyDescriptor::builder()
+        .value(value)
+        .writable(true)
+        .enumerable(true)
+        .configurable(true)
+        .build();
+    object.insert_property(PropertyKey::from(key), descriptor);
 }
 
 /// A value as JSON; `None` for `undefined` and functions.

@@ -9,7 +9,6 @@ use super::convert;
 use crate::budget;
 use boa_engine::object::builtins::JsPromise;
 use boa_engine::object::{JsObject, ObjectInitializer};
-use boa_engine::property::{PropertyDescriptor, PropertyKey};
 use boa_engine::{Context, JsArgs, JsError, JsResult, JsValue, NativeFunction, js_string};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -22,19 +21,9 @@ pub(super) fn furnish(ctx: &JsObject, context: &mut Context) {
     let push = ObjectInitializer::new(context)
         .function(NativeFunction::from_fn_ptr(send), js_string!("send"), 2)
         .build();
-    for (name, value) in [
-        (js_string!("waitUntil"), JsValue::from(wait_until)),
-        (js_string!("databaseLive"), live.into()),
-        (js_string!("push"), push.into()),
-    ] {
-        let descriptor = PropertyDescriptor::builder()
-            .value(value)
-            .writable(true)
-            .enumerable(true)
-            .configurable(true)
-            .build();
-        ctx.insert_property(PropertyKey::from(name), descriptor);
-    }
+    convert::put(ctx, js_string!("waitUntil"), wait_until.into());
+    convert::put(ctx, js_string!("databaseLive"), live.into());
+    convert::put(ctx, js_string!("push"), push.into());
 }
 
 fn wait_until(_: &JsValue, args: &[JsValue], context: &mut Context) -> JsResult<JsValue> {
