@@ -3,7 +3,7 @@
 use super::state::one;
 use super::{notes, product};
 use edgebase_tests::sql::{connect, ident, literal, refusal, texts};
-use edgebase_tests::{Product, encode, unique};
+use edgebase_tests::{Product, encode, fixture, unique};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -135,6 +135,19 @@ async fn only_a_service_key_may_export() {
     assert_eq!(product.service().get("/api/db/app/x/export").await.status, 400);
 }
 
+/// Begins an export; its body has not been read.
+async fn open_export(product: &Product, id: &str) -> reqwest::Response {
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let response = client
+        .get(format!("{}/api/db/room/{id}/export", product.url))
+        .header("x-edgebase-service-key", &product.service_key)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(response.status(), 200);
+    response
+}
+
 #[tokio::test]
 async fn a_large_export_waits_for_its_reader_and_is_complete() {
     const ROWS: usize = 20_000;
@@ -152,16 +165,7 @@ async fn a_large_export_waits_for_its_reader_and_is_complete() {
          FROM generate_series(1, {ROWS} - 1) AS g"
     );
     admin.batch_execute(&fill).await.unwrap();
-    let mut response = reqwest::Client::builder()
-        .no_proxy()
-        .build()
-        .unwrap()
-        .get(format!("{}/api/db/room/{id}/export", product.url))
-        .header("x-edgebase-service-key", &product.service_key)
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(response.status(), 200);
+    let mut response = open_export(&product, &id).await;
     let mut bytes = response.chunk().await.unwrap().unwrap().to_vec();
     // Some 45 MB: the server cannot have read it all while nobody takes it.
     tokio::time::sleep(Duration::from_millis(1500)).await;
@@ -191,4 +195,43 @@ async fn a_large_export_waits_for_its_reader_and_is_complete() {
     assert_eq!(seen.len(), ROWS);
     assert_eq!(seen.last().unwrap(), &format!("{:05}", ROWS - 1));
     assert_eq!(one(&admin, &open).await, "0", "and lets go of the instance");
+}
+
+/// A figure of `/proc/<pid>/status`, in kB.
+fn memory(pid: u32, what: &str) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|l| l.strip_prefix(what)).unwrap();
+    line.trim_start_matches(':').trim_end_matches("kB").trim().parse().unwrap()
+}
+
+#[tokio::test]
+async fn the_memory_of_an_export_does_not_grow_with_the_instance() {
+    // Its own, because requests of other tests would be counted too.
+    let product = Product::start(&fixture("lifecycle.ts"));
+    let admin = connect(&product.admin_url).await;
+    for (id, rows) in [("small", 500), ("large", 25_000)] {
+        product.service().post(&notes(id), &json!({"id": "first"})).await.expect(201);
+        let fill = format!(
+            "INSERT INTO \"room:{id}\".notes (id, body)
+             SELECT g::text, repeat(md5(g::text), 320) FROM generate_series(1, {rows}) AS g"
+        );
+        admin.batch_execute(&fill).await.unwrap();
+    }
+    let mut sizes = Vec::new();
+    for id in ["small", "large"] {
+        // "5" makes the present size the new peak.
+        std::fs::write(format!("/proc/{}/clear_refs", product.pid()), "5").unwrap();
+        let mut response = open_export(&product, id).await;
+        let mut bytes = 0;
+        while let Some(chunk) = response.chunk().await.unwrap() {
+            bytes += chunk.len();
+        }
+        sizes.push((bytes / 1024, memory(product.pid(), "VmHWM")));
+    }
+    let [(small, small_peak), (large, large_peak)] = sizes[..] else { unreachable!() };
+    assert!(small > 4 * 1024 && large > 200 * 1024, "{sizes:?}");
+    assert!(
+        large_peak < small_peak + 48 * 1024,
+        "exporting {large} kB took {large_peak} kB of memory, {small} kB took {small_peak} kB"
+    );
 }

@@ -229,6 +229,17 @@ SELECT edgebase.enter('tenant', 'mallory') \g /dev/null
 SELECT * FROM "tenant:victim".invoices;
 \ir ../lib/verdict.sql
 
+\set attack 'a cursor of a tenant entered before a rollback is not there for the next one'
+\set expect 34000
+BEGIN;
+SAVEPOINT s;
+SELECT edgebase.enter('tenant', 'victim') \g /dev/null
+DECLARE c CURSOR FOR SELECT * FROM invoices;
+ROLLBACK TO s;
+SELECT edgebase.enter('tenant', 'mallory') \g /dev/null
+FETCH ALL FROM c;
+\ir ../lib/verdict.sql
+
 \set attack 'enter in a released savepoint, then LISTEN: still sealed'
 \set expect EB008
 BEGIN;
@@ -376,4 +387,23 @@ END$$;
 \ir ../lib/begin.sql
 INSERT INTO invoices (id, n) VALUES ('deferred', 1);
 COMMIT;
+\ir ../lib/verdict.sql
+
+\set attack 'a deferred trigger that would leave the role at COMMIT'
+\set expect EB008
+\ir ../lib/begin.sql
+INSERT INTO invoices (id, note) VALUES ('leave', 'RESET ROLE');
+COMMIT;
+\ir ../lib/verdict.sql
+
+\set attack 'a deferred trigger that would read the victim at COMMIT'
+\set expect 42501
+\ir ../lib/begin.sql
+INSERT INTO invoices (id, note) VALUES ('leave', 'TABLE bait');
+COMMIT;
+\ir ../lib/verdict.sql
+
+\set attack 'after a COMMIT that a deferred trigger made fail: the login role, which reads nothing'
+\set expect 42501
+SELECT * FROM "tenant:mallory".invoices;
 \ir ../lib/verdict.sql

@@ -216,3 +216,40 @@ ALTER ROLE :"r" RENAME TO gone;
 SET LOCAL SESSION AUTHORIZATION proxy_login;
 SELECT edgebase.enter('tenant', 'mallory');
 \ir ../lib/verdict.sql
+
+\set attack 'a role planted under the name of the next instance role is not taken over'
+\set expect 42710
+BEGIN;
+SELECT format('eb_%s_%s', d.oid, n.last_value + 1) AS next FROM pg_database d, edgebase.instance_number n WHERE d.datname = current_database() \gset
+CREATE ROLE :"next" LOGIN;
+SET LOCAL SESSION AUTHORIZATION proxy_login;
+SELECT edgebase.create_instance('tenant', 'planted');
+\ir ../lib/verdict.sql
+
+\set attack 'a schema planted under an instance''s name is not taken over'
+\set expect 00000
+BEGIN;
+CREATE SCHEMA "tenant:planted" AUTHORIZATION stranger;
+SET LOCAL SESSION AUTHORIZATION proxy_login;
+SELECT 1 / (edgebase.create_instance('tenant', 'planted') ->> 'schema' = 'tenant:planted:')::int \g /dev/null
+\ir ../lib/verdict.sql
+
+\set attack 'with every name that its schema could have taken, an instance is not created'
+\set expect 42P06
+BEGIN;
+CREATE SCHEMA "tenant:planted" AUTHORIZATION stranger;
+CREATE SCHEMA "tenant:planted:" AUTHORIZATION stranger;
+CREATE SCHEMA ":tenant:planted" AUTHORIZATION stranger;
+SET LOCAL SESSION AUTHORIZATION proxy_login;
+SELECT edgebase.create_instance('tenant', 'planted');
+\ir ../lib/verdict.sql
+
+\set attack 'a policy that admits everybody opens nothing without a grant'
+\set expect 42501
+BEGIN;
+ALTER TABLE "tenant:victim".invoices ENABLE ROW LEVEL SECURITY;
+CREATE POLICY everybody ON "tenant:victim".invoices USING (true);
+SET LOCAL SESSION AUTHORIZATION proxy_login;
+SELECT edgebase.enter('tenant', 'mallory') \g /dev/null
+SELECT * FROM "tenant:victim".invoices;
+\ir ../lib/verdict.sql

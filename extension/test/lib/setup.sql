@@ -60,6 +60,8 @@ GRANT SELECT ON public.invoices TO PUBLIC;
 CREATE FUNCTION public.whoami() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF current_user !~ '^eb_' THEN RAISE EXCEPTION 'deferred trigger ran as %', current_user; END IF;
+    IF NEW.id = 'leave' AND NEW.note = 'RESET ROLE' THEN RESET ROLE; END IF;
+    IF NEW.id = 'leave' AND NEW.note = 'TABLE bait' THEN PERFORM * FROM "tenant:victim".invoices; END IF;
     RETURN NULL;
 END$$;
 CREATE CONSTRAINT TRIGGER whoami AFTER INSERT ON "tenant:mallory".invoices
