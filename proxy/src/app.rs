@@ -115,7 +115,7 @@ pub async fn handle(app: &Arc<App>, request: Request, peer: IpAddr) -> Result<Re
     }
     // Token errors come before routing: in release mode they answer for every /api path.
     let user = if head.path.starts_with("/api/") {
-        snapshot.auth.user(&head.headers)?
+        snapshot.auth.user(&head.headers).await?
     } else {
         Principal::Anonymous
     };

@@ -32,3 +32,4 @@ pub mod route;
 pub mod server;
 pub mod snapshot;
 pub mod sql;
+pub mod tls;

@@ -86,7 +86,7 @@ impl Server {
     /// When it cannot listen, reach its database, or evaluate the config.
     pub async fn start(settings: Settings, app: AppConfig) -> Result<Self> {
         let snapshot =
-            Snapshot::new(app, &settings.environment, settings.development_key.as_deref())?;
+            Snapshot::new(app, &settings.environment, settings.development_key.as_deref(), None)?;
         for warning in &snapshot.config.warnings {
             tracing::warn!("{warning}");
         }
@@ -110,6 +110,7 @@ impl Server {
             }
         };
         let (stop, stopped) = oneshot::channel::<()>();
+        read_keys(&app);
         let service = router(Arc::clone(&app)).into_make_service_with_connect_info::<SocketAddr>();
         let task = tokio::spawn(async move {
             axum::serve(listener, service)
@@ -144,11 +145,13 @@ impl Server {
             app,
             &self.settings.environment,
             self.settings.development_key.as_deref(),
+            Some(&self.app.current.load()),
         )?;
         for warning in &snapshot.config.warnings {
             tracing::warn!("{warning}");
         }
         self.app.current.store(Arc::new(snapshot));
+        read_keys(&self.app);
         Ok(())
     }
 
@@ -165,6 +168,12 @@ impl Server {
             tracing::error!(?grace, "after-hooks were still running when the grace period ended");
         }
     }
+}
+
+/// In the background: an issuer that does not answer must not keep the server from starting.
+fn read_keys(app: &Arc<App>) {
+    let snapshot = app.current.load_full();
+    tokio::spawn(async move { snapshot.auth.prepare().await });
 }
 
 fn router(app: Arc<App>) -> Router {
