@@ -1,5 +1,6 @@
 //! Who may ask, how often, how much at a time, and what does the server say of itself?
 
+mod envelope;
 mod keys;
 mod limits;
 mod tokens;
