@@ -1,8 +1,10 @@
 //! Who may ask, how often, how much at a time, and what does the server say of itself?
 
+mod endpoints;
 mod envelope;
 mod keys;
 mod limits;
+mod listing;
 mod tokens;
 
 use edgebase_tests::{Product, Settings, fixture};
