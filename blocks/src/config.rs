@@ -6,6 +6,7 @@
 //! `acess` would silently leave a table open.
 
 use crate::block::{Block, BlockSpec};
+use crate::issuer::{self, Issuer, IssuerSpec};
 use crate::name;
 use crate::rule::FunctionRef;
 use crate::service_key::{ServiceKey, ServiceKeysSpec};
@@ -131,6 +132,11 @@ struct ApiSpec {
 struct AuthSpec {
     #[serde(default)]
     handlers: Option<AuthHandlers>,
+    #[serde(default)]
+    tokens: Vec<IssuerSpec>,
+    /// Sign-in settings of EdgeBase, which are not ours.
+    #[serde(flatten)]
+    other: IndexMap<String, Value>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -183,13 +189,25 @@ const OWN_KEYS: [&str; 9] = [
     "captcha",
 ];
 
-/// The key that an unknown one was probably meant to be: a misspelt `databases` must not pass
-/// for a config without any.
-fn misspelt(key: &str) -> Option<&'static str> {
+/// The one of `own` that an unknown key was probably meant to be: a misspelt `databases` must not
+/// pass for a config without any.
+fn misspelt(own: &[&'static str], key: &str) -> Option<&'static str> {
     let known = FOREIGN_KEYS.contains(&key);
-    OWN_KEYS
-        .into_iter()
-        .find(|own| !known && strsim::damerau_levenshtein(own, key) <= own.len() / 4)
+    own.iter().find(|own| !known && strsim::damerau_levenshtein(own, key) <= own.len() / 4).copied()
+}
+
+fn refuse_misspelt(
+    base: &[&str],
+    own: &[&'static str],
+    other: &IndexMap<String, Value>,
+) -> Result<(), ConfigError> {
+    match other.keys().find_map(|key| Some((key, misspelt(own, key)?))) {
+        None => Ok(()),
+        Some((key, meant)) => {
+            Err(Problems::new(base)
+                .at(&[key], format!("unknown key '{key}'; did you mean '{meant}'?")))
+        }
+    }
 }
 
 /// Top-level keys of EdgeBase that mean nothing on the database surface.
@@ -236,6 +254,8 @@ pub struct Config {
     pub trust_self_hosted_proxy: bool,
     /// `auth.handlers.hooks.enrich`.
     pub enrich: Option<FunctionRef>,
+    /// `auth.tokens`: issuers of user tokens besides the default one.
+    pub issuers: Vec<Issuer>,
     /// `captcha.siteKey`, as `/api/config` shows it.
     pub captcha_site_key: Option<String>,
     /// Remarks that do not stop the start.
@@ -258,12 +278,9 @@ impl Config {
                 .collect();
             ConfigError { path, message: e.into_inner().to_string() }
         })?;
-        if let Some((key, meant)) = spec.other.keys().find_map(|k| Some((k, misspelt(k)?))) {
-            return Err(ConfigError::new(
-                &[key],
-                format!("unknown key '{key}'; did you mean '{meant}'?"),
-            ));
-        }
+        refuse_misspelt(&[], &OWN_KEYS, &spec.other)?;
+        let auth = spec.auth.unwrap_or_default();
+        refuse_misspelt(&["auth"], &["tokens"], &auth.other)?;
         let mut warnings: Vec<String> = spec
             .other
             .keys()
@@ -298,7 +315,8 @@ impl Config {
             rate_limiting: spec.rate_limiting,
             schema_endpoint: spec.api.schema_endpoint,
             trust_self_hosted_proxy: spec.trust_self_hosted_proxy,
-            enrich: spec.auth.and_then(|a| a.handlers).and_then(|h| h.hooks).and_then(|h| h.enrich),
+            enrich: auth.handlers.and_then(|h| h.hooks).and_then(|h| h.enrich),
+            issuers: issuer::build(auth.tokens)?,
             captcha_site_key: spec
                 .captcha
                 .as_ref()

@@ -11,6 +11,7 @@ pub mod config;
 pub mod ddl;
 pub mod diff;
 pub mod field;
+pub mod issuer;
 pub mod name;
 pub mod quote;
 pub mod rule;

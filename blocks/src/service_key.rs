@@ -6,6 +6,7 @@
 use crate::config::{ConfigError, Problems};
 use serde::Deserialize;
 use serde_json::Value;
+use std::collections::HashSet;
 
 /// How far a key reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -73,7 +74,7 @@ pub(crate) struct ServiceKeysSpec {
 struct KeySpec {
     #[serde(default)]
     kid: Option<String>,
-    #[serde(default = "root")]
+    #[serde(default = "scoped")]
     tier: Tier,
     #[serde(default)]
     scopes: Vec<String>,
@@ -98,13 +99,15 @@ enum Source {
     Inline,
 }
 
-fn root() -> Tier {
-    Tier::Root
+/// A key that does not say how far it reaches does not reach everywhere.
+fn scoped() -> Tier {
+    Tier::Scoped
 }
 
 impl ServiceKeysSpec {
     pub(crate) fn build(self) -> Result<Vec<ServiceKey>, ConfigError> {
         let mut keys: Vec<ServiceKey> = Vec::new();
+        let mut kids = HashSet::new();
         for (i, spec) in self.keys.into_iter().enumerate() {
             let place = i.to_string();
             let base = ["serviceKeys", "keys", &place];
@@ -113,7 +116,7 @@ impl ServiceKeysSpec {
             if kid.is_empty() || !kid.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
                 return Err(problems.at(&["kid"], format!("kid '{kid}' must match [A-Za-z0-9-]+")));
             }
-            if keys.iter().any(|k| k.kid == kid) {
+            if !kids.insert(kid.clone()) {
                 return Err(problems.at(&["kid"], format!("kid '{kid}' stands twice")));
             }
             let secret = match (
@@ -148,5 +151,68 @@ impl ServiceKeysSpec {
             });
         }
         Ok(keys)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Config;
+    use serde_json::json;
+
+    fn parse(keys: &Value) -> Result<Vec<ServiceKey>, String> {
+        Config::from_json(&json!({"serviceKeys": {"policyVersion": 1, "keys": keys}}))
+            .map(|config| config.service_keys.unwrap())
+            .map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn secrets_are_inline_or_named_and_disabled_keys_are_gone() {
+        let keys = parse(&json!([
+            {"kid": "a", "tier": "root", "secretSource": "dashboard", "secretRef": "A"},
+            {"kid": "b", "tier": "root", "secretSource": "inline", "inlineSecret": "b"},
+            {"kid": "c-1", "tier": "scoped", "scopes": ["*"], "secret": "jb_c-1_x"},
+            {"kid": "d", "tier": "root", "secret": "d", "enabled": false},
+            {"kid": "e", "secret": "jb_e_x"},
+        ]))
+        .unwrap();
+        let secrets: Vec<_> = keys.iter().map(|key| key.secret.clone()).collect();
+        assert_eq!(
+            secrets,
+            [
+                SecretSource::Variable("A".into()),
+                SecretSource::Inline("b".into()),
+                SecretSource::Inline("jb_c-1_x".into()),
+                SecretSource::Inline("jb_e_x".into()),
+            ]
+        );
+        assert_eq!(keys[3].tier, Tier::Scoped, "what is not said to be root is not");
+    }
+
+    #[test]
+    fn a_key_without_name_or_secret_and_one_named_twice_are_refused() {
+        for (keys, words) in [
+            (json!([{"tier": "root", "secret": "x"}]), "kid is required"),
+            (json!([{"kid": "", "tier": "root", "secret": "x"}]), "must match"),
+            (json!([{"kid": "a_b", "tier": "root", "secret": "x"}]), "must match"),
+            (json!([{"kid": "ä", "tier": "root", "secret": "x"}]), "must match"),
+            (json!([{"kid": "a", "tier": "root", "secretSource": "dashboard"}]), "secretRef"),
+            (json!([{"kid": "a", "tier": "root", "secretSource": "inline"}]), "inlineSecret"),
+            (json!([{"kid": "a", "tier": "root"}]), "inlineSecret or secretRef"),
+            (json!([{"kid": "a", "tier": "admin", "secret": "x"}]), "unknown variant `admin`"),
+            (json!([{"kid": "a", "teir": "scoped", "secret": "x"}]), "unknown field `teir`"),
+            (
+                json!([{"kid": "a", "tier": "root", "secret": "x", "enabled": false},
+                       {"kid": "a", "tier": "root", "secret": "y"}]),
+                "stands twice",
+            ),
+            (
+                json!([{"kid": "a", "tier": "root", "secret": "x", "constraints": {"ipCdir": []}}]),
+                "unknown field `ipCdir`",
+            ),
+        ] {
+            let error = parse(&keys).expect_err(&keys.to_string());
+            assert!(error.starts_with("serviceKeys") && error.contains(words), "{keys}: {error}");
+        }
     }
 }

@@ -20,6 +20,7 @@ use crate::{body, endpoints, export, instances, openapi, sql};
 use arc_swap::ArcSwap;
 use axum::extract::Request;
 use axum::http::HeaderMap;
+use axum::http::header::HOST;
 use axum::response::Response;
 use edgebase_blocks::block::{Block, TableConfig};
 use edgebase_blocks::{BlockKind, InstanceKey};
@@ -98,7 +99,13 @@ impl Head {
 /// # Errors
 /// In the words of the contract.
 pub async fn handle(app: &Arc<App>, request: Request, peer: IpAddr) -> Result<Response> {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
+    // HTTP/2 says it in another place.
+    if let (None, Some(authority)) = (parts.headers.get(HOST), parts.uri.authority())
+        && let Ok(host) = authority.as_str().parse()
+    {
+        parts.headers.insert(HOST, host);
+    }
     let head = Head {
         method: parts.method.to_string(),
         path: parts.uri.path().to_owned(),
@@ -110,12 +117,12 @@ pub async fn handle(app: &Arc<App>, request: Request, peer: IpAddr) -> Result<Re
     };
     let snapshot = app.current.load_full();
     if !snapshot.auth.is_unlimited(&head.headers, peer) {
-        let is_db = head.path.starts_with("/api/db/");
+        let is_db = head.path.strip_prefix("/api/db/").is_some_and(|rest| !route::is_live(rest));
         snapshot.limits.check(snapshot.auth.client_ip(&head.headers, peer), is_db)?;
     }
     // Token errors come before routing: in release mode they answer for every /api path.
     let user = if head.path.starts_with("/api/") {
-        snapshot.auth.user(&head.headers)?
+        snapshot.auth.user(&head.headers).await?
     } else {
         Principal::Anonymous
     };
@@ -124,6 +131,9 @@ pub async fn handle(app: &Arc<App>, request: Request, peer: IpAddr) -> Result<Re
         Route::DropInstance { namespace, instance } => {
             instances::drop(app, &snapshot, &head, user, &namespace, &instance).await
         }
+        Route::ListInstances { namespace } => {
+            instances::list(app, &snapshot, &head, &namespace).await
+        }
         Route::Export { namespace, instance } => {
             export::run(app, &snapshot, &head, &namespace, &instance).await
         }
@@ -131,8 +141,12 @@ pub async fn handle(app: &Arc<App>, request: Request, peer: IpAddr) -> Result<Re
         Route::Health => Ok(endpoints::health()),
         Route::Schema => endpoints::schema(&snapshot, &head, &user),
         Route::Config => Ok(endpoints::config(&snapshot)),
-        Route::OpenApi => Ok(openapi::respond(&head)),
+        Route::OpenApi => Ok(openapi::respond(&head, snapshot.auth.trusts_proxy())),
         Route::Root => Ok(endpoints::root()),
+        Route::Live => Err(Error::NotFound(format!(
+            "Live subscriptions are not part of this server: '{}' is not served. Read with the routes of a table.",
+            head.path
+        ))),
         Route::Internal => Err(Error::Denied(
             "Access denied. Internal endpoints are not publicly accessible.".into(),
         )),

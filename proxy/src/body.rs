@@ -4,14 +4,18 @@
 
 use crate::app::Head;
 use crate::error::{Error, Result};
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::http::header::CONTENT_TYPE;
 use edgebase_blocks::Table;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde_json::{Map, Value};
+use std::time::Duration;
+use tokio::time::timeout;
 
 /// The largest body taken: 500 records of 20 kB.
 pub const MAX_BYTES: usize = 10 << 20;
+/// How long it may take to arrive.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The body of a table request that must have one.
 ///
@@ -31,10 +35,15 @@ pub async fn read(head: &Head, body: Body, table: &Table) -> Result<Map<String, 
 /// # Errors
 /// 400, 413 or 415.
 pub async fn read_object(head: &Head, body: Body, missing: &str) -> Result<Map<String, Value>> {
-    let bytes = match Limited::new(body, MAX_BYTES).collect().await {
-        Ok(collected) => collected.to_bytes(),
-        Err(e) if e.is::<LengthLimitError>() => return Err(Error::BodyTooLarge(MAX_BYTES)),
-        Err(_) => return Err(Error::BadRequest("The request body ended early.".into())),
+    // What says that it is too large is not read first.
+    if body.size_hint().lower() > MAX_BYTES as u64 {
+        return Err(Error::BodyTooLarge(MAX_BYTES));
+    }
+    let bytes = match timeout(PATIENCE, Limited::new(body, MAX_BYTES).collect()).await {
+        Ok(Ok(collected)) => collected.to_bytes(),
+        Ok(Err(e)) if e.is::<LengthLimitError>() => return Err(Error::BodyTooLarge(MAX_BYTES)),
+        Ok(Err(_)) => return Err(Error::BadRequest("The request body ended early.".into())),
+        Err(_) => return Err(Error::BodyTooSlow),
     };
     let content_type = head.headers.get(CONTENT_TYPE).map(|v| v.to_str().unwrap_or_default());
     match content_type {

@@ -7,7 +7,7 @@
 use anyhow::{Result, anyhow};
 use edgebase_blocks::Config;
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A loaded and validated config.
 #[derive(Clone)]
@@ -16,6 +16,8 @@ pub struct AppConfig {
     pub config: Config,
     /// Its functions and files.
     pub loaded: edgebase_rules::Loaded,
+    /// Where it stands; files that it names are looked for here.
+    pub folder: PathBuf,
 }
 
 impl AppConfig {
@@ -43,6 +45,7 @@ impl AppConfig {
                 }
             }
         }
-        Ok(Self { config, loaded })
+        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        Ok(Self { config, loaded, folder })
     }
 }

@@ -10,6 +10,8 @@ use edgebase_blocks::config::{Cors, OneOrMany};
 
 const METHODS: &str = "GET, POST, PATCH, DELETE, OPTIONS";
 const HEADERS: &str = "Content-Type, Authorization, X-EdgeBase-Service-Key";
+/// What a page may read beside the body: when to try again, and which request to ask about.
+const EXPOSED: &str = "Retry-After, X-Request-Id";
 const MAX_AGE: u64 = 86_400;
 
 /// Adds the headers that the request's origin is entitled to.
@@ -26,6 +28,7 @@ pub fn decorate(snapshot: &Snapshot, origin: Option<&HeaderValue>, headers: &mut
     let allow_origin = if any { HeaderValue::from_static("*") } else { origin.clone() };
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, allow_origin);
     headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(HEADERS));
+    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from(max_age));
     if let Ok(methods) = HeaderValue::from_str(&methods) {
         headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);

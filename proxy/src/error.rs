@@ -24,6 +24,15 @@ pub enum Error {
     /// The body is larger than the server takes.
     #[error("Request body is too large: the limit is {0} bytes.")]
     BodyTooLarge(usize),
+    /// The body came too slowly.
+    #[error("The request body did not arrive in time.")]
+    BodyTooSlow,
+    /// Path and query are longer than the server takes.
+    #[error("The path and query are too long: the limit is {0} bytes.")]
+    UriTooLong(usize),
+    /// The headers are larger than the server takes.
+    #[error("The request headers are too large: the limit is {0} bytes.")]
+    HeadersTooLarge(usize),
     /// A malformed request, in words of its own.
     #[error("{0}")]
     BadRequest(String),
@@ -200,6 +209,9 @@ impl Error {
             | Self::BadValue(_) => StatusCode::BAD_REQUEST,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::UriTooLong(_) => StatusCode::URI_TOO_LONG,
+            Self::HeadersTooLarge(_) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::TokenExpired
             | Self::TokenInvalid
             | Self::AuthFailed
@@ -307,6 +319,10 @@ impl IntoResponse for Error {
             return self.status().into_response();
         }
         let mut response = (self.status(), axum::Json(self.body())).into_response();
+        if matches!(&self, Self::BodyTooLarge(_) | Self::BodyTooSlow) {
+            // The rest of the body would be taken for the next request.
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         let retry = match &self {
             Self::RateLimited { retry_after, .. } => Some(*retry_after),
             Self::Unavailable { .. } => Some(1),
@@ -334,6 +350,9 @@ mod tests {
             Error::NotARecord("array"),
             Error::UnsupportedMediaType,
             Error::BodyTooLarge(1),
+            Error::BodyTooSlow,
+            Error::UriTooLong(1),
+            Error::HeadersTooLarge(1),
             Error::BadRequest(text()),
             Error::Validation { headline: text(), fields: Vec::new() },
             Error::ForeignKey(None),
@@ -373,6 +392,9 @@ mod tests {
                 | Error::NotARecord(_)
                 | Error::UnsupportedMediaType
                 | Error::BodyTooLarge(_)
+                | Error::BodyTooSlow
+                | Error::UriTooLong(_)
+                | Error::HeadersTooLarge(_)
                 | Error::BadRequest(_)
                 | Error::Validation { .. }
                 | Error::ForeignKey(_)

@@ -1,11 +1,13 @@
 //! What can be done with an instance as a whole?
 //!
-//! Its key from a path (contract 1.3) and its deletion under the block's `delete` rule. Creation
-//! has no call of its own: the first write creates.
+//! Its key from a path (contract 1.3), the list of those there are, and its deletion under the
+//! block's `delete` rule. Creation has no call of its own: the first write creates.
 
 use crate::access::{Access, refused_drop};
 use crate::app::{App, Head, enriched};
 use crate::auth::{Principal, Scope};
+use crate::db::Row;
+use crate::db::statement::{Bind, Sql};
 use crate::error::{Error, Result};
 use crate::respond;
 use crate::snapshot::Snapshot;
@@ -35,6 +37,77 @@ pub fn key(block: &Block, id: Option<&str>) -> Result<InstanceKey> {
             }
         }),
     }
+}
+
+/// Instances on a page of the list, unless stated.
+const PAGE: i64 = 100;
+/// Instances on a page at most.
+const MAX_PAGE: i64 = 1_000;
+
+/// `GET /api/db/{namespace}?limit&after`: the block's instances in the order of their ids, for
+/// service keys with the scope `db:instance:{namespace}:list`. Ids are names of tenants, so no
+/// rule opens this to users.
+///
+/// # Errors
+/// 401 and 403 without a valid key, 404 when there is no such block, 400 for the page.
+pub async fn list(
+    app: &Arc<App>,
+    snapshot: &Arc<Snapshot>,
+    head: &Head,
+    namespace: &str,
+) -> Result<Response> {
+    let text = format!("db:instance:{namespace}:list");
+    let scope = Scope { purpose: format!("scope '{text}'"), text, tenant: None, bearer: true };
+    if !snapshot.auth.service(&head.headers, head.peer, &scope)? {
+        return Err(Error::ServiceKeyRequired(format!("list the instances of '{namespace}'")));
+    }
+    if !snapshot.config.databases.contains_key(namespace) {
+        return Err(Error::NotFound(format!("Database '{namespace}' not found in config")));
+    }
+    let limit = match head.param("limit").map(str::parse::<i64>) {
+        None => PAGE,
+        Some(Ok(limit)) if limit >= 0 => limit.min(MAX_PAGE),
+        Some(_) => {
+            let message = "Invalid limit parameter: must be a non-negative number";
+            return Err(Error::BadRequest(message.into()));
+        }
+    };
+    let after = head.param("after");
+    if after.is_some_and(|id| id.contains('\0')) {
+        return Err(Error::BadRequest("Invalid after parameter: must be an id".into()));
+    }
+    let time = |column| {
+        format!("to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')")
+    };
+    let mut sql = Sql::new(&format!(
+        "SELECT json_build_object('id', id, 'state', state, 'current', current, \
+                'createdAt', {}, 'migratedAt', {})::text, id \
+         FROM edgebase.list_instances(",
+        time("created_at"),
+        time("migrated_at")
+    ));
+    // One more than asked for says whether there is a next page.
+    sql.bind(Bind::text(namespace))
+        .push(", ")
+        .bind(Bind::Text(after.map(str::to_owned)))
+        .push(", ")
+        .bind(Bind::Int(limit + 1))
+        .push("::integer)");
+    let rows = app.db.plain(&sql).await?;
+    let shown: Vec<&Row> = rows.iter().zip(0..limit).map(|(row, _)| row).collect();
+    let text = |row: &Row| row.try_get::<String>(0).map_err(Error::internal);
+    let list = respond::List {
+        cursor: match shown.last() {
+            Some(row) => row.try_get(1).map_err(Error::internal)?,
+            None => None,
+        },
+        has_more: rows.len() > shown.len(),
+        items: shown.into_iter().map(text).collect::<Result<_>>()?,
+        total: None,
+        page: None,
+        per_page: limit,
+    };
+    Ok(list.respond())
 }
 
 /// `DELETE /api/db/{namespace}/{id}`: drops the instance and answers the receipt.

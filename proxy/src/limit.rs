@@ -1,32 +1,44 @@
 //! Has this caller asked too often?
 //!
-//! Contract 19: per caller and group, the group `db` for table routes and `global` for
-//! everything. The limiter is a token bucket (GCRA) of the `governor` crate whose capacity and
-//! refill are the configured requests per window, so a caller can never exceed the limit in any
-//! window by more than a burst of one window's worth. A valid service key is not limited.
+//! Contract 19: a fixed window per caller and group, the group `db` for table routes and
+//! `global` for everything. A caller's window begins with its first request. Callers are
+//! remembered in a bounded cache that forgets those seldom seen first, so that many addresses
+//! cost neither memory nor the memory of who asks often. A valid service key is not limited.
 
 use crate::error::{Error, Result};
 use edgebase_blocks::Config;
 use edgebase_blocks::config::RateLimit;
-use governor::clock::{Clock as _, DefaultClock};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use moka::sync::Cache;
 use serde_json::Value;
-use std::net::IpAddr;
-use std::num::NonZeroU32;
-use std::time::Duration;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
-/// Callers remembered before old ones are forgotten.
-const REMEMBERED: usize = 100_000;
+/// Callers remembered per group; each takes some 200 bytes.
+const REMEMBERED: u64 = 100_000;
+/// The longest window: a caller must not be locked out by a slip of the pen.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
-enum Limiter {
-    Blocked,
-    Keyed(DefaultKeyedRateLimiter<IpAddr>),
-}
+/// Who is counted as one caller; `None` is everybody whose address is not known.
+type Caller = Option<IpAddr>;
 
 /// The limits of one config.
 pub struct Limits {
     db: Limiter,
     global: Limiter,
+}
+
+struct Limiter {
+    group: &'static str,
+    requests: u64,
+    window: Duration,
+    callers: Cache<Caller, Arc<Window>>,
+}
+
+struct Window {
+    begun: Instant,
+    requests: AtomicU64,
 }
 
 impl Limits {
@@ -36,66 +48,78 @@ impl Limits {
     /// When a window cannot be read.
     pub fn new(config: &Config) -> anyhow::Result<Self> {
         let db = if config.release { 100 } else { 5_000 };
-        Ok(Self {
-            db: limiter(config.rate_limiting.get("db"), db)?,
-            global: limiter(config.rate_limiting.get("global"), 10_000_000)?,
-        })
+        let limiter =
+            |group, default| Limiter::new(group, config.rate_limiting.get(group), default);
+        Ok(Self { db: limiter("db", db)?, global: limiter("global", 10_000_000)? })
     }
 
     /// Counts one request.
     ///
     /// # Errors
     /// 429 with the group whose limit is reached.
-    pub fn check(&self, ip: IpAddr, is_db: bool) -> Result<()> {
+    pub fn check(&self, address: Option<IpAddr>, is_db: bool) -> Result<()> {
+        let caller = address.map(network);
         if is_db {
-            self.db.check(ip, "db")?;
+            self.db.check(caller)?;
         }
-        self.global.check(ip, "global")
+        self.global.check(caller)
     }
 }
 
 impl Limiter {
-    fn check(&self, ip: IpAddr, group: &'static str) -> Result<()> {
-        let limiter = match self {
-            Self::Blocked => return Err(Error::RateLimited { group, retry_after: 60 }),
-            Self::Keyed(limiter) => limiter,
+    fn new(group: &'static str, stated: Option<&RateLimit>, default: i64) -> anyhow::Result<Self> {
+        let (requests, window) = match stated {
+            None => (default, Duration::from_secs(60)),
+            Some(limit) => (limit.requests, window(group, &limit.window)?),
         };
-        if limiter.len() > REMEMBERED {
-            limiter.retain_recent();
+        let callers = Cache::builder().max_capacity(REMEMBERED).time_to_live(window).build();
+        // Zero and less let nothing pass.
+        Ok(Self { group, requests: u64::try_from(requests).unwrap_or(0), window, callers })
+    }
+
+    fn check(&self, caller: Caller) -> Result<()> {
+        let window = self.callers.get(&caller).filter(|window| !self.is_over(window));
+        let window = window.unwrap_or_else(|| {
+            let new = || Arc::new(Window { begun: Instant::now(), requests: AtomicU64::new(0) });
+            self.callers.entry(caller).or_insert_with_if(new, |old| self.is_over(old)).into_value()
+        });
+        if window.requests.fetch_add(1, Ordering::Relaxed) < self.requests {
+            return Ok(());
         }
-        limiter.check_key(&ip).map_err(|not_until| {
-            let wait = not_until.wait_time_from(DefaultClock::default().now());
-            Error::RateLimited { group, retry_after: wait.as_secs() + 1 }
-        })
+        let left = self.window.saturating_sub(window.begun.elapsed());
+        Err(Error::RateLimited { group: self.group, retry_after: left.as_secs() + 1 })
+    }
+
+    fn is_over(&self, window: &Window) -> bool {
+        window.begun.elapsed() >= self.window
     }
 }
 
-fn limiter(stated: Option<&RateLimit>, default: u32) -> anyhow::Result<Limiter> {
-    let (requests, window) = match stated {
-        None => (i64::from(default), Duration::from_secs(60)),
-        Some(limit) => (limit.requests, window(&limit.window)?),
-    };
-    let Some(burst) = u32::try_from(requests).ok().and_then(NonZeroU32::new) else {
-        anyhow::ensure!(
-            requests <= 0,
-            "rateLimiting: {requests} requests are more than can be counted"
-        );
-        return Ok(Limiter::Blocked);
-    };
-    let period = (window / burst.get()).max(Duration::from_nanos(1));
-    let quota = Quota::with_period(period).map(|q| q.allow_burst(burst));
-    quota
-        .map(|q| Limiter::Keyed(RateLimiter::keyed(q)))
-        .ok_or_else(|| anyhow::anyhow!("rateLimiting: the window must be longer than zero"))
+/// One IPv6 subscriber has a whole /64.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)).into(),
+    }
 }
 
 /// `'60s'`, `'5m'`, `'1h'` or a number of seconds.
-fn window(value: &Value) -> anyhow::Result<Duration> {
-    match value {
-        Value::Number(n) => Ok(Duration::try_from_secs_f64(n.as_f64().unwrap_or(-1.0))?),
-        Value::String(text) => Ok(humantime::parse_duration(text)?),
-        _ => anyhow::bail!("rateLimiting: the window is a text like '60s' or a number of seconds"),
-    }
+fn window(group: &str, value: &Value) -> anyhow::Result<Duration> {
+    let wanted = || {
+        anyhow::anyhow!(
+            "rateLimiting.{group}.window is {value}, but it is a text like '60s', '5m' or '1h' or a \
+             number of seconds, longer than zero and at most 24 hours"
+        )
+    };
+    let window = match value {
+        Value::Number(n) => {
+            n.as_f64().and_then(|n| Duration::try_from_secs_f64(n).ok()).ok_or_else(wanted)?
+        }
+        Value::String(text) => humantime::parse_duration(text).map_err(|_| wanted())?,
+        _ => return Err(wanted()),
+    };
+    anyhow::ensure!(!window.is_zero() && window <= LONGEST, wanted());
+    Ok(window)
 }
 
 #[cfg(test)]
@@ -103,25 +127,73 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn limits(config: &Value) -> Limits {
-        Limits::new(&Config::from_json(config).unwrap()).unwrap()
+    fn limits(config: &Value) -> anyhow::Result<Limits> {
+        Limits::new(&Config::from_json(config).unwrap())
+    }
+
+    fn ip(text: &str) -> Option<IpAddr> {
+        Some(text.parse().unwrap())
     }
 
     #[test]
-    fn each_caller_has_its_own_window() {
-        let limits = limits(&json!({"rateLimiting": {"db": {"requests": 2, "window": "1h"}}}));
-        let (a, b) = ("10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap());
+    fn each_caller_has_its_own_window_in_each_group() {
+        let stated = json!({"rateLimiting": {"db": {"requests": 2, "window": "1h"}}});
+        let limits = limits(&stated).unwrap();
+        let (a, b) = (ip("10.0.0.1"), ip("10.0.0.2"));
         assert!(limits.check(a, true).is_ok() && limits.check(a, true).is_ok());
-        let error = limits.check(a, true).unwrap_err();
-        assert!(
-            matches!(error, Error::RateLimited { group: "db", retry_after } if retry_after > 1_700)
-        );
+        for _ in 0..3 {
+            let error = limits.check(a, true).unwrap_err();
+            let Error::RateLimited { group, retry_after } = error else { panic!("{error}") };
+            assert!(group == "db" && (3_500..=3_600).contains(&retry_after), "{retry_after}");
+        }
         assert!(limits.check(b, true).is_ok() && limits.check(a, false).is_ok());
+        // Those whose address is unknown share one.
+        assert!(limits.check(None, true).is_ok() && limits.check(None, true).is_ok());
+        assert!(limits.check(None, true).is_err());
     }
 
     #[test]
-    fn zero_requests_block_everything() {
-        let limits = limits(&json!({"rateLimiting": {"global": {"requests": 0, "window": 60}}}));
-        assert!(limits.check("10.0.0.1".parse().unwrap(), false).is_err());
+    fn a_window_ends_as_a_whole() {
+        let stated = json!({"rateLimiting": {"db": {"requests": 2, "window": 0.2}}});
+        let limits = limits(&stated).unwrap();
+        let a = ip("10.0.0.1");
+        for _ in 0..2 {
+            let begun = Instant::now();
+            let passed = (0..10).filter(|_| limits.check(a, true).is_ok()).count();
+            assert!(passed == 2 || begun.elapsed() > Duration::from_millis(200), "{passed}");
+            std::thread::sleep(Duration::from_millis(250));
+        }
+    }
+
+    #[test]
+    fn an_ipv6_network_is_one_caller() {
+        let stated = json!({"rateLimiting": {"db": {"requests": 1, "window": "1h"}}});
+        let limits = limits(&stated).unwrap();
+        assert!(limits.check(ip("2001:db8:0:1::1"), true).is_ok());
+        assert!(limits.check(ip("2001:db8:0:1:ffff::2"), true).is_err());
+        assert!(limits.check(ip("2001:db8:0:2::1"), true).is_ok());
+    }
+
+    #[test]
+    fn zero_requests_block_everything_and_a_wrong_window_stops_the_start() {
+        for requests in [0, -5] {
+            let stated = json!({"rateLimiting": {"global": {"requests": requests, "window": 60}}});
+            assert!(limits(&stated).unwrap().check(ip("10.0.0.1"), false).is_err());
+        }
+        for window in [json!("x"), json!(0), json!(-1), json!("0s"), json!(null), json!("2d")] {
+            let stated = json!({"rateLimiting": {"db": {"requests": 1, "window": window}}});
+            let error = limits(&stated).err().expect("refused").to_string();
+            assert!(error.contains("rateLimiting.db.window"), "{error}");
+        }
+    }
+
+    #[test]
+    fn many_addresses_do_not_fill_the_memory() {
+        let limits = limits(&json!({})).unwrap();
+        for n in 0..300_000_u32 {
+            let _ = limits.db.check(Some(IpAddr::V4(n.into())));
+        }
+        limits.db.callers.run_pending_tasks();
+        assert!(limits.db.callers.entry_count() <= REMEMBERED);
     }
 }

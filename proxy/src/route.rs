@@ -70,6 +70,11 @@ pub enum Route {
         /// The instance.
         instance: String,
     },
+    /// GET of the instances of a block.
+    ListInstances {
+        /// The block.
+        namespace: String,
+    },
     /// GET of everything an instance holds.
     Export {
         /// The block.
@@ -91,6 +96,8 @@ pub enum Route {
     Root,
     /// Anything under `/internal/`.
     Internal,
+    /// What EdgeBase has and this server does not: live subscriptions.
+    Live,
 }
 
 /// Finds the route.
@@ -110,7 +117,10 @@ pub fn parse(method: &Method, path: &str) -> Result<Route> {
         ["api", "health"] if asked => Ok(Route::Health),
         ["api", "schema"] if asked => Ok(Route::Schema),
         ["api", "config"] if asked => Ok(Route::Config),
-        ["api", "db", "broadcast" | "subscribe" | "connect-check"] => Err(no_route()),
+        ["api", "db", name] if is_live(name) => Ok(Route::Live),
+        ["api", "db", namespace] if get && !namespace.is_empty() => {
+            Ok(Route::ListInstances { namespace: decode(namespace)? })
+        }
         ["api", "db", namespace, "tables", table, rest @ ..] => {
             self::table(method, path, namespace, None, table, rest)
         }
@@ -129,6 +139,12 @@ pub fn parse(method: &Method, path: &str) -> Result<Route> {
         }
         _ => Err(no_route()),
     }
+}
+
+/// Whether a path below `/api/db/` is none of a table: it is counted and answered apart.
+#[must_use]
+pub fn is_live(name: &str) -> bool {
+    matches!(name, "broadcast" | "subscribe" | "connect-check")
 }
 
 fn table(
@@ -223,6 +239,10 @@ mod tests {
             ("GET", "/api/db/app/tables/t/1/2"),
             ("GET", "/nope"),
             ("POST", "/api/health"),
+            ("GET", "/api/db/"),
+            ("GET", "/api/db"),
+            ("POST", "/api/db/app"),
+            ("GET", "/api/db/app/"),
         ] {
             assert_eq!(route(method, path).unwrap_err().status(), 404, "{method} {path}");
         }

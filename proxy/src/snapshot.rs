@@ -25,20 +25,27 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Starts the rules engine for a config.
+    /// Starts the rules engine for a config; `former` is the one that it replaces.
     ///
     /// # Errors
-    /// When it cannot evaluate the config.
+    /// When it cannot evaluate the config, or a part of it cannot be used.
     pub fn new(
         app: AppConfig,
         environment: &HashMap<String, String>,
         development_key: Option<&str>,
+        former: Option<&Self>,
     ) -> anyhow::Result<Self> {
         let limits = Limits { development: !app.config.release, ..Limits::default() };
         let engine = Engine::start(&app.loaded, limits).map_err(|e| anyhow::anyhow!("{e}"))?;
         Ok(Self {
             limits: limit::Limits::new(&app.config)?,
-            auth: Auth::new(&app.config, environment, development_key),
+            auth: Auth::new(
+                &app.config,
+                environment,
+                development_key,
+                &app.folder,
+                former.map(|former| &former.auth),
+            )?,
             config: app.config,
             loaded: app.loaded,
             engine,

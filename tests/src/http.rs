@@ -186,12 +186,20 @@ pub fn encode(text: &str) -> String {
 /// # Panics
 /// When the server takes no connection.
 pub async fn raw(base: &str, request: &[u8]) -> u16 {
+    let answer = raw_answer(base, request).await;
+    answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)
+}
+
+/// Sends `request` byte for byte and answers all that comes back until the server hangs up.
+///
+/// # Panics
+/// When the server takes no connection.
+pub async fn raw_answer(base: &str, request: &[u8]) -> String {
     let address = base.strip_prefix("http://").unwrap_or(base);
     let mut stream = tokio::net::TcpStream::connect(address).await.expect("the server listens");
     // A server that refuses early may close before it has read everything.
     let _ = stream.write_all(request).await;
     let mut answer = Vec::new();
     let _ = tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut answer)).await;
-    let line = String::from_utf8_lossy(&answer);
-    line.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)
+    String::from_utf8_lossy(&answer).into_owned()
 }

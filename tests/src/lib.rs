@@ -6,11 +6,13 @@
 //! take from [`unique`]; whatever ends the test process ends every product that it started.
 
 mod http;
+mod issuer;
 mod product;
 pub mod sql;
 pub mod token;
 
-pub use http::{Answer, Client, encode, raw};
+pub use http::{Answer, Client, encode, raw, raw_answer};
+pub use issuer::{Issuer, Reply};
 pub use product::{Product, Settings, binary, fixture, workspace};
 
 /// A word that no other test of this process uses, for instance ids and markers.

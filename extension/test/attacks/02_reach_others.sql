@@ -163,6 +163,12 @@ SELECT edgebase.migrate('tenant', 'victim');
 SELECT edgebase.locate('tenant', 'victim');
 \ir ../lib/verdict.sql
 
+\set attack 'edgebase.list_instances from inside'
+\set expect 42501
+\ir ../lib/begin.sql
+SELECT edgebase.list_instances('tenant', NULL, 10);
+\ir ../lib/verdict.sql
+
 \set attack 'edgebase.apply_config from inside'
 \set expect 42501
 \ir ../lib/begin.sql

@@ -40,6 +40,7 @@ INSERT INTO expected VALUES
     ('edgebase.enter(text,text)', 'function', 'proxy:EXECUTE'),
     ('edgebase.locate(text,text)', 'function', 'admin:EXECUTE analyst:EXECUTE owner:EXECUTE proxy:EXECUTE'),
     ('edgebase.schema_of(text,text)', 'function', 'admin:EXECUTE analyst:EXECUTE proxy:EXECUTE'),
+    ('edgebase.list_instances(text,text,integer)', 'function', 'admin:EXECUTE proxy:EXECUTE'),
     ('edgebase.create_instance(text,text)', 'function', 'admin:EXECUTE proxy:EXECUTE'),
     ('edgebase.drop_instance(text,text)', 'function', 'admin:EXECUTE proxy:EXECUTE'),
     ('edgebase.migrate(text,text)', 'function', 'admin:EXECUTE proxy:EXECUTE'),

@@ -5,6 +5,12 @@
 //! token from being read; a bad user token is 401 in release mode and anonymous otherwise; a bad
 //! service key is always 401. Nothing here grants anything to a user: that is the rules' part.
 
+pub mod claims;
+mod fetch;
+pub mod jwks;
+pub mod key_source;
+#[cfg(test)]
+mod samples;
 pub mod service_key;
 pub mod token;
 
@@ -12,9 +18,10 @@ use crate::error::{Error, Result};
 use axum::http::HeaderMap;
 use edgebase_blocks::Config;
 use serde_json::Value;
-use service_key::{KeyRing, Presented};
+use service_key::KeyRing;
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use token::TokenVerifier;
 
@@ -55,36 +62,44 @@ pub struct Scope<'a> {
 
 /// The secrets and keys of one config.
 pub struct Auth {
-    tokens: Option<TokenVerifier>,
+    tokens: TokenVerifier,
     keys: KeyRing,
     release: bool,
     trust_proxy: bool,
 }
 
 impl Auth {
-    /// Resolves the secrets that the config names.
-    #[must_use]
+    /// Resolves the secrets and keys that the config names. Key files are looked for in
+    /// `folder`; keys of issuers that `former` has read already are taken over.
+    ///
+    /// # Errors
+    /// When keys of an issuer cannot be used.
     pub fn new(
         config: &Config,
         environment: &HashMap<String, String>,
         development_key: Option<&str>,
-    ) -> Self {
-        Self {
-            tokens: environment
-                .get("JWT_USER_SECRET")
-                .filter(|s| !s.is_empty())
-                .map(|s| TokenVerifier::new(s)),
+        folder: &Path,
+        former: Option<&Self>,
+    ) -> anyhow::Result<Self> {
+        let former = former.map(|former| &former.tokens);
+        Ok(Self {
+            tokens: TokenVerifier::new(&config.issuers, environment, folder, former)?,
             keys: KeyRing::new(config.service_keys.as_deref(), environment, development_key),
             release: config.release,
             trust_proxy: config.trust_self_hosted_proxy,
-        }
+        })
+    }
+
+    /// Reads the issuers' keys, as far as that has not been done.
+    pub async fn prepare(&self) {
+        self.tokens.prepare().await;
     }
 
     /// The user of the request, or nobody.
     ///
     /// # Errors
     /// In release mode, when a token came that is not valid.
-    pub fn user(&self, headers: &HeaderMap) -> Result<Principal> {
+    pub async fn user(&self, headers: &HeaderMap) -> Result<Principal> {
         if headers.contains_key(SERVICE_KEY_HEADER) {
             return Ok(Principal::Anonymous);
         }
@@ -94,12 +109,8 @@ impl Auth {
         if self.keys.is_key(bearer) {
             return Ok(Principal::Anonymous);
         }
-        let verdict = match &self.tokens {
-            Some(tokens) => tokens.verify(bearer),
-            None => Err(Error::AuthNotConfigured),
-        };
-        match verdict {
-            Ok(auth) => Ok(Principal::User(Arc::new(auth))),
+        match self.tokens.verify(bearer).await {
+            Ok(auth) => Ok(Principal::User(auth)),
             Err(error @ Error::AuthNotConfigured) => Err(error),
             Err(error) if self.release => Err(error),
             Err(_) => Ok(Principal::Anonymous),
@@ -111,15 +122,15 @@ impl Auth {
     /// # Errors
     /// 401 when it carries one that is not.
     pub fn service(&self, headers: &HeaderMap, peer: IpAddr, scope: &Scope) -> Result<bool> {
-        let presented = match headers.get(SERVICE_KEY_HEADER) {
-            Some(value) => Presented::Header(value.as_bytes()),
+        let text = match headers.get(SERVICE_KEY_HEADER) {
+            Some(value) => value.as_bytes(),
             None => match bearer(headers).filter(|b| scope.bearer && self.keys.is_key(b)) {
-                Some(text) => Presented::Bearer(text.as_bytes()),
+                Some(text) => text.as_bytes(),
                 None => return Ok(false),
             },
         };
         let ip = self.client_ip(headers, peer);
-        match self.keys.judge(&presented, &scope.text, scope.tenant, ip) {
+        match self.keys.judge(text, &scope.text, scope.tenant, ip) {
             service_key::Verdict::Valid => Ok(true),
             service_key::Verdict::Missing => Ok(false),
             service_key::Verdict::Invalid => Err(Error::ServiceKeyInvalid(scope.purpose.clone())),
@@ -137,23 +148,70 @@ impl Auth {
         }
     }
 
-    /// The caller's address: the first `X-Forwarded-For` entry where the config trusts a proxy,
-    /// else the peer of the connection.
+    /// The caller's address: the connection's other end or, where the config trusts a proxy,
+    /// what that proxy says: `CF-Connecting-IP`, else the first of `X-Forwarded-For`. `None`
+    /// when the proxy names none; its own address would stand for everybody.
     #[must_use]
-    pub fn client_ip(&self, headers: &HeaderMap, peer: IpAddr) -> IpAddr {
+    pub fn client_ip(&self, headers: &HeaderMap, peer: IpAddr) -> Option<IpAddr> {
         if !self.trust_proxy {
-            return peer;
+            return Some(peer.to_canonical());
         }
-        headers
-            .get("x-forwarded-for")
-            .and_then(|v| v.to_str().ok())
-            .and_then(|v| v.split(',').next())
-            .and_then(|v| v.trim().parse().ok())
-            .unwrap_or(peer)
+        let stated = match headers.get("cf-connecting-ip") {
+            Some(value) => value.to_str().ok()?,
+            None => headers.get("x-forwarded-for")?.to_str().ok()?.split(',').next()?,
+        };
+        let stated = stated.trim();
+        let address = stated.parse().ok();
+        let address = address.or_else(|| Some(stated.parse::<SocketAddr>().ok()?.ip()));
+        address.map(|ip| ip.to_canonical())
+    }
+
+    /// Whether headers of a proxy in front are believed.
+    #[must_use]
+    pub fn trusts_proxy(&self) -> bool {
+        self.trust_proxy
     }
 }
 
-/// The bearer value: the scheme is compared letter for letter (contract 4.1).
+/// The bearer value: the scheme is compared letter for letter (contract 4.1). HTTP takes the
+/// blank from an empty one; what is no text is as little a token as an empty one.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
-    headers.get("authorization")?.to_str().ok()?.strip_prefix("Bearer ")
+    let value = headers.get("authorization")?.as_bytes();
+    let bearer = if value == b"Bearer" { b"" } else { value.strip_prefix(b"Bearer ")? };
+    Some(std::str::from_utf8(bearer).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn ip(trust: bool, headers: &[(&'static str, &str)]) -> Option<String> {
+        let config = Config::from_json(&json!({"trustSelfHostedProxy": trust})).unwrap();
+        let auth = Auth::new(&config, &HashMap::new(), None, Path::new("."), None).unwrap();
+        let headers = headers.iter().map(|(n, v)| (n.parse().unwrap(), v.parse().unwrap()));
+        let peer = "::ffff:192.0.2.1".parse().unwrap();
+        auth.client_ip(&headers.collect(), peer).map(|ip| ip.to_string())
+    }
+
+    #[test]
+    fn headers_name_the_caller_only_where_a_proxy_is_trusted() {
+        let (cloudflare, forwarded) = ("cf-connecting-ip", "x-forwarded-for");
+        let both = [(cloudflare, "198.51.100.1"), (forwarded, "203.0.113.1, 10.0.0.1")];
+        assert_eq!(ip(false, &both).as_deref(), Some("192.0.2.1"));
+        assert_eq!(ip(true, &both).as_deref(), Some("198.51.100.1"));
+        assert_eq!(ip(true, &both[1..]).as_deref(), Some("203.0.113.1"));
+        for (text, expected) in [
+            ("2001:db8::1", Some("2001:db8::1")),
+            ("::ffff:10.1.2.3", Some("10.1.2.3")),
+            ("10.1.2.3:4567", Some("10.1.2.3")),
+            ("[2001:db8::1]:80", Some("2001:db8::1")),
+            ("unknown", None),
+            ("", None),
+            (", 10.0.0.1", None),
+        ] {
+            assert_eq!(ip(true, &[(forwarded, text)]).as_deref(), expected, "{text}");
+        }
+        assert_eq!(ip(true, &[]), None);
+    }
 }

@@ -4,7 +4,9 @@
 //! must match as a whole; every constraint must hold, and one that cannot be evaluated does not.
 //! Keys are compared in constant time.
 
-use edgebase_blocks::service_key::{Constraints, SecretSource, ServiceKey, Tier};
+use crate::query::value::datetime;
+use edgebase_blocks::service_key::{SecretSource, ServiceKey, Tier};
+use ipnet::IpNet;
 use jiff::Timestamp;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -12,14 +14,6 @@ use subtle::ConstantTimeEq;
 
 /// The variable a key is read from when the config declares none.
 pub const DEFAULT_VARIABLE: &str = "SERVICE_KEY";
-
-/// A key as it came with the request.
-pub enum Presented<'a> {
-    /// In its own header.
-    Header(&'a [u8]),
-    /// As a bearer value.
-    Bearer(&'a [u8]),
-}
 
 /// What a presented key amounts to.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,18 +26,27 @@ pub enum Verdict {
     Missing,
 }
 
+/// The keys of one config, secrets resolved.
+pub struct KeyRing {
+    entries: Vec<Entry>,
+}
+
 struct Entry {
     kid: String,
     tier: Tier,
     scopes: Vec<String>,
-    constraints: Constraints,
     secret: String,
+    conditions: Conditions,
 }
 
-/// The keys of one config, secrets resolved.
-pub struct KeyRing {
-    entries: Vec<Entry>,
-    environment: Option<String>,
+/// Constraints in the form in which they are checked.
+#[derive(Default)]
+struct Conditions {
+    expires: Option<Timestamp>,
+    /// Whether the server's `ENVIRONMENT` is none of those listed.
+    elsewhere: bool,
+    networks: Option<Vec<IpNet>>,
+    tenant: Option<String>,
 }
 
 impl KeyRing {
@@ -54,34 +57,25 @@ impl KeyRing {
         environment: &HashMap<String, String>,
         development_key: Option<&str>,
     ) -> Self {
-        let secret = |name: &String| environment.get(name).filter(|s| !s.is_empty()).cloned();
+        let secret = |name: &str| environment.get(name).filter(|s| !s.is_empty()).cloned();
         let root = |kid: &str, secret: String| Entry {
             kid: kid.to_owned(),
             tier: Tier::Root,
             scopes: Vec::new(),
-            constraints: Constraints::default(),
             secret,
+            conditions: Conditions::default(),
         };
         let mut entries: Vec<Entry> = match declared {
-            None => secret(&DEFAULT_VARIABLE.to_owned())
-                .map(|s| root("default", s))
-                .into_iter()
-                .collect(),
+            None => secret(DEFAULT_VARIABLE).map(|s| root("default", s)).into_iter().collect(),
             Some(keys) => keys
                 .iter()
-                .filter_map(|k| {
-                    let secret = match &k.secret {
+                .filter_map(|key| {
+                    let secret = match &key.secret {
                         SecretSource::Variable(name) => secret(name)?,
                         SecretSource::Inline(text) if text.is_empty() => return None,
                         SecretSource::Inline(text) => text.clone(),
                     };
-                    Some(Entry {
-                        kid: k.kid.clone(),
-                        tier: k.tier,
-                        scopes: k.scopes.clone(),
-                        constraints: k.constraints.clone(),
-                        secret,
-                    })
+                    Some(Entry::new(key, secret, environment.get("ENVIRONMENT")))
                 })
                 .collect(),
         };
@@ -90,7 +84,7 @@ impl KeyRing {
         {
             entries.push(root("development", key.to_owned()));
         }
-        Self { entries, environment: environment.get("ENVIRONMENT").cloned() }
+        Self { entries }
     }
 
     /// Whether `text` is one of the secrets; says nothing of what it may do.
@@ -105,67 +99,89 @@ impl KeyRing {
     #[must_use]
     pub fn judge(
         &self,
-        presented: &Presented,
+        text: &[u8],
         scope: &str,
         tenant: Option<&str>,
-        ip: IpAddr,
+        ip: Option<IpAddr>,
     ) -> Verdict {
-        let (Presented::Header(text) | Presented::Bearer(text)) = presented;
         if self.entries.is_empty() {
             return Verdict::Missing;
         }
-        let kid = text
-            .strip_prefix(b"jb_")
-            .map(|rest| rest.split(|b| *b == b'_').next().unwrap_or_default());
-        if kid.is_none() && !text.is_empty() && !self.entries.iter().any(|e| e.tier == Tier::Root) {
+        let is_scoped = text.starts_with(PREFIX) || text.is_empty();
+        if !is_scoped && !self.entries.iter().any(|e| e.tier == Tier::Root) {
             return Verdict::Missing;
         }
         let valid = self.entries.iter().fold(false, |found, entry| {
-            let named = match entry.tier {
-                Tier::Root => true,
-                Tier::Scoped => kid == Some(entry.kid.as_bytes()),
-            };
-            let equal = same(entry.secret.as_bytes(), text);
-            found
-                | (named
-                    && equal
-                    && entry.allows(scope)
-                    && self.holds(&entry.constraints, tenant, ip))
+            let met = entry.conditions.hold(ip) && entry.conditions.are_for(tenant);
+            found | (entry.is(text) && met && entry.allows(scope))
         });
         if valid { Verdict::Valid } else { Verdict::Invalid }
     }
 
     /// Whether a key is genuine and its constraints hold, the tenant's aside.
     #[must_use]
-    pub fn is_usable(&self, text: &[u8], ip: IpAddr) -> bool {
-        self.entries.iter().fold(false, |found, entry| {
-            let constraints = Constraints { tenant: None, ..entry.constraints.clone() };
-            found | (same(entry.secret.as_bytes(), text) && self.holds(&constraints, None, ip))
-        })
-    }
-
-    fn holds(&self, constraints: &Constraints, tenant: Option<&str>, ip: IpAddr) -> bool {
-        let expired = constraints
-            .expires_at
-            .as_deref()
-            .and_then(|t| t.parse::<Timestamp>().ok())
-            .is_some_and(|t| t <= Timestamp::now());
-        let environment = constraints
-            .env
-            .as_ref()
-            .is_none_or(|list| self.environment.as_ref().is_some_and(|e| list.contains(e)));
-        let network = constraints.ip_cidr.as_ref().is_none_or(|list| {
-            list.iter().any(|cidr| {
-                cidr.parse::<ipnet::IpNet>().map(|n| n.contains(&ip)).unwrap_or(false)
-                    || cidr.parse::<IpAddr>().is_ok_and(|a| a == ip)
-            })
-        });
-        let tenant = constraints.tenant.as_deref().is_none_or(|t| tenant == Some(t));
-        !expired && environment && network && tenant
+    pub fn is_usable(&self, text: &[u8], ip: Option<IpAddr>) -> bool {
+        self.entries
+            .iter()
+            .fold(false, |found, entry| found | (entry.is(text) && entry.conditions.hold(ip)))
     }
 }
 
+/// What the text of every scoped key begins with.
+const PREFIX: &[u8] = b"jb_";
+
 impl Entry {
+    fn new(key: &ServiceKey, secret: String, environment: Option<&String>) -> Self {
+        let stated = &key.constraints;
+        let expires = stated.expires_at.as_deref().and_then(|text| {
+            let time = datetime(text);
+            if time.is_none() {
+                tracing::warn!(
+                    "service key '{}': expiresAt is no time, so the key does not expire",
+                    key.kid
+                );
+            }
+            time
+        });
+        let networks = stated.ip_cidr.as_ref().map(|list| {
+            list.iter()
+                .filter_map(|text| {
+                    let network =
+                        text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+                    if network.is_err() {
+                        tracing::warn!(
+                            "service key '{}': ipCidr has '{text}', which is no network",
+                            key.kid
+                        );
+                    }
+                    network.ok()
+                })
+                .collect()
+        });
+        let listed = stated.env.as_ref();
+        let conditions = Conditions {
+            expires,
+            elsewhere: listed.is_some_and(|list| environment.is_none_or(|e| !list.contains(e))),
+            networks,
+            tenant: stated.tenant.clone(),
+        };
+        Self {
+            kid: key.kid.clone(),
+            tier: key.tier,
+            scopes: key.scopes.clone(),
+            secret,
+            conditions,
+        }
+    }
+
+    /// Whether the text is this key's, and has the form that its tier asks for.
+    fn is(&self, text: &[u8]) -> bool {
+        let rest =
+            || text.strip_prefix(PREFIX)?.strip_prefix(self.kid.as_bytes())?.strip_prefix(b"_");
+        let formed = self.tier == Tier::Root || rest().is_some_and(|rest| !rest.is_empty());
+        same(self.secret.as_bytes(), text) && formed
+    }
+
     /// Segment by segment; `*` matches one segment, a lone `*` everything (contract 5.3).
     fn allows(&self, scope: &str) -> bool {
         self.tier == Tier::Root
@@ -184,6 +200,23 @@ impl Entry {
     }
 }
 
+impl Conditions {
+    /// Those that do not depend on what is asked for. An unknown address is in no network.
+    fn hold(&self, ip: Option<IpAddr>) -> bool {
+        let expired = self.expires.is_some_and(|time| time <= Timestamp::now());
+        let inside = self
+            .networks
+            .as_ref()
+            .is_none_or(|list| ip.is_some_and(|ip| list.iter().any(|net| net.contains(&ip))));
+        !expired && !self.elsewhere && inside
+    }
+
+    fn are_for(&self, tenant: Option<&str>) -> bool {
+        self.tenant.as_deref().is_none_or(|only| tenant == Some(only))
+    }
+}
+
+/// Takes as long whatever differs; only the length shows.
 fn same(a: &[u8], b: &[u8]) -> bool {
     a.ct_eq(b).into()
 }
@@ -198,6 +231,11 @@ mod tests {
         let config = Config::from_json(&json!({"serviceKeys": {"keys": [
             {"kid": "root", "tier": "root", "secretSource": "dashboard", "secretRef": "ROOT"},
             {"kid": "read", "tier": "scoped", "scopes": ["db:table:*:read"], "secretSource": "inline", "inlineSecret": "jb_read_1"},
+            {"kid": "short", "tier": "scoped", "scopes": ["*"], "secretSource": "inline", "inlineSecret": "jb_short"},
+            {"kid": "day", "tier": "root", "secretSource": "inline", "inlineSecret": "day", "constraints": {"expiresAt": "2001-01-01"}},
+            {"kid": "never", "tier": "root", "secretSource": "inline", "inlineSecret": "never", "constraints": {"expiresAt": "soon"}},
+            {"kid": "nowhere", "tier": "root", "secretSource": "inline", "inlineSecret": "nowhere", "constraints": {"ipCidr": ["10.0.0.0/33"]}},
+            {"kid": "six", "tier": "root", "secretSource": "inline", "inlineSecret": "six", "constraints": {"ipCidr": ["2001:db8::/32", "::1"]}},
             {"kid": "plain", "tier": "scoped", "scopes": ["*"], "secretSource": "inline", "inlineSecret": "plain"},
             {"kid": "acme", "tier": "scoped", "scopes": ["*"], "secretSource": "inline", "inlineSecret": "jb_acme_1",
              "constraints": {"tenant": "acme", "ipCidr": ["10.0.0.0/8"], "env": ["test"], "expiresAt": "2999-01-01T00:00:00Z"}},
@@ -210,7 +248,7 @@ mod tests {
     }
 
     fn judge(key: &str, scope: &str, tenant: Option<&str>, ip: &str) -> Verdict {
-        ring().judge(&Presented::Header(key.as_bytes()), scope, tenant, ip.parse().unwrap())
+        ring().judge(key.as_bytes(), scope, tenant, ip.parse().ok())
     }
 
     #[test]
@@ -225,7 +263,12 @@ mod tests {
         assert_eq!(judge("jb_acme_1", read, Some("other"), "10.1.2.3"), Verdict::Invalid);
         assert_eq!(judge("jb_acme_1", read, None, "10.1.2.3"), Verdict::Invalid);
         assert_eq!(judge("jb_acme_1", read, Some("acme"), "11.1.2.3"), Verdict::Invalid);
-        for bad in ["old", "off", "", "nope"] {
+        assert_eq!(judge("jb_acme_1", read, Some("acme"), "unknown"), Verdict::Invalid);
+        assert_eq!(judge("never", read, None, "1.1.1.1"), Verdict::Valid);
+        assert_eq!(judge("six", read, None, "2001:db8::5"), Verdict::Valid);
+        assert_eq!(judge("six", read, None, "::1"), Verdict::Valid);
+        assert_eq!(judge("six", read, None, "2001:db9::5"), Verdict::Invalid);
+        for bad in ["old", "day", "off", "", "nope", "nowhere", "jb_short", "jb_", "jb_read_"] {
             assert_eq!(judge(bad, read, None, "1.1.1.1"), Verdict::Invalid, "{bad}");
         }
     }
@@ -233,7 +276,70 @@ mod tests {
     #[test]
     fn without_keys_a_presented_key_counts_as_missing() {
         let ring = KeyRing::new(None, &HashMap::new(), None);
-        let ip = "1.1.1.1".parse().unwrap();
-        assert_eq!(ring.judge(&Presented::Header(b"x"), "a", None, ip), Verdict::Missing);
+        for text in ["x", "", "jb_a_b"] {
+            assert_eq!(ring.judge(text.as_bytes(), "a", None, None), Verdict::Missing);
+        }
+    }
+
+    #[test]
+    fn without_a_root_key_only_texts_of_scoped_keys_count_as_keys() {
+        let config = Config::from_json(&json!({"serviceKeys": {"keys": [
+            {"kid": "read", "tier": "scoped", "scopes": ["db:table:*:read"], "secret": "jb_read_1"}
+        ]}}));
+        let ring = KeyRing::new(config.unwrap().service_keys.as_deref(), &HashMap::new(), None);
+        let judge = |text: &str| ring.judge(text.as_bytes(), "db:table:t:read", None, None);
+        assert_eq!(judge("whatever"), Verdict::Missing);
+        assert_eq!(judge(""), Verdict::Invalid);
+        assert_eq!(judge("jb_read_2"), Verdict::Invalid);
+        assert_eq!(judge("jb_read_1"), Verdict::Valid);
+    }
+
+    #[test]
+    fn a_scope_is_matched_segment_by_segment() {
+        let config = |scopes: &[&str]| {
+            let keys =
+                json!([{"kid": "k", "tier": "scoped", "scopes": scopes, "secret": "jb_k_1"}]);
+            Config::from_json(&json!({"serviceKeys": {"keys": keys}})).unwrap()
+        };
+        for (pattern, scope, allowed) in [
+            ("*", "db:table:posts:read", true),
+            ("*", "sql:namespace:app:exec", true),
+            ("db:table:posts:read", "db:table:posts:read", true),
+            ("db:table:posts:read", "db:table:posts:write", false),
+            ("db:table:posts:read", "db:table:post:read", false),
+            ("db:table:*:read", "db:table:posts:read", true),
+            ("db:*:*:*", "db:table:posts:write", true),
+            ("*:*:*:*", "db:table:posts:write", true),
+            ("*:*", "db:table:posts:write", false),
+            ("db:*", "db:table:posts:write", false),
+            ("db:table:*", "db:table:posts:write", false),
+            ("db:table:posts:read:more", "db:table:posts:read", false),
+            ("db:table:p*:read", "db:table:posts:read", false),
+            ("DB:table:posts:read", "db:table:posts:read", false),
+            // A table's name with a colon has a segment more.
+            ("db:table:*:read", "db:table:a:b:read", false),
+            ("", "db:table:posts:read", false),
+        ] {
+            let keys = config(&[pattern]).service_keys;
+            let ring = KeyRing::new(keys.as_deref(), &HashMap::new(), None);
+            let valid = ring.judge(b"jb_k_1", scope, None, None) == Verdict::Valid;
+            assert_eq!(valid, allowed, "{pattern} for {scope}");
+        }
+        let none = config(&[]).service_keys;
+        let ring = KeyRing::new(none.as_deref(), &HashMap::new(), None);
+        assert_eq!(ring.judge(b"jb_k_1", "db:table:t:read", None, None), Verdict::Invalid);
+    }
+
+    #[test]
+    fn limits_are_lifted_by_a_usable_key_whatever_its_scope() {
+        let ring = ring();
+        let inside = "10.1.2.3".parse().ok();
+        for good in ["r00t", "jb_read_1", "jb_acme_1", "never"] {
+            assert!(ring.is_usable(good.as_bytes(), inside), "{good}");
+        }
+        for bad in ["old", "off", "", "plain", "jb_short", "nowhere", "six", "x"] {
+            assert!(!ring.is_usable(bad.as_bytes(), inside), "{bad}");
+        }
+        assert!(!ring.is_usable(b"jb_acme_1", "11.1.2.3".parse().ok()));
     }
 }

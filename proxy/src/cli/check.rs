@@ -8,7 +8,9 @@
 use super::{ConfigArgument, environment, print};
 use anyhow::Result;
 use edgebase_blocks::block::TableConfig;
+use edgebase_blocks::issuer::Keys;
 use edgebase_blocks::{Block, BlockKind, Rule};
+use edgebase_proxy::auth::Auth;
 use edgebase_proxy::config::AppConfig;
 use edgebase_rules::{Form, FunctionId, Loaded};
 use std::fmt::Write as _;
@@ -29,6 +31,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     for warning in &app.config.warnings {
         tracing::warn!("{warning}");
     }
+    // Reads the key files; a secret that is not set here is only warned about.
+    if !app.config.issuers.is_empty() {
+        Auth::new(&app.config, &environment(), None, &app.folder, None)?;
+    }
     print(format!("{} is valid.\n\n{}", path.display(), describe(&app)).trim_end())
 }
 
@@ -45,6 +51,17 @@ fn describe(app: &AppConfig) -> String {
     for block in config.databases.values() {
         describe_block(&mut text, block, config.release, functions);
         text.push('\n');
+    }
+    for issuer in &config.issuers {
+        let keys = match &issuer.keys {
+            Keys::Secret(name) => format!("secret {name}"),
+            Keys::File(place) | Keys::Url(place) => place.clone(),
+        };
+        let audience = match issuer.audience.as_slice() {
+            [] => "no audience".to_owned(),
+            audience => format!("audience {}", audience.join(" or ")),
+        };
+        let _ = writeln!(text, "tokens of {} ({keys}), {audience}", issuer.name);
     }
     if let Some(keys) = &config.service_keys {
         let names: Vec<&str> = keys.iter().map(|k| k.kid.as_str()).collect();

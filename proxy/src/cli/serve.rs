@@ -49,10 +49,10 @@ pub async fn run(arguments: Arguments) -> Result<()> {
             "EDGEBASE_DATABASE_URL is not set. It is the address of the database for the proxy's \
              login role, e.g. postgres://proxy:password@db.example.com/app",
         )?;
-    if !environment.contains_key("JWT_USER_SECRET") {
+    let app = AppConfig::load(&path, &environment)?;
+    if !environment.contains_key("JWT_USER_SECRET") && app.config.issuers.is_empty() {
         tracing::warn!("JWT_USER_SECRET is not set: requests with a user token will be refused");
     }
-    let app = AppConfig::load(&path, &environment)?;
     let settings = Settings {
         listen: arguments.listen,
         database_url,

@@ -8,7 +8,7 @@ mod schemas;
 use crate::app::Head;
 use crate::endpoints::API_VERSION;
 use crate::respond;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use schemas::{schemas, text};
 use utoipa::openapi::path::{
@@ -152,6 +152,16 @@ fn entries() -> Vec<Entry> {
             )
         },
         Entry {
+            query: &["limit", "after"],
+            success: &[("200", "List")],
+            ..table(
+                Get,
+                "/api/db/{namespace}",
+                ("", "listInstances"),
+                "List the instances of a block",
+            )
+        },
+        Entry {
             success: &[("200", "Receipt")],
             ..table(
                 Delete,
@@ -182,12 +192,24 @@ fn entries() -> Vec<Entry> {
 
 /// `GET /openapi.json`
 #[must_use]
-pub fn respond(head: &Head) -> Response {
-    let host = head.headers.get(header::HOST).and_then(|h| h.to_str().ok()).unwrap_or("localhost");
-    match document(&format!("http://{host}")).to_json() {
+pub fn respond(head: &Head, trusts_proxy: bool) -> Response {
+    match document(&origin(head, trusts_proxy)).to_json() {
         Ok(text) => respond::json(StatusCode::OK, text),
         Err(_) => respond::json(StatusCode::INTERNAL_SERVER_ERROR, "{}".into()),
     }
+}
+
+/// The origin that the client used. The server itself speaks HTTP; that it is reached by HTTPS is
+/// for a proxy in front to say.
+fn origin(head: &Head, trusts_proxy: bool) -> String {
+    let header = |name| head.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let secure = trusts_proxy && header("x-forwarded-proto") == Some("https");
+    let is_host = |host: &&str| {
+        !host.is_empty()
+            && host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_:[]".contains(&b))
+    };
+    let host = header("host").filter(is_host).unwrap_or("localhost");
+    format!("{}://{host}", if secure { "https" } else { "http" })
 }
 
 fn document(origin: &str) -> OpenApi {
@@ -268,10 +290,13 @@ const FAILURES: &[(&str, &str)] = &[
     ("401", "The token or key is not valid"),
     ("403", "Refused by a rule"),
     ("404", "There is no such place or record"),
+    ("408", "The body came too slowly"),
     ("409", "It exists already, or another request was faster"),
     ("413", "The body is too large"),
+    ("414", "Path and query are too long"),
     ("415", "The body is not JSON"),
     ("429", "Too many requests"),
+    ("431", "The headers are too large"),
     ("503", "Not now; try again"),
     ("504", "It took too long"),
 ];
@@ -316,6 +341,7 @@ mod tests {
                 Some(format!("{verb}{}", if path.instance.is_some() { "D" } else { "S" }))
             }
             Route::DropInstance { .. }
+            | Route::ListInstances { .. }
             | Route::Export { .. }
             | Route::Sql
             | Route::Health
@@ -323,7 +349,7 @@ mod tests {
             | Route::Config => {
                 Some(format!("{route:?}").split(' ').next().unwrap_or_default().to_owned())
             }
-            Route::OpenApi | Route::Root | Route::Internal => None,
+            Route::OpenApi | Route::Root | Route::Internal | Route::Live => None,
         }
     }
 
@@ -340,8 +366,8 @@ mod tests {
                 kinds.insert(kind(&route).expect("a documented route is public"));
             }
         }
-        // Nine table operations under two prefixes, and six others.
-        assert_eq!((ids.len(), kinds.len()), (24, 24));
+        // Nine table operations under two prefixes, and seven others.
+        assert_eq!((ids.len(), kinds.len()), (25, 25));
     }
 
     #[test]
