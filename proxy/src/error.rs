@@ -339,11 +339,11 @@ impl IntoResponse for Error {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// One of every variant; the match makes the compiler ask for a new one here.
-    fn every_variant() -> Vec<Error> {
+    pub(crate) fn every_variant() -> Vec<Error> {
         let text = || "x".to_owned();
         let all = vec![
             Error::MalformedJson,

@@ -6,6 +6,8 @@ mod hostile;
 mod isolation;
 mod lists;
 mod names;
+mod openapi;
+mod pressure;
 mod release;
 mod rows;
 mod writes;

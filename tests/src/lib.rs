@@ -15,6 +15,24 @@ pub use http::{Answer, Client, encode, raw, raw_answer};
 pub use issuer::{Issuer, Reply};
 pub use product::{Product, Settings, binary, fixture, workspace};
 
+/// A Python that has the packages of `requirements.txt`: `EDGEBASE_PYTHON`, or the one that
+/// `make test` sets up.
+///
+/// # Panics
+/// When there is none.
+#[must_use]
+pub fn python() -> std::path::PathBuf {
+    let python = std::env::var_os("EDGEBASE_PYTHON")
+        .map_or_else(|| workspace().join(".venv/bin/python"), std::path::PathBuf::from);
+    assert!(
+        python.is_file(),
+        "{} is missing: run `make test`, or set EDGEBASE_PYTHON to a Python that has the packages \
+         of tests/requirements.txt",
+        python.display()
+    );
+    python
+}
+
 /// A word that no other test of this process uses, for instance ids and markers.
 #[must_use]
 pub fn unique(what: &str) -> String {

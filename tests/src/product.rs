@@ -98,11 +98,21 @@ impl Product {
     /// When it does not start.
     #[must_use]
     pub fn shared(name: &str) -> Arc<Self> {
+        Self::shared_for(name, "")
+    }
+
+    /// The product that tests with one purpose share, apart from the others of that config.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn shared_for(name: &str, purpose: &str) -> Arc<Self> {
         extern "C" fn stop_all() {
             drop(std::mem::take(&mut *shared_products()));
         }
+        let key = format!("{name} {purpose}");
         let mut all = shared_products();
-        if let Some(product) = all.get(name) {
+        if let Some(product) = all.get(&key) {
             return Arc::clone(product);
         }
         if all.is_empty() {
@@ -110,7 +120,7 @@ impl Product {
             unsafe { libc::atexit(stop_all) };
         }
         let product = Arc::new(Self::start(&fixture(name)));
-        all.insert(name.to_owned(), Arc::clone(&product));
+        all.insert(key, Arc::clone(&product));
         product
     }
 
@@ -198,6 +208,16 @@ impl Product {
     #[must_use]
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+    }
+
+    /// What its PostgreSQL has logged so far.
+    ///
+    /// # Panics
+    /// When the log cannot be read.
+    #[must_use]
+    pub fn database_log(&self) -> String {
+        let log = std::fs::read(self.data_dir().join("postgres.log"));
+        String::from_utf8_lossy(&log.expect("the database's log can be read")).into_owned()
     }
 
     /// A caller without credentials.

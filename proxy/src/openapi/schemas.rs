@@ -3,6 +3,7 @@
 //! The named schemas of the OpenAPI document. They are open (further keys are allowed), because a
 //! record's fields are the config's.
 
+use serde_json::{Value, json};
 use utoipa::openapi::schema::{
     AdditionalProperties, ArrayBuilder, ObjectBuilder, SchemaType, Type,
 };
@@ -12,6 +13,69 @@ use utoipa::openapi::{Ref, RefOr, Schema};
 pub(super) fn text() -> RefOr<Schema> {
     plain(Type::String)
 }
+
+/// A segment of a path.
+pub(super) fn segment() -> RefOr<Schema> {
+    RefOr::T(Schema::Object(
+        ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).build(),
+    ))
+}
+
+/// The value of a query parameter.
+pub(super) fn query(name: &str) -> RefOr<Schema> {
+    match name {
+        "limit" | "perPage" | "offset" => at_least(0),
+        "page" => at_least(1),
+        "upsert" | "includeTotal" => plain(Type::Boolean),
+        _ => text(),
+    }
+}
+
+fn at_least(least: i64) -> RefOr<Schema> {
+    let number = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(least));
+    RefOr::T(Schema::Object(number.build()))
+}
+
+fn choice(words: &[&str]) -> Schema {
+    let words = words.iter().copied();
+    Schema::Object(ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words)).build())
+}
+
+/// `[field, operator, value]`.
+fn condition() -> RefOr<Schema> {
+    let field = Schema::Object(ObjectBuilder::new().schema_type(Type::String).build());
+    let parts = [field, choice(&OPERATORS), anything()];
+    RefOr::T(Schema::Array(
+        ArrayBuilder::new().prefix_items(parts).min_items(Some(2)).max_items(Some(3)).build(),
+    ))
+}
+
+fn conditions(least: usize, most: usize) -> RefOr<Schema> {
+    RefOr::T(Schema::Array(
+        ArrayBuilder::new().items(condition()).min_items(Some(least)).max_items(Some(most)).build(),
+    ))
+}
+
+fn anything() -> Schema {
+    Schema::Object(ObjectBuilder::new().schema_type(SchemaType::AnyValue).build())
+}
+
+/// The operators of a filter (contract 11).
+const OPERATORS: [&str; 13] = [
+    "==",
+    "!=",
+    ">",
+    "<",
+    ">=",
+    "<=",
+    "contains",
+    "contains-any",
+    "in",
+    "not in",
+    "not-in",
+    "is null",
+    "is not null",
+];
 
 fn plain(kind: Type) -> RefOr<Schema> {
     RefOr::T(Schema::Object(ObjectBuilder::new().schema_type(kind).build()))
@@ -40,6 +104,22 @@ fn object(properties: Vec<(&str, RefOr<Schema>)>, required: &[&str]) -> RefOr<Sc
     RefOr::T(Schema::Object(object.build()))
 }
 
+/// A body of that shape, which tools show and try.
+pub(super) fn example(schema: &str) -> Option<Value> {
+    match schema {
+        "Batch" => Some(json!({
+            "inserts": [{"title": "new"}],
+            "updates": [{"id": "one", "data": {"title": "changed"}}],
+            "deletes": ["two"]
+        })),
+        "BatchByFilter" => Some(json!({
+            "action": "update", "filter": [["id", "==", "one"]], "update": {"title": "changed"}
+        })),
+        "Sql" => Some(json!({"namespace": "app", "sql": "SELECT 1 AS a, ? AS b", "params": ["x"]})),
+        _ => None,
+    }
+}
+
 /// Every schema by name.
 pub(super) fn schemas() -> Vec<(&'static str, RefOr<Schema>)> {
     let record = || RefOr::Ref(Ref::from_schema_name("Record"));
@@ -66,7 +146,13 @@ pub(super) fn schemas() -> Vec<(&'static str, RefOr<Schema>)> {
             object(
                 vec![
                     ("inserts", list_of(record())),
-                    ("updates", rows()),
+                    (
+                        "updates",
+                        list_of(object(
+                            vec![("id", segment()), ("data", record())],
+                            &["id", "data"],
+                        )),
+                    ),
                     ("deletes", list_of(text())),
                 ],
                 &[],
@@ -87,9 +173,11 @@ pub(super) fn schemas() -> Vec<(&'static str, RefOr<Schema>)> {
             "BatchByFilter",
             object(
                 vec![
-                    ("action", text()),
-                    ("filter", list_of(list_of(RefOr::T(Schema::default())))),
-                    ("limit", number()),
+                    ("action", RefOr::T(choice(&["update", "delete"]))),
+                    ("filter", conditions(1, 100)),
+                    ("orFilter", conditions(0, 5)),
+                    ("update", record()),
+                    ("limit", at_least(0)),
                 ],
                 &["action", "filter"],
             ),
@@ -115,7 +203,7 @@ pub(super) fn schemas() -> Vec<(&'static str, RefOr<Schema>)> {
                     ("namespace", text()),
                     ("id", text()),
                     ("sql", text()),
-                    ("params", list_of(RefOr::T(Schema::default()))),
+                    ("params", list_of(RefOr::T(anything()))),
                 ],
                 &["namespace", "sql"],
             ),
@@ -134,6 +222,15 @@ pub(super) fn schemas() -> Vec<(&'static str, RefOr<Schema>)> {
             ),
         ),
         (
+            "Health",
+            object(
+                vec![("status", text()), ("version", text()), ("timestamp", text())],
+                &["status", "version", "timestamp"],
+            ),
+        ),
+        ("Tables", object(vec![("tables", plain(Type::Object))], &["tables"])),
+        ("Config", object(vec![("captcha", nullable(Type::Object))], &["captcha"])),
+        (
             "Error",
             object(
                 vec![
@@ -142,6 +239,7 @@ pub(super) fn schemas() -> Vec<(&'static str, RefOr<Schema>)> {
                     ("slug", text()),
                     ("data", plain(Type::Object)),
                     ("error", text()),
+                    ("group", text()),
                 ],
                 &["code", "message"],
             ),
