@@ -4,7 +4,7 @@
 //! [`Args`], catches every panic, and either returns the answer or raises the error as the very
 //! last thing, when nothing is left to drop.
 
-use super::raise::{Capture, Failure, Plain, raise};
+use super::raise::{Failure, Plain, capturing, raise};
 use crate::answer::Answer;
 use crate::error::Error;
 use pgrx::datum::{DatumWithOid, IntoDatum, JsonB};
@@ -117,8 +117,7 @@ pub unsafe fn call(
 #[inline(never)]
 fn run(fcinfo: pg_sys::FunctionCallInfo, body: fn(&Args) -> Result<Answer, Error>) -> Outcome {
     guarded(|| {
-        let _capture = Capture::start();
-        let answer = body(&Args { fcinfo })?;
+        let answer = capturing(|| body(&Args { fcinfo }))?;
         Ok(match answer {
             // SAFETY: fcinfo is valid for the call; this sets its null flag.
             Answer::Nothing | Answer::Null => unsafe { pg_return_null(fcinfo) },

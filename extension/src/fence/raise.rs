@@ -24,7 +24,7 @@ unsafe extern "C-unwind" {
 }
 
 thread_local! {
-    /// The raw code of the last error reported under [`Capture`].
+    /// The raw code of the last error reported under [`capturing`].
     static LAST_CODE: Cell<c_int> = const { Cell::new(0) };
 }
 
@@ -170,34 +170,29 @@ pub unsafe fn raise(error: Plain) -> ! {
     unreachable!("an ERROR never returns")
 }
 
-/// While it lives, the raw SQLSTATE of every error reported is noted.
-pub struct Capture {
-    callback: Box<pg_sys::ErrorContextCallback>,
-}
-
-impl Capture {
-    pub fn start() -> Self {
-        LAST_CODE.set(0);
-        // SAFETY: error_context_stack is a linked list whose head we may push on to; the node is
-        // boxed, so it stays where it is until `drop` unlinks it.
-        unsafe {
-            let mut callback = Box::new(pg_sys::ErrorContextCallback {
-                previous: pg_sys::error_context_stack,
-                callback: Some(note_code),
-                arg: std::ptr::null_mut(),
-            });
-            pg_sys::error_context_stack = &mut *callback;
-            Self { callback }
+/// Does `work`, and notes the raw SQLSTATE of every error reported meanwhile.
+pub fn capturing<T>(work: impl FnOnce() -> T) -> T {
+    /// Takes the node off the list again, also when `work` unwinds: pgrx's guard restores the
+    /// head on the way out of an ERROR, so the head is our node in either case.
+    struct Unlink(*mut pg_sys::ErrorContextCallback);
+    impl Drop for Unlink {
+        fn drop(&mut self) {
+            // SAFETY: the node is in the frame below, which outlives this.
+            unsafe { pg_sys::error_context_stack = self.0 };
         }
     }
-}
-
-impl Drop for Capture {
-    fn drop(&mut self) {
-        // SAFETY: pgrx's guard restores the head on the way out of an ERROR, so the head is our
-        // node in either case.
-        unsafe { pg_sys::error_context_stack = self.callback.previous };
-    }
+    LAST_CODE.set(0);
+    // SAFETY: error_context_stack is a linked list whose head we may push on to; the node stays in
+    // this frame until it is unlinked.
+    let mut node = pg_sys::ErrorContextCallback {
+        previous: unsafe { pg_sys::error_context_stack },
+        callback: Some(note_code),
+        arg: std::ptr::null_mut(),
+    };
+    let _unlink = Unlink(node.previous);
+    // SAFETY: as above.
+    unsafe { pg_sys::error_context_stack = &mut node };
+    work()
 }
 
 /// Called by errfinish for each report; reads, and changes nothing.

@@ -54,7 +54,8 @@ unsafe fn count(node: *mut pg_sys::ForeignScanState, scan: &Scan) -> Option<u64>
         if !scan.keys.iter().all(|key| is_known(node, key.comparison.value)) {
             return None;
         }
-        let there = |id: &String| registry::place(&scan.namespace, id, scan.snapshot).is_some();
+        let there =
+            |id: &String| registry::place(&scan.known.namespace, id, scan.snapshot).is_some();
         if let Some(ids) = scan.named(node) {
             return Some(ids.iter().filter(|id| there(id)).count() as u64);
         }
@@ -62,7 +63,7 @@ unsafe fn count(node: *mut pg_sys::ForeignScanState, scan: &Scan) -> Option<u64>
         loop {
             pgrx::check_for_interrupts!();
             let (page, more) =
-                registry::places(&scan.namespace, after.as_deref(), PAGE, scan.snapshot);
+                registry::places(&scan.known.namespace, after.as_deref(), PAGE, scan.snapshot);
             count += page.len() as u64;
             after = more;
             if after.is_none() {

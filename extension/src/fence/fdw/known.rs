@@ -12,6 +12,8 @@ use crate::registry;
 use pgrx::pg_sys::{self, Oid};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::ffi::CString;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 /// Instances counted one by one; more are taken from the registry's statistics.
@@ -22,10 +24,10 @@ const SAMPLED: usize = 8;
 const FRESH: Duration = Duration::from_secs(10);
 
 /// What a relation is over.
-#[derive(Clone)]
 pub struct Known {
     pub namespace: String,
-    pub table: String,
+    /// The table's name in the schema of each instance.
+    pub table: CString,
     pub size: Size,
     since: Instant,
 }
@@ -42,12 +44,12 @@ pub struct Size {
 }
 
 thread_local! {
-    static KNOWN: RefCell<HashMap<Oid, Known>> = RefCell::new(HashMap::new());
+    static KNOWN: RefCell<HashMap<Oid, Rc<Known>>> = RefCell::new(HashMap::new());
     static REGISTERED: Cell<bool> = const { Cell::new(false) };
 }
 
 /// What the foreign table of that oid is over.
-pub fn relation(table: Oid) -> Result<Known, Error> {
+pub fn relation(table: Oid) -> Result<Rc<Known>, Error> {
     let known = KNOWN.with_borrow(|all| all.get(&table).cloned());
     if let Some(known) = known.filter(|k| k.since.elapsed() < FRESH) {
         return Ok(known);
@@ -61,8 +63,9 @@ pub fn relation(table: Oid) -> Result<Known, Error> {
     let namespace = registry::analytics_block(&schema)
         .ok_or_else(|| Error::NotARelation(format!("{schema}.{name}")))?;
     let size = size(&namespace, &name);
-    let known = Known { namespace, table: name, size, since: Instant::now() };
-    KNOWN.with_borrow_mut(|all| all.insert(table, known.clone()));
+    let name = CString::new(name).map_err(|e| Error::Internal(e.to_string()))?;
+    let known = Rc::new(Known { namespace, table: name, size, since: Instant::now() });
+    KNOWN.with_borrow_mut(|all| all.insert(table, Rc::clone(&known)));
     Ok(known)
 }
 

@@ -26,7 +26,7 @@ mod scan;
 mod tenant;
 
 use super::boundary::guarded;
-use super::raise::{Capture, Plain, raise};
+use super::raise::{Plain, capturing, raise};
 use super::seal;
 use crate::error::Error;
 use pgrx::pg_sys::{self, NodeTag, Oid};
@@ -35,7 +35,7 @@ use std::ffi::c_int;
 /// `edgebase.analytics_handler()`: the functions below, for PostgreSQL to call.
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn edgebase_analytics_handler(_: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-    or_raise(guarded(|| {
+    call(|| {
         let routine = pg_sys::FdwRoutine {
             type_: NodeTag::T_FdwRoutine,
             GetForeignRelSize: Some(rel_size),
@@ -55,7 +55,7 @@ pub extern "C-unwind" fn edgebase_analytics_handler(_: pg_sys::FunctionCallInfo)
             node.write(routine);
             Ok(pg_sys::Datum::from(node))
         }
-    }))
+    })
 }
 
 /// Tells PostgreSQL that the function uses the version 1 calling convention.
@@ -65,13 +65,19 @@ pub extern "C" fn pg_finfo_edgebase_analytics_handler() -> &'static pg_sys::Pg_f
     &V1
 }
 
-/// The end of every function here: what `guarded` caught is raised when nothing is left to drop.
-fn or_raise<T: Copy>(outcome: Result<T, Plain>) -> T {
-    match outcome {
+/// The body of every function here: what goes wrong in `work` is raised when nothing is left to
+/// drop.
+fn call<T: Copy>(work: impl FnOnce() -> Result<T, Error>) -> T {
+    match run(work) {
         Ok(value) => value,
         // SAFETY: callers are functions that PostgreSQL called, do this last and hold nothing.
         Err(plain) => unsafe { raise(plain) },
     }
+}
+
+#[inline(never)]
+fn run<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Plain> {
+    guarded(|| capturing(work))
 }
 
 /// A sealed transaction has no rights on any relation; should it ever get some, it stops here.
@@ -87,12 +93,11 @@ unsafe extern "C-unwind" fn rel_size(
     rel: *mut pg_sys::RelOptInfo,
     table: Oid,
 ) {
-    or_raise(guarded(|| {
-        let _capture = Capture::start();
+    call(|| {
         refuse_sealed()?;
         // SAFETY: PostgreSQL passes the planner's state and one of its base relations.
         unsafe { plan::size(root, rel, table) }
-    }));
+    });
 }
 
 unsafe extern "C-unwind" fn paths(
@@ -100,12 +105,11 @@ unsafe extern "C-unwind" fn paths(
     rel: *mut pg_sys::RelOptInfo,
     _: Oid,
 ) {
-    or_raise(guarded(|| {
-        let _capture = Capture::start();
+    call(|| {
         // SAFETY: as above, after `rel_size`.
         unsafe { plan::paths(root, rel) };
         Ok(())
-    }));
+    });
 }
 
 unsafe extern "C-unwind" fn foreign_plan(
@@ -117,60 +121,54 @@ unsafe extern "C-unwind" fn foreign_plan(
     clauses: *mut pg_sys::List,
     outer: *mut pg_sys::Plan,
 ) -> *mut pg_sys::ForeignScan {
-    or_raise(guarded(|| {
-        let _capture = Capture::start();
+    call(|| {
         // SAFETY: as above; the lists are those of a path made by `paths`.
         Ok(unsafe { plan::plan(root, rel, targets, clauses, outer) })
-    }))
+    })
 }
 
 unsafe extern "C-unwind" fn begin(node: *mut pg_sys::ForeignScanState, flags: c_int) {
-    or_raise(guarded(|| {
-        let _capture = Capture::start();
+    call(|| {
         refuse_sealed()?;
         // SAFETY: PostgreSQL passes the state of a plan made by `foreign_plan`.
         unsafe { scan::begin(node, flags) }
-    }));
+    });
 }
 
 unsafe extern "C-unwind" fn iterate(
     node: *mut pg_sys::ForeignScanState,
 ) -> *mut pg_sys::TupleTableSlot {
-    or_raise(guarded(|| {
-        let _capture = Capture::start();
+    call(|| {
         // Also here: a cursor may have been opened before the seal.
         refuse_sealed()?;
         // SAFETY: after `begin`.
         unsafe { scan::next(node) }
-    }))
+    })
 }
 
 unsafe extern "C-unwind" fn rescan(node: *mut pg_sys::ForeignScanState) {
-    or_raise(guarded(|| {
-        let _capture = Capture::start();
+    call(|| {
         // SAFETY: after `begin`.
         unsafe { scan::restart(node) };
         Ok(())
-    }));
+    });
 }
 
 unsafe extern "C-unwind" fn end(node: *mut pg_sys::ForeignScanState) {
-    or_raise(guarded(|| {
-        let _capture = Capture::start();
+    call(|| {
         // SAFETY: after `begin`; called at most once.
         unsafe { scan::end(node) };
         Ok(())
-    }));
+    });
 }
 
 unsafe extern "C-unwind" fn explain_scan(
     node: *mut pg_sys::ForeignScanState,
     state: *mut pg_sys::ExplainState,
 ) {
-    or_raise(guarded(|| {
-        let _capture = Capture::start();
+    call(|| {
         // SAFETY: after `begin`.
         unsafe { explain::explain(node, state) };
         Ok(())
-    }));
+    });
 }

@@ -9,7 +9,7 @@
 //! `edgebase.analytics_cache` instances.
 
 use super::clause::{Comparison, INSTANCE, comparison, strategy};
-use super::known;
+use super::known::{self, Known};
 use super::list::{integers, pointers};
 use super::tenant::{Tenant, Test, Wanted};
 use crate::error::Error;
@@ -19,8 +19,9 @@ use crate::registry::{self, Place};
 use pgrx::PgMemoryContexts;
 use pgrx::datum::{FromDatum, IntoDatum};
 use pgrx::pg_sys::{self, Datum, MemoryContext};
-use std::ffi::{CStr, CString, c_int};
+use std::ffi::{CStr, c_int};
 use std::ptr::null_mut;
+use std::rc::Rc;
 use std::vec;
 
 /// Instances whose places are read from the registry at once.
@@ -44,8 +45,8 @@ enum Source {
 
 /// A scan between begin and end.
 pub struct Scan {
-    pub namespace: String,
-    pub table: CString,
+    /// What the relation is over.
+    pub known: Rc<Known>,
     /// Whether the query needs the instance's id.
     shows_instance: bool,
     wanted: Vec<Wanted>,
@@ -116,7 +117,7 @@ pub unsafe fn begin(node: *mut pg_sys::ForeignScanState, _: c_int) -> Result<(),
         let estate = (*node).ss.ps.state;
         let known = known::relation((*table).rd_id)?;
         if !Wanted::is_relation(table) {
-            return Err(Error::NotARelation(known.table));
+            return Err(Error::NotARelation(known.table.to_string_lossy().into_owned()));
         }
         let plan = (*node).ss.ps.plan.cast::<pg_sys::ForeignScan>();
         let mut numbers = integers((*plan).fdw_private);
@@ -145,8 +146,7 @@ pub unsafe fn begin(node: *mut pg_sys::ForeignScanState, _: c_int) -> Result<(),
 
         let memory = (*estate).es_query_cxt;
         let scan = Scan {
-            namespace: known.namespace,
-            table: CString::new(known.table).map_err(|e| Error::Internal(e.to_string()))?,
+            known,
             shows_instance: needed.contains(&INSTANCE),
             wanted,
             keys,
@@ -283,7 +283,7 @@ impl Scan {
                 Some(ids) => Source::Named(ids.into_iter()),
                 None => {
                     let (page, after) =
-                        registry::places(&self.namespace, None, PAGE, self.snapshot);
+                        registry::places(&self.known.namespace, None, PAGE, self.snapshot);
                     Source::All { page: page.into_iter(), after }
                 }
             };
@@ -321,7 +321,7 @@ impl Scan {
                 Source::New => return None,
                 Source::Named(ids) => {
                     let id = ids.next()?;
-                    let place = registry::place(&self.namespace, &id, self.snapshot);
+                    let place = registry::place(&self.known.namespace, &id, self.snapshot);
                     if place.is_some() {
                         return place;
                     }
@@ -332,7 +332,7 @@ impl Scan {
                     }
                     let last = after.take()?;
                     let (more, next) =
-                        registry::places(&self.namespace, Some(&last), PAGE, self.snapshot);
+                        registry::places(&self.known.namespace, Some(&last), PAGE, self.snapshot);
                     (*page, *after) = (more.into_iter(), next);
                 }
             }
@@ -353,7 +353,7 @@ impl Scan {
             self.forget_caches();
             self.current = Tenant::open(
                 place,
-                &self.table,
+                &self.known.table,
                 id,
                 &mut self.wanted,
                 &self.tests,
