@@ -160,7 +160,7 @@ impl Test {
         let principal = principal(&input("--as", &self.auth)?)?;
         let rows = self.rows()?;
         let data = self.data.as_ref().map(|data| input("--data", data)).transpose()?;
-        let snapshot = Arc::new(Snapshot::new(app, &environment, None)?);
+        let snapshot = Arc::new(Snapshot::new(app, &environment, None, None)?);
         let (namespace, id) = match self.db.split_once(':') {
             Some((namespace, id)) => (namespace, Some(id)),
             None => (self.db.as_str(), None),
