@@ -637,9 +637,9 @@ SELECT edgebase.drop_instance('app');
 SELECT edgebase.create_instance('nothing', 'x');
 \ir ../lib/verdict.sql
 
-\set attack 'login role: create an instance with a hostile id of 256 bytes'
+\set attack 'login role: create an instance with a hostile id of 1,025 bytes'
 \set expect EB004
-SELECT edgebase.create_instance('tenant', repeat('x', 256));
+SELECT edgebase.create_instance('tenant', repeat('x', 1025));
 \ir ../lib/verdict.sql
 
 \set attack 'login role: create an instance with a control character'

@@ -114,7 +114,7 @@ SELECT * FROM "tenant:victim".invoices;
 \set attack 'hostile id 3 enters its own schema and reads its own table'
 \set expect 00000
 BEGIN;
-SELECT edgebase.enter('tenant', repeat('é', 127) || 'z') \g /dev/null
+SELECT edgebase.enter('tenant', repeat('é', 511) || 'z') \g /dev/null
 INSERT INTO "Weird ""T""" (id, "a.b", "c'd") VALUES ('1', '2', 'it''s');
 SELECT 1 / (count(*) = 0)::int FROM invoices \g /dev/null
 \ir ../lib/verdict.sql
@@ -122,7 +122,7 @@ SELECT 1 / (count(*) = 0)::int FROM invoices \g /dev/null
 \set attack 'hostile id 3 cannot read the victim'
 \set expect 42501
 BEGIN;
-SELECT edgebase.enter('tenant', repeat('é', 127) || 'z') \g /dev/null
+SELECT edgebase.enter('tenant', repeat('é', 511) || 'z') \g /dev/null
 SELECT * FROM "tenant:victim".invoices;
 \ir ../lib/verdict.sql
 

@@ -18,7 +18,7 @@ SELECT count(*) AS changes FROM edgebase.apply_config('{"databases": {
         "Weird \"T\"": {"schema": {"a.b": "string", "c''d": {"type": "string", "enum": ["it''s"]}}}
     }}}}') \g /dev/null
 SELECT edgebase.create_instance('tenant', id) FROM unnest(ARRAY['mallory', 'victim',
-    'x"; DROP SCHEMA public; --', '😀 Ω', repeat('é', 127) || 'z', 'pg_catalog', 'SELECT']) AS id \g /dev/null
+    'x"; DROP SCHEMA public; --', '😀 Ω', repeat('é', 511) || 'z', 'pg_catalog', 'SELECT']) AS id \g /dev/null
 RESET SESSION AUTHORIZATION;
 
 INSERT INTO "tenant:victim".invoices (id, n, note) VALUES ('v1', 1, 'planted-secret');
