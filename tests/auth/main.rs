@@ -17,7 +17,10 @@ fn edge(trust: &str) -> Product {
         ("ENVIRONMENT", "staging"),
     ];
     let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    Product::start_with(&fixture("edge.ts"), Settings { environment: environment.into() })
+    Product::start_with(
+        &fixture("edge.ts"),
+        Settings { environment: environment.into(), ..Settings::default() },
+    )
 }
 
 /// Behind a proxy that says who calls; with limits, CORS and an open schema.

@@ -39,7 +39,8 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
         ("PARTNER_SECRET", "partner secret".into()),
     ];
     let environment = environment.map(|(name, value)| (name.to_owned(), value)).into();
-    let product = Product::start_with(&fixture("tokens.ts"), Settings { environment });
+    let product =
+        Product::start_with(&fixture("tokens.ts"), Settings { environment, ..Settings::default() });
     let _ = std::fs::remove_file(&keys);
     World { product, issuer }
 });
