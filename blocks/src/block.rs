@@ -24,8 +24,7 @@ pub enum BlockKind {
 }
 
 /// Where the original would keep a block; here all are schemas, so it only has to be a known word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Provider {
     /// Durable Object.
     Do,
@@ -35,6 +34,21 @@ pub enum Provider {
     Postgres,
     /// PostgreSQL at Neon.
     Neon,
+}
+
+impl<'de> Deserialize<'de> for Provider {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match String::deserialize(deserializer)?.as_str() {
+            "do" => Ok(Self::Do),
+            "d1" => Ok(Self::D1),
+            "postgres" => Ok(Self::Postgres),
+            "neon" => Ok(Self::Neon),
+            // The contract's words (6.4).
+            other => Err(serde::de::Error::custom(format!(
+                "invalid provider '{other}'. Must be one of: do, d1, neon, postgres"
+            ))),
+        }
+    }
 }
 
 /// The rules about a whole instance (contract 8.2).

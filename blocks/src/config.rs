@@ -422,7 +422,7 @@ mod tests {
         );
         assert!(
             error(&json!({"databases": {"a": {"provider": "mysql", "tables": {}}}}))
-                .contains("provider")
+                .contains("invalid provider 'mysql'. Must be one of: do, d1, neon, postgres")
         );
     }
 }

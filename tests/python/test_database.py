@@ -225,3 +225,9 @@ def test_instances_do_not_see_each_other(admin, mark):
 
 def test_the_client_is_the_one_of_the_package(admin):
     assert isinstance(admin, AdminClient)
+
+
+def test_health_and_schema(admin):
+    assert admin._core.get_health()["status"] == "ok"
+    tables = admin._core.get_schema()["tables"]
+    assert set(tables) == {"posts", "people"} and tables["posts"]["fts"] is True

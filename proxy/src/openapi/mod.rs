@@ -293,7 +293,7 @@ fn operation(entry: &Entry, path: &str, id: &str) -> Operation {
             .content("application/json", reference("Error"));
         operation = operation.response(*status, response.build());
     }
-    let only_keys = ["executeSql", "exportInstance"].contains(&id);
+    let only_keys = ["executeSql", "exportInstance", "listInstances"].contains(&id);
     if !only_keys {
         // Nobody is a caller too; the rules decide what they may do.
         operation = operation.security(SecurityRequirement::default());

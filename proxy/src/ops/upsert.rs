@@ -8,8 +8,10 @@ use super::record::{RowChange, change_row, finish, first, hooked_row};
 use super::{Need, Target};
 use crate::app::Head;
 use crate::db::Transaction;
+use crate::db::statement::Bind;
 use crate::error::{Error, Result};
 use crate::hooks::Event;
+use crate::query::column::DOCUMENT;
 use crate::query::filter::Filter;
 use crate::query::record::{self, Change, Changes, NewRow, Object, Place};
 use crate::query::{read, write};
@@ -92,7 +94,13 @@ fn changes(row: &NewRow) -> Changes {
     row.values
         .iter()
         .filter(|(column, _)| row.given.contains(column))
-        .map(|(column, value)| (column.clone(), Change::Set(value.clone())))
+        .flat_map(|(column, value)| match value {
+            // A schemaless table's one column: each of its keys is a field.
+            Bind::Json(Some(Value::Object(document))) if column == DOCUMENT => {
+                document.iter().map(|(k, v)| (k.clone(), Change::SetKey(v.clone()))).collect()
+            }
+            value => vec![(column.clone(), Change::Set(value.clone()))],
+        })
         .collect()
 }
 

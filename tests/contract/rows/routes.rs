@@ -88,17 +88,20 @@ async fn what_is_no_route_is_404_with_the_path() {
         ("POST", "/api/health"),
         ("GET", "/api/nope"),
         ("GET", "/nope"),
+    ] {
+        let said = format!("Path '{path}' was not found on this EdgeBase server.");
+        rows.push(Row::new("1.1", method, path, 404).says(said));
+    }
+    for (method, path) in [
         ("GET", "/api/db/subscribe"),
         ("GET", "/api/db/connect-check"),
         ("POST", "/api/db/broadcast"),
     ] {
-        let said = format!("Path '{path}' was not found on this EdgeBase server.");
-        let row = Row::new("1.1", method, path, 404).says(said);
-        rows.push(if path.starts_with("/api/db/") && !path.contains("tables") {
-            row.choice("live subscriptions and broadcast are not served")
-        } else {
-            row
-        });
+        rows.push(
+            Row::new("1.1", method, path, 404)
+                .begins("Live subscriptions are not part of this server")
+                .choice("live subscriptions and broadcast are not served"),
+        );
     }
     let internal = "Access denied. Internal endpoints are not publicly accessible.";
     for path in ["/internal/x", "/internal", "/internal/a/b"] {

@@ -87,6 +87,35 @@ async fn an_update_moves_updated_at_and_nothing_else_of_the_stamps() {
 }
 
 #[tokio::test]
+async fn an_upsert_without_a_schema_keeps_the_keys_that_are_not_sent() {
+    for t in both() {
+        let t = format!("{t}/loose");
+        let id = unique("loose");
+        let by_id = format!("{t}?upsert=true");
+        hold(
+            &product(),
+            vec![
+                Row::post("12.4", &by_id, json!({"id": id, "a": 1, "b": [1]}), 201)
+                    .has(json!({"a": 1, "action": "inserted"})),
+                Row::post("12.4", &by_id, json!({"id": id, "a": null, "c": "x"}), 200)
+                    .has(json!({"id": id, "a": null, "b": [1], "c": "x", "action": "updated"})),
+                Row::post(
+                    "13.1",
+                    format!("{t}/batch?upsert=true"),
+                    json!({"inserts": [{"id": id, "b": 2}]}),
+                    200,
+                )
+                .keys(&["inserted"]),
+                Row::get("12.4", format!("{t}/{id}"), 200).has(json!({"b": 2, "c": "x"})),
+                Row::post("12.4", format!("{by_id}&conflictTarget=a"), json!({"a": 1}), 400)
+                    .says("Field 'a' does not exist in schema."),
+            ],
+        )
+        .await;
+    }
+}
+
+#[tokio::test]
 async fn an_upsert_inserts_or_updates_and_says_which() {
     for t in both() {
         let t = format!("{t}/upserts");
