@@ -14,8 +14,18 @@ use crate::fence::relation;
 use crate::registry::Place;
 use edgebase_blocks::analytics::{INSTANCE_COLUMN, OPTION_FIELD, OPTION_MISSING};
 use pgrx::pg_sys::{self, Datum, Oid, ScanDirection::ForwardScanDirection};
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, c_int};
 use std::ptr::null_mut;
+
+unsafe extern "C-unwind" {
+    // PostgreSQL's own, without the guard of pgrx's.
+    fn index_getnext_slot(
+        scan: pg_sys::IndexScanDesc,
+        direction: pg_sys::ScanDirection::Type,
+        slot: *mut pg_sys::TupleTableSlot,
+    ) -> bool;
+    fn slot_getsomeattrs_int(slot: *mut pg_sys::TupleTableSlot, last: c_int);
+}
 
 /// Tables of at most so many pages are read through: opening an index costs more.
 const SMALL: u32 = 4;
@@ -252,27 +262,31 @@ impl Tenant {
         matches!(self.reader, Reader::Index(..))
     }
 
-    /// Goes to the next row; false after the last.
+    /// Goes to the next row and takes it apart; false after the last.
     ///
     /// # Safety
     /// The tenant is open.
     pub unsafe fn next(&mut self) -> bool {
-        let slot = self.slot;
-        // SAFETY: scan and slot belong together; the closure only calls the scan's function.
+        let (slot, last) = (self.slot, self.last);
+        // SAFETY: scan and slot belong together. The closure calls PostgreSQL's functions without
+        // a guard of their own, which one row after the other would notice, and holds nothing
+        // with a destructor.
         unsafe {
-            match self.reader {
-                Reader::Table(scan) => {
-                    let method = (*(*self.table).rd_tableam).scan_getnextslot;
-                    method.is_some_and(|next| {
-                        pg_sys::ffi::pg_guard_ffi_boundary(|| {
-                            next(scan, ForwardScanDirection, slot)
-                        })
-                    })
+            let table = (*(*self.table).rd_tableam).scan_getnextslot;
+            let (scan, index) = match self.reader {
+                Reader::Table(scan) => (scan, null_mut()),
+                Reader::Index(_, index) => (null_mut(), index),
+            };
+            pg_sys::ffi::pg_guard_ffi_boundary(|| {
+                let more = match table {
+                    Some(next) if index.is_null() => next(scan, ForwardScanDirection, slot),
+                    _ => index_getnext_slot(index, ForwardScanDirection, slot),
+                };
+                if more && (*slot).tts_nvalid < last {
+                    slot_getsomeattrs_int(slot, last.into());
                 }
-                Reader::Index(_, scan) => {
-                    pg_sys::index_getnext_slot(scan, ForwardScanDirection, slot)
-                }
-            }
+                more
+            })
         }
     }
 
@@ -284,9 +298,6 @@ impl Tenant {
         // SAFETY: as above; values stay valid while the slot holds the row, and what is stored
         // apart is fetched now, because the table may be gone when the query comes to look at it.
         unsafe {
-            if (*self.slot).tts_nvalid < self.last {
-                pg_sys::slot_getsomeattrs_int(self.slot, self.last.into());
-            }
             for column in wanted {
                 let place = column.attribute as usize - 1;
                 let value = match column.state {
