@@ -82,9 +82,10 @@ CREATE MATERIALIZED VIEW IF NOT EXISTS reports.revenue AS
 SELECT instance_id, date_trunc('day', "createdAt") AS day, status, sum(amount) AS amount, count(*) AS invoices
 FROM workspace.invoices
 GROUP BY instance_id, day, status;
-CREATE UNIQUE INDEX IF NOT EXISTS revenue_key ON reports.revenue (instance_id, day, status);
--- On a schedule, by cron: psql "$ANALYST_URL" -c 'REFRESH MATERIALIZED VIEW CONCURRENTLY reports.revenue'
+-- On a schedule, by cron: psql "$ANALYST_URL" -c 'REFRESH MATERIALIZED VIEW reports.revenue'
 -- or inside the server, by pg_cron:
---   SELECT cron.schedule('0 * * * *', 'REFRESH MATERIALIZED VIEW CONCURRENTLY reports.revenue');
-REFRESH MATERIALIZED VIEW CONCURRENTLY reports.revenue;
+--   SELECT cron.schedule('0 * * * *', 'REFRESH MATERIALIZED VIEW reports.revenue');
+-- CONCURRENTLY, so that readers do not wait, needs a unique index and, since it works in a temporary
+-- table, GRANT TEMPORARY ON DATABASE ... TO your_analyst.
+REFRESH MATERIALIZED VIEW reports.revenue;
 SELECT status, sum(amount) FROM reports.revenue GROUP BY status ORDER BY status;
