@@ -73,7 +73,11 @@ struct Within(MemoryContext);
 impl Within {
     unsafe fn context(context: MemoryContext) -> Self {
         // SAFETY: the caller's context lives longer than this.
-        unsafe { Self(std::mem::replace(&mut *(&raw mut pg_sys::CurrentMemoryContext), context)) }
+        unsafe {
+            let outer = Self(pg_sys::CurrentMemoryContext);
+            pg_sys::CurrentMemoryContext = context;
+            outer
+        }
     }
 }
 
@@ -401,7 +405,7 @@ impl Scan {
     /// would: what is in use stays, and what is needed again is read again.
     fn forget_caches(&self) {
         let every = guc::ANALYTICS_CACHE.get() as u64;
-        if every != 0 && self.read % every == 0 {
+        if every != 0 && self.read.is_multiple_of(every) {
             // SAFETY: PostgreSQL does this at any lock whose invalidation messages overflowed.
             unsafe { pg_sys::InvalidateSystemCaches() };
         }

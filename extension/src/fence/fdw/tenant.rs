@@ -405,16 +405,16 @@ unsafe fn by_index(
         {
             return None;
         }
-        let mut best: Option<(usize, Oid, Vec<(i16, usize)>)> = None;
+        let mut best: Option<(Fit, Oid)> = None;
         for index in list_of_indexes(table) {
-            let Some((score, keys)) = fit(index, tests) else { continue };
-            if best.as_ref().is_none_or(|(most, ..)| score > *most) {
-                best = Some((score, index, keys));
+            let Some(fit) = fit(index, tests) else { continue };
+            if best.as_ref().is_none_or(|(other, _)| fit.score > other.score) {
+                best = Some((fit, index));
             }
         }
-        let (_, index, keys) = best?;
+        let (fit, index) = best?;
         let index = pg_sys::index_open(index, LOCK);
-        let mut keys: Vec<_> = keys.iter().map(|(place, t)| tests[*t].1.key(*place)).collect();
+        let mut keys: Vec<_> = fit.keys.iter().map(|(place, t)| tests[*t].1.key(*place)).collect();
         let scan = begin_index(table, index, snapshot, keys.len() as i32);
         pg_sys::index_rescan(scan, keys.as_mut_ptr(), keys.len() as i32, null_mut(), 0);
         Some(Reader::Index(index, scan))
@@ -451,17 +451,24 @@ unsafe fn list_of_indexes(table: pg_sys::Relation) -> Vec<Oid> {
     }
 }
 
+/// How well an index serves tests.
+struct Fit {
+    score: usize,
+    /// Columns of the index, counted from 1, and the tests that they serve.
+    keys: Vec<(i16, usize)>,
+}
+
 /// How well an index serves the tests, and the tests it serves by column of the index. Equality
 /// on leading columns counts most; a range counts where it has two ends, since one end alone says
 /// little of how many rows there are.
-unsafe fn fit(index: Oid, tests: &[(i16, &Test)]) -> Option<(usize, Vec<(i16, usize)>)> {
+unsafe fn fit(index: Oid, tests: &[(i16, &Test)]) -> Option<Fit> {
     // SAFETY: the index is open while it is looked at; its arrays have a place for each key.
     unsafe {
         let relation = pg_sys::index_open(index, LOCK);
         let form = (*relation).rd_index;
         let usable = (*form).indisvalid
             && !(*form).indcheckxmin
-            && (*(*relation).rd_rel).relam == Oid::from(pg_sys::BTREE_AM_OID)
+            && (*(*relation).rd_rel).relam == pg_sys::BTREE_AM_OID
             && pg_sys::heap_attisnull(
                 (*relation).rd_indextuple,
                 pg_sys::Anum_pg_index_indpred as i32,
@@ -488,7 +495,7 @@ unsafe fn fit(index: Oid, tests: &[(i16, &Test)]) -> Option<(usize, Vec<(i16, us
                 .any(|i| u32::from(tests[*i].1.strategy) < pg_sys::BTEqualStrategyNumber);
             if equality {
                 score += 2;
-            } else if lower && upper || keys.len() > 0 && !here.is_empty() {
+            } else if lower && upper || !keys.is_empty() && !here.is_empty() {
                 score += 1;
             } else {
                 break;
@@ -499,6 +506,6 @@ unsafe fn fit(index: Oid, tests: &[(i16, &Test)]) -> Option<(usize, Vec<(i16, us
             }
         }
         pg_sys::index_close(relation, LOCK);
-        (score > 0).then_some((score, keys))
+        (score > 0).then_some(Fit { score, keys })
     }
 }
