@@ -1,12 +1,18 @@
 #!/bin/sh
 # What do analysts see while instances are created, migrated and dropped under their scans, how soon
-# does a scan end that is cancelled, and what is left after dump and restore and after an upgrade?
+# does a scan end that is cancelled, do the examples and the drivers of BI tools work, and what is
+# there after dump and restore and after an upgrade?
 #
 #   extension/test/analytics.sh [PG_CONFIG]
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib/cluster.sh"
-CONF="max_locks_per_transaction = 10" # enough, whatever the number of instances
+# Ten locks are enough, whatever the number of instances. A driver that BI tools use needs TCP.
+PGPORT=$((20000 + $$ % 20000))
+export PGPORT
+CONF="max_locks_per_transaction = 10
+port = $PGPORT
+listen_addresses = '127.0.0.1'"
 start_cluster "$dir"
 psql postgres -f "$here/lib/setup.sql" || exit 1
 
@@ -90,8 +96,41 @@ for query in "SELECT count(*) FROM w.t a, w.t b, w.t c, w.t d WHERE a.n + b.n + 
     is "so does cancelling" "$(sed 's/.*ERROR:  //' "$dir/cancelled")" 57014
 done
 
+# The examples run as they are, and so do the drivers that BI tools are made with.
+psql postgres -c "CREATE SCHEMA reports AUTHORIZATION analyst_login" \
+    -c "SELECT edgebase.apply_config('{\"databases\": {
+        \"directory\": {\"tables\": {\"workspace_members\": {\"schema\": {\"active\": {\"type\": \"boolean\", \"default\": true}, \"role\": {\"type\": \"string\", \"default\": \"member\"}}}}},
+        \"workspace\": {\"instance\": true, \"tables\": {
+            \"documents\": {\"schema\": {\"title\": \"string\", \"body\": \"text\", \"authorId\": \"string\"}},
+            \"invoices\": {\"schema\": {\"number\": {\"type\": \"string\", \"required\": true, \"unique\": true}, \"amount\": {\"type\": \"number\", \"required\": true}, \"status\": {\"type\": \"string\", \"default\": \"open\"}, \"secret\": {\"type\": \"string\", \"analytics\": false}}}}}}}')" \
+    -c "SELECT edgebase.create_instance('workspace', id) FROM unnest(ARRAY['acme', 'globex', '😀']) AS id" >/dev/null
+psql postgres <<'SQL'
+INSERT INTO "workspace:acme".invoices (id, number, amount, status) VALUES ('1', '2026-001', 10, 'paid'), ('2', '2026-002', 20, 'paid'), ('3', '2026-003', 30, 'open');
+INSERT INTO "workspace:globex".invoices (id, number, amount, status) VALUES ('1', '1', 500, 'paid'), ('2', '2', 5, 'void'), ('3', '3', 7, 'open');
+INSERT INTO "workspace:😀".invoices (id, number, amount, status) VALUES ('1', 'é', 1, 'open'), ('2', 'f', 2, 'paid');
+INSERT INTO "workspace:acme".documents (id, title, "createdAt") VALUES ('1', 'a', '2026-01-05'), ('2', 'b', '2026-03-05');
+INSERT INTO directory.workspace_members (id, role) VALUES ('u1:acme', 'owner'), ('u2:acme', 'member'), ('u3:globex', 'member');
+SQL
+psql analyst_login -At -v ON_ERROR_STOP=1 -f "$here/../../sql/analytics-examples.sql" >"$dir/examples" 2>&1
+is "every example runs as an analyst" "$?" 0
+is "with the revenue per tenant" "$(sed -n '/^== Revenue per tenant/,/^== The ten/p' "$dir/examples" | grep '|' | tr '\n' ' ')" "globex|500|1 acme|30|2 😀|2|1 "
+is "and the report that is kept" "$(tail -3 "$dir/examples" | tr '\n' ' ')" "open|38 paid|532 void|5 "
+python=${EDGEBASE_PYTHON-$here/../../.venv/bin/python}
+if "$python" -c 'import psycopg' 2>/dev/null; then
+    is "psycopg reads relations" "$("$python" "$here/drivers/driver.py" "postgresql://analyst_login@127.0.0.1:$PGPORT/postgres" 2>&1)" ok
+else
+    echo "skipped - psycopg: no Python that has it"
+fi
+jar=${PGJDBC_JAR-/usr/share/java/postgresql.jar}
+if command -v java >/dev/null 2>&1 && [ -f "$jar" ]; then
+    is "JDBC reads relations" "$(java -cp "$jar" "$here/drivers/Jdbc.java" "jdbc:postgresql://127.0.0.1:$PGPORT/postgres?user=analyst_login" 2>&1)" ok
+else
+    echo "skipped - JDBC: no java, or no driver at $jar (libpostgresql-jdbc-java)"
+fi
+
 # After a restore into a fresh cluster.
 "$bin/pg_dump" -h "$dir" -U postgres -Fc -f "$dir/dump" postgres
+CONF="port = $PGPORT"
 start_cluster "$dir/second"
 second() { user=$1; shift; "$bin/psql" -X -q -h "$dir/second" -U "$user" -d restored "$@"; }
 "$bin/psql" -X -q -h "$dir/second" -U postgres -d postgres -c "CREATE DATABASE restored"

@@ -275,8 +275,8 @@ unsafe fn order(root: *mut pg_sys::PlannerInfo, rel: *mut pg_sys::RelOptInfo) ->
         let class = &*(*key).pk_eclass;
         let ours = pointers::<pg_sys::EquivalenceMember>(class.ec_members)
             .any(|m| is_instance_column((*m).em_expr, (*rel).relid));
-        let text = (*key).pk_opfamily == Oid::from(pg_sys::TEXT_BTREE_FAM_OID);
-        let bytes = class.ec_collation == Oid::from(pg_sys::C_COLLATION_OID);
+        let text = (*key).pk_opfamily == pg_sys::TEXT_BTREE_FAM_OID;
+        let bytes = class.ec_collation == pg_sys::C_COLLATION_OID;
         if ascending && ours && text && bytes && !class.ec_has_volatile {
             pg_sys::lappend(null_mut(), key.cast())
         } else {

@@ -56,7 +56,7 @@ pub struct Scan {
     tests: Vec<Test>,
     pub snapshot: Snapshot,
     raw_snapshot: pg_sys::Snapshot,
-    /// Values of conditions, until the scan starts again.
+    /// What columns are compared with, until the scan starts again; null where none is.
     values: MemoryContext,
     /// What belongs to the instance that is being read.
     memory: MemoryContext,
@@ -73,7 +73,11 @@ struct Within(MemoryContext);
 impl Within {
     unsafe fn context(context: MemoryContext) -> Self {
         // SAFETY: the caller's context lives longer than this.
-        unsafe { Self(std::mem::replace(&mut *(&raw mut pg_sys::CurrentMemoryContext), context)) }
+        unsafe {
+            let outer = Self(pg_sys::CurrentMemoryContext);
+            pg_sys::CurrentMemoryContext = context;
+            outer
+        }
     }
 }
 
@@ -145,6 +149,10 @@ pub unsafe fn begin(node: *mut pg_sys::ForeignScanState, _: c_int) -> Result<(),
         let wanted = wanted.filter_map(|n| Wanted::of(table, *n)).collect();
 
         let memory = (*estate).es_query_cxt;
+        let values = match columns.is_empty() {
+            true => null_mut(),
+            false => new_context(memory, c"edgebase scan values"),
+        };
         let scan = Scan {
             known,
             shows_instance: needed.contains(&INSTANCE),
@@ -155,7 +163,7 @@ pub unsafe fn begin(node: *mut pg_sys::ForeignScanState, _: c_int) -> Result<(),
             tests: Vec::new(),
             snapshot: Snapshot::of_query((*estate).es_snapshot),
             raw_snapshot: (*estate).es_snapshot,
-            values: new_context(memory, c"edgebase scan values"),
+            values,
             memory: new_context(memory, c"edgebase scan instance"),
             source: Source::New,
             current: None,
@@ -224,7 +232,7 @@ pub unsafe fn next(
             if scan.current.as_mut().is_some_and(|tenant| tenant.next()) {
                 blank(slot);
                 scan.fill(slot);
-                pg_sys::ExecStoreVirtualTuple(slot);
+                store(slot);
                 return Ok(slot);
             }
             scan.close();
@@ -267,9 +275,12 @@ impl Scan {
     unsafe fn start(&mut self, node: *mut pg_sys::ForeignScanState) {
         // SAFETY: nothing refers to the values any more: no table is open.
         unsafe {
-            pg_sys::MemoryContextReset(self.values);
-            let _within = Within::context(self.values);
             self.tests.clear();
+            let values = (!self.values.is_null()).then_some(self.values);
+            let _within = values.map(|values| {
+                pg_sys::MemoryContextReset(values);
+                Within::context(values)
+            });
             for value in &self.columns {
                 let Some((family, strategy)) = strategy(&value.comparison) else { continue };
                 let Some(datum) = value.evaluate(node) else {
@@ -378,7 +389,7 @@ impl Scan {
             blank(slot);
             *(*slot).tts_values = id;
             *(*slot).tts_isnull = false;
-            pg_sys::ExecStoreVirtualTuple(slot);
+            store(slot);
             let context = (*node).ss.ps.ps_ExprContext;
             (*context).ecxt_scantuple = slot;
             let (state, mut null) = (self.filter, false);
@@ -394,7 +405,7 @@ impl Scan {
     /// would: what is in use stays, and what is needed again is read again.
     fn forget_caches(&self) {
         let every = guc::ANALYTICS_CACHE.get() as u64;
-        if every != 0 && self.read % every == 0 {
+        if every != 0 && self.read.is_multiple_of(every) {
             // SAFETY: PostgreSQL does this at any lock whose invalidation messages overflowed.
             unsafe { pg_sys::InvalidateSystemCaches() };
         }
@@ -424,10 +435,22 @@ impl Scan {
     }
 }
 
+/// Says that the slot's columns are filled in, as `ExecStoreVirtualTuple` does.
+unsafe fn store(slot: *mut pg_sys::TupleTableSlot) {
+    // SAFETY: the slot was empty, and every column has a value or is null.
+    unsafe {
+        (*slot).tts_flags &= !(pg_sys::TTS_FLAG_EMPTY as u16);
+        (*slot).tts_nvalid = (*(*slot).tts_tupleDescriptor).natts as i16;
+    }
+}
+
 /// Empties a slot.
 unsafe fn clear(slot: *mut pg_sys::TupleTableSlot) {
     // SAFETY: every kind of slot has the function; the closure only calls it.
     unsafe {
+        if (*slot).tts_flags & pg_sys::TTS_FLAG_EMPTY as u16 != 0 {
+            return;
+        }
         if let Some(clear) = (*(*slot).tts_ops).clear {
             pg_sys::ffi::pg_guard_ffi_boundary(|| clear(slot));
         }

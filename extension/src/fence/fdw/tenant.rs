@@ -14,8 +14,18 @@ use crate::fence::relation;
 use crate::registry::Place;
 use edgebase_blocks::analytics::{INSTANCE_COLUMN, OPTION_FIELD, OPTION_MISSING};
 use pgrx::pg_sys::{self, Datum, Oid, ScanDirection::ForwardScanDirection};
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, c_int};
 use std::ptr::null_mut;
+
+unsafe extern "C-unwind" {
+    // PostgreSQL's own, without the guard of pgrx's.
+    fn index_getnext_slot(
+        scan: pg_sys::IndexScanDesc,
+        direction: pg_sys::ScanDirection::Type,
+        slot: *mut pg_sys::TupleTableSlot,
+    ) -> bool;
+    fn slot_getsomeattrs_int(slot: *mut pg_sys::TupleTableSlot, last: c_int);
+}
 
 /// Tables of at most so many pages are read through: opening an index costs more.
 const SMALL: u32 = 4;
@@ -252,27 +262,31 @@ impl Tenant {
         matches!(self.reader, Reader::Index(..))
     }
 
-    /// Goes to the next row; false after the last.
+    /// Goes to the next row and takes it apart; false after the last.
     ///
     /// # Safety
     /// The tenant is open.
     pub unsafe fn next(&mut self) -> bool {
-        let slot = self.slot;
-        // SAFETY: scan and slot belong together; the closure only calls the scan's function.
+        let (slot, last) = (self.slot, self.last);
+        // SAFETY: scan and slot belong together. The closure calls PostgreSQL's functions without
+        // a guard of their own, which one row after the other would notice, and holds nothing
+        // with a destructor.
         unsafe {
-            match self.reader {
-                Reader::Table(scan) => {
-                    let method = (*(*self.table).rd_tableam).scan_getnextslot;
-                    method.is_some_and(|next| {
-                        pg_sys::ffi::pg_guard_ffi_boundary(|| {
-                            next(scan, ForwardScanDirection, slot)
-                        })
-                    })
+            let table = (*(*self.table).rd_tableam).scan_getnextslot;
+            let (scan, index) = match self.reader {
+                Reader::Table(scan) => (scan, null_mut()),
+                Reader::Index(_, index) => (null_mut(), index),
+            };
+            pg_sys::ffi::pg_guard_ffi_boundary(|| {
+                let more = match table {
+                    Some(next) if index.is_null() => next(scan, ForwardScanDirection, slot),
+                    _ => index_getnext_slot(index, ForwardScanDirection, slot),
+                };
+                if more && (*slot).tts_nvalid < last {
+                    slot_getsomeattrs_int(slot, last.into());
                 }
-                Reader::Index(_, scan) => {
-                    pg_sys::index_getnext_slot(scan, ForwardScanDirection, slot)
-                }
-            }
+                more
+            })
         }
     }
 
@@ -284,9 +298,6 @@ impl Tenant {
         // SAFETY: as above; values stay valid while the slot holds the row, and what is stored
         // apart is fetched now, because the table may be gone when the query comes to look at it.
         unsafe {
-            if (*self.slot).tts_nvalid < self.last {
-                pg_sys::slot_getsomeattrs_int(self.slot, self.last.into());
-            }
             for column in wanted {
                 let place = column.attribute as usize - 1;
                 let value = match column.state {
@@ -394,16 +405,16 @@ unsafe fn by_index(
         {
             return None;
         }
-        let mut best: Option<(usize, Oid, Vec<(i16, usize)>)> = None;
+        let mut best: Option<(Fit, Oid)> = None;
         for index in list_of_indexes(table) {
-            let Some((score, keys)) = fit(index, tests) else { continue };
-            if best.as_ref().is_none_or(|(most, ..)| score > *most) {
-                best = Some((score, index, keys));
+            let Some(fit) = fit(index, tests) else { continue };
+            if best.as_ref().is_none_or(|(other, _)| fit.score > other.score) {
+                best = Some((fit, index));
             }
         }
-        let (_, index, keys) = best?;
+        let (fit, index) = best?;
         let index = pg_sys::index_open(index, LOCK);
-        let mut keys: Vec<_> = keys.iter().map(|(place, t)| tests[*t].1.key(*place)).collect();
+        let mut keys: Vec<_> = fit.keys.iter().map(|(place, t)| tests[*t].1.key(*place)).collect();
         let scan = begin_index(table, index, snapshot, keys.len() as i32);
         pg_sys::index_rescan(scan, keys.as_mut_ptr(), keys.len() as i32, null_mut(), 0);
         Some(Reader::Index(index, scan))
@@ -440,17 +451,24 @@ unsafe fn list_of_indexes(table: pg_sys::Relation) -> Vec<Oid> {
     }
 }
 
+/// How well an index serves tests.
+struct Fit {
+    score: usize,
+    /// Columns of the index, counted from 1, and the tests that they serve.
+    keys: Vec<(i16, usize)>,
+}
+
 /// How well an index serves the tests, and the tests it serves by column of the index. Equality
 /// on leading columns counts most; a range counts where it has two ends, since one end alone says
 /// little of how many rows there are.
-unsafe fn fit(index: Oid, tests: &[(i16, &Test)]) -> Option<(usize, Vec<(i16, usize)>)> {
+unsafe fn fit(index: Oid, tests: &[(i16, &Test)]) -> Option<Fit> {
     // SAFETY: the index is open while it is looked at; its arrays have a place for each key.
     unsafe {
         let relation = pg_sys::index_open(index, LOCK);
         let form = (*relation).rd_index;
         let usable = (*form).indisvalid
             && !(*form).indcheckxmin
-            && (*(*relation).rd_rel).relam == Oid::from(pg_sys::BTREE_AM_OID)
+            && (*(*relation).rd_rel).relam == pg_sys::BTREE_AM_OID
             && pg_sys::heap_attisnull(
                 (*relation).rd_indextuple,
                 pg_sys::Anum_pg_index_indpred as i32,
@@ -477,7 +495,7 @@ unsafe fn fit(index: Oid, tests: &[(i16, &Test)]) -> Option<(usize, Vec<(i16, us
                 .any(|i| u32::from(tests[*i].1.strategy) < pg_sys::BTEqualStrategyNumber);
             if equality {
                 score += 2;
-            } else if lower && upper || keys.len() > 0 && !here.is_empty() {
+            } else if lower && upper || !keys.is_empty() && !here.is_empty() {
                 score += 1;
             } else {
                 break;
@@ -488,6 +506,6 @@ unsafe fn fit(index: Oid, tests: &[(i16, &Test)]) -> Option<(usize, Vec<(i16, us
             }
         }
         pg_sys::index_close(relation, LOCK);
-        (score > 0).then_some((score, keys))
+        (score > 0).then_some(Fit { score, keys })
     }
 }
