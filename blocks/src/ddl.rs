@@ -301,10 +301,11 @@ impl IndexDef {
 pub fn indexes(table: &Table) -> Vec<IndexDef> {
     let mut all: Vec<IndexDef> = Vec::new();
     for index in &table.indexes {
+        let nulls_first = |f: &String| index.nulls_first && table.sorts_nulls_first(f);
         let fields: Vec<String> = index
             .fields
             .iter()
-            .map(|f| ident(f) + if table.sorts_nulls_first(f) { " NULLS FIRST" } else { "" })
+            .map(|f| ident(f) + if nulls_first(f) { " NULLS FIRST" } else { "" })
             .collect();
         let def = IndexDef {
             name: index_name(&table.name, index),

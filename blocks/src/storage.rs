@@ -42,10 +42,11 @@ impl StoredBlock {
             return Config::from_json(json)
                 .map(|c| c.databases.values().map(super::Block::storage).collect());
         };
-        let blocks: Vec<Self> = serde_path_to_error::deserialize(blocks).map_err(|e| {
+        let mut blocks: Vec<Self> = serde_path_to_error::deserialize(blocks).map_err(|e| {
             ConfigError::new(&["blocks", &e.path().to_string()], e.into_inner().to_string())
         })?;
-        for block in &blocks {
+        for block in &mut blocks {
+            block.tables.iter_mut().for_each(Table::settle);
             crate::name::namespace(&block.namespace).map_err(|e| {
                 ConfigError::new(&["blocks"], format!("block name '{}' {e}", block.namespace))
             })?;
@@ -127,6 +128,22 @@ impl StoredBlock {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_index_of_a_former_version_is_stored_as_it_was_and_applied_as_it_is_made_now() {
+        let config = json!({"databases": {"app": {"tables": {"t": {
+            "schema": {"a": "string", "b": {"type": "string", "required": true, "unique": true}},
+            "indexes": [{"fields": ["a"]}, {"fields": ["b"]}]}}}}});
+        let now = StoredBlock::all_from_json(&config).unwrap();
+        let mut former = serde_json::to_value(&now[0]).unwrap();
+        let indexes = former["tables"][0]["indexes"].as_array_mut().unwrap();
+        assert_eq!(indexes[1].as_object_mut().unwrap().remove("nullsFirst"), None, "as before");
+        assert_eq!(indexes[0].as_object_mut().unwrap().remove("nullsFirst"), Some(json!(true)));
+        let stored: StoredBlock = serde_json::from_value(former.clone()).unwrap();
+        assert_eq!(serde_json::to_value(&stored).unwrap(), former);
+        assert_ne!(stored.version(), now[0].version());
+        assert_eq!(StoredBlock::all_from_json(&json!({"blocks": [former]})).unwrap(), now);
+    }
 
     #[test]
     fn the_normalised_form_reads_back_to_the_same_version() {

@@ -40,6 +40,11 @@ pub struct Index {
     /// Whether it forbids equal rows.
     #[serde(default)]
     pub unique: bool,
+    /// Whether it keeps nulls where a list sorts them ([`Table::sorts_nulls_first`]). Not of a
+    /// config's choosing: it tells the indexes that version 0.1 made, whose stored form has not got
+    /// it, from those made since, so that instances of that time get theirs made anew.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub nulls_first: bool,
 }
 
 /// A hand-written step between two shapes of a table.
@@ -137,7 +142,7 @@ impl Table {
         };
         let mut migrations = spec.migrations;
         migrations.sort_by_key(|m| m.version);
-        let table = Self {
+        let mut table = Self {
             name: name.to_owned(),
             auto,
             fields,
@@ -146,8 +151,18 @@ impl Table {
             migrations,
             hidden: spec.hidden,
         };
+        table.settle();
         table.validate(at)?;
         Ok(table)
+    }
+
+    /// Sets what a config does not choose as this version makes it.
+    pub(crate) fn settle(&mut self) {
+        let mut indexes = std::mem::take(&mut self.indexes);
+        for index in &mut indexes {
+            index.nulls_first = index.fields.iter().any(|f| self.sorts_nulls_first(f));
+        }
+        self.indexes = indexes;
     }
 
     /// The user field of that name.

@@ -101,11 +101,16 @@ $((rooms - 2)) t 2.5 t {\"k\": [1, \"Ω\"]} new 2026-01-02 03:04:05.678 me dotit
         "$(in_db "$db" proxy_login -v VERBOSITY=sqlstate -c "SELECT edgebase.enter('room', 'behind')" 2>&1 | sqlstate)" EB003
     is "$old: and can be brought up" "$(in_db "$db" proxy_login -c "SELECT edgebase.migrate('room', 'behind') ->> 'migrated'")" true
     is "$old: all of them are served then" "$(everything "$db" | tail -n 1 | cut -d' ' -f1)" "$((rooms - 1))"
-    is "$old: its config is unchanged in the new version's eyes" \
-        "$(in_db "$db" admin_login -v config="$(cat "$here/versions/config.json")" <<'SQL'
-SELECT DISTINCT change FROM edgebase.apply_config(:'config', true);
+    # What this version makes differently is brought up like any change of a config, block by block.
+    changes=$(in_db "$db" admin_login -v config="$(cat "$here/versions/config.json")" <<'SQL'
+SELECT concat_ws(' ', change, namespace, table_name) FROM edgebase.apply_config(:'config') ORDER BY namespace COLLATE "C", table_name, change;
 SQL
-)" unchanged
+)
+    is "$old: applying the same config changes what this version makes differently, and nothing else" \
+        "$changes" "$(cat "$here/versions/changes-$old.txt")"
+    value "$db" "SELECT edgebase.migrate(namespace, id) FROM edgebase.instances WHERE NOT current" >/dev/null
+    is "$old: every instance follows" "$(value "$db" "SELECT count(*) FROM edgebase.instances WHERE NOT current")" 0
+    is "$old: and is served then" "$(everything "$db" | tail -n 1 | cut -d' ' -f1)" "$((rooms - 1))"
     is "$old: the audit is all there" "$(value "$db" "SELECT string_agg(action, ' ' ORDER BY seq) FROM edgebase.audit WHERE id = 'gone'")" "create migrate drop"
     is "$old: there is nothing to repair" \
         "$(value "$db" "SELECT edgebase.repair() - 'schemas_missing'")" '{"roles_created": 0, "grants_revoked": 0}'
