@@ -171,7 +171,9 @@ mod tests {
         assert_ne!(open, closed);
         assert_eq!(open, closed.shape());
         assert_eq!(open.version(), closed.version());
-        let again = StoredBlock::all_from_json(&StoredBlock::to_json(&[closed.clone()])).unwrap();
+        let again =
+            StoredBlock::all_from_json(&StoredBlock::to_json(std::slice::from_ref(&closed)))
+                .unwrap();
         assert_eq!(again, [closed]);
     }
 }

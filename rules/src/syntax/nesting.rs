@@ -33,7 +33,7 @@ pub(super) fn too_deep(text: &str) -> Option<(u32, &'static str)> {
     let mut in_word = false;
     for (offset, byte) in text.bytes().enumerate() {
         let is_word = byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$' || byte >= 0x80;
-        tokens += usize::from(!byte.is_ascii_whitespace() && !(is_word && in_word));
+        tokens += usize::from(!(byte.is_ascii_whitespace() || is_word && in_word));
         in_word = is_word;
         match byte {
             b'(' | b'[' | b'{' => {

@@ -57,7 +57,7 @@ struct Test {
     config: ConfigArgument,
 
     /// The caller as rules see it, e.g. {"id": "u1", "custom": {"plan": "pro"}}: JSON, a file, or
-    /// - for standard input. `role`, `isAnonymous` and `meta` default as for a user token.
+    /// `-` for standard input. `role`, `isAnonymous` and `meta` default as for a user token.
     /// Without it, or `null`: nobody.
     #[arg(long = "as", value_name = "AUTH", default_value = "null")]
     auth: String,
