@@ -5,7 +5,7 @@
 //! BEGIN among the statements holds it open (manual, "Pipelining"). A driver that syncs after
 //! every statement costs both sides a wake-up for each, which is why this speaks the protocol
 //! itself; the messages are those of the `postgres-protocol` crate, and the connection is made
-//! by `tokio-postgres` ([`super::connect`]).
+//! by `tokio-postgres` (`connect.rs`).
 //!
 //! A [`Wire`] whose [`Wire::batch`] was given up half-way is of no use: it says so, and whoever
 //! holds it closes it.
