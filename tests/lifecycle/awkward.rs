@@ -162,8 +162,8 @@ async fn what_is_no_legal_id_is_refused_and_makes_nothing() {
         "\u{1}",
         "\u{7f}",
         "\u{85}",
-        &"x".repeat(256),
-        &"ä".repeat(128),
+        &"x".repeat(1_025),
+        &"ä".repeat(513),
     ] {
         for function in ["create_instance", "enter", "drop_instance", "migrate", "locate"] {
             let state =

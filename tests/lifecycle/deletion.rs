@@ -62,7 +62,7 @@ async fn what_cannot_be_an_instance_cannot_be_deleted() {
         (format!("/api/db/room/{}", encode("a:b")), 400),
         (format!("/api/db/room/{}", encode("a\u{1}b")), 400),
         (format!("/api/db/room/{}", encode("   ")), 400),
-        (format!("/api/db/room/{}", "x".repeat(256)), 400),
+        (format!("/api/db/room/{}", "x".repeat(1_025)), 400),
         ("/api/db/app".into(), 404),
         ("/api/db/room".into(), 404),
     ] {

@@ -115,6 +115,11 @@ pub unsafe fn of<'a>(node: *mut pg_sys::ForeignScanState) -> &'a mut Scan {
 /// # Safety
 /// Called by the executor with the state of a plan of ours.
 pub unsafe fn begin(node: *mut pg_sys::ForeignScanState, _: c_int) -> Result<(), Error> {
+    // Some scans end in a crash of the server process on these versions (seen in the differential
+    // test, when the query's memory is given back). Until that is understood nothing is read.
+    if cfg!(any(feature = "pg17", feature = "pg18")) {
+        return Err(Error::RelationsUnsupported);
+    }
     // SAFETY: the nodes are the executor's.
     unsafe {
         let table = (*node).ss.ss_currentRelation;
