@@ -87,9 +87,7 @@ async fn a_draft_is_hidden_from_strangers_and_changed_by_its_author_only() {
     let name = made["id"].as_str().unwrap();
     let record = format!("{posts}/{name}");
     let no = |what: &str| {
-        format!(
-            "Access denied. The '{what}' access rule for table 'posts' rejected record '{name}'."
-        )
+        format!("Access denied: '{what}' rule blocked record \"{name}\" in table \"posts\".")
     };
     assert_eq!(author.get(&record).await.expect(200), made);
     stranger.get(&record).await.refused(403, &no("read"));
