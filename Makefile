@@ -42,7 +42,6 @@ test: extension ## Run every test
 	    echo "==> extension/test/$$script.sh"; extension/test/$$script.sh "$$PG_CONFIG" || exit 1; \
 	done
 	@$(ENV) extension/test/majors.sh
-	@$(MAKE) --no-print-directory bench-smoke
 
 majors: extension ## Test the extension on the other PostgreSQL versions that can be had
 	@scripts/setup test
