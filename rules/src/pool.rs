@@ -149,16 +149,17 @@ impl Pool {
         let function = seat.running_function.load(Ordering::Relaxed);
         let Remains { unbegun, begun } = seat.close();
         let late = !seat.gone.load(Ordering::Acquire);
+        if !retired {
+            demote(seat.thread.load(Ordering::Relaxed));
+            self.blame(running.map(|_| function), at_fault);
+        }
+        // Before anyone is answered: whoever asks again at once must find a worker.
+        self.top_up();
         for (id, reply) in begun {
             let own = Some(id) == running && late;
             // Whoever has gone meanwhile needs no answer.
             let _ = reply.send(Err(if own { Failure::Timeout } else { Failure::WorkerLost }));
         }
-        if !retired {
-            demote(seat.thread.load(Ordering::Relaxed));
-            self.blame(running.map(|_| function), at_fault);
-        }
-        self.top_up();
         for (call, reply) in unbegun {
             // Refused means dropped, and a dropped reply is an answer: worker lost.
             let _ = self.dispatch(call, reply);
