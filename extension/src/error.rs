@@ -74,9 +74,6 @@ pub enum Error {
     /// A foreign table on our server that is no relation of a block.
     #[error("foreign table {0} is no relation of a block")]
     NotARelation(String),
-    /// Relations over all instances, on a server on which they are not safe to read.
-    #[error("relations over all instances cannot be read on this version of PostgreSQL yet")]
-    RelationsUnsupported,
     /// A broken invariant: a defect of the extension or a registry changed by hand.
     #[error("edgebase internal error: {0}")]
     Internal(String),
@@ -111,7 +108,6 @@ impl Error {
             Self::NullArgument(_) => "22004",
             Self::Import(_) => "22023",
             Self::NotARelation(_) => "42809",
-            Self::RelationsUnsupported => "0A000",
             _ => "XX000",
         }
     }
@@ -132,9 +128,6 @@ impl Error {
             Self::SchemaTaken(_) => Some("Rename the schema that stands in the way."),
             Self::NotARelation(_) => {
                 Some("Only edgebase.apply_config makes relations over all instances of a block.")
-            }
-            Self::RelationsUnsupported => {
-                Some("Use PostgreSQL 15 or 16 for them, or read the instances' tables one by one.")
             }
             Self::DefaultPrivileges => Some(
                 "Find them in pg_default_acl and remove them with ALTER DEFAULT PRIVILEGES FOR ROLE edgebase_owner.",

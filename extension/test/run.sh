@@ -29,21 +29,15 @@ psql postgres -c "GRANT TEMPORARY ON DATABASE postgres TO proxy_login"
 attack proxy_login 04_planted.sql
 psql postgres -c "REVOKE TEMPORARY ON DATABASE postgres FROM proxy_login"
 attack postgres 05_other_callers.sql
+attack postgres 07_analytics.sql
 run postgres sql/10_lifecycle.sql
 run postgres sql/20_privileges.sql
-relations="attacks/07_analytics.sql sql/30_analytics.sql sql/31_analytics_differential.sql"
-if [ "$major" -ge 17 ]; then # the extension refuses to read relations there
-    echo "SKIPPED - PostgreSQL $major: $relations"
-    unread=$(cd "$here" && cat $relations | grep -c '^.ir ../lib/verdict.sql')
-else
-    for file in $relations; do run postgres "$file"; done
-    unread=0
-fi
+run postgres sql/30_analytics.sql
+run postgres sql/31_analytics_differential.sql
 
 held=$(grep -c '^ok ' "$out" || true)
 broken=$(grep -c '^NOT OK' "$out" || true)
 stated=$(cat "$here"/attacks/*.sql "$here"/attacks/02_*.sql "$here"/sql/*.sql | grep -c '^.ir ../lib/verdict.sql' || true)
-stated=$((stated - unread))
 grep '^NOT OK' "$out" || true
 echo "$held verdicts as stated, $broken not, $stated in the files"
 [ -n "${SHOW-}" ] && cat "$out" "$dir/err"

@@ -115,11 +115,6 @@ pub unsafe fn of<'a>(node: *mut pg_sys::ForeignScanState) -> &'a mut Scan {
 /// # Safety
 /// Called by the executor with the state of a plan of ours.
 pub unsafe fn begin(node: *mut pg_sys::ForeignScanState, _: c_int) -> Result<(), Error> {
-    // Some scans end in a crash of the server process on these versions (seen in the differential
-    // test, when the query's memory is given back). Until that is understood nothing is read.
-    if cfg!(any(feature = "pg17", feature = "pg18")) {
-        return Err(Error::RelationsUnsupported);
-    }
     // SAFETY: the nodes are the executor's.
     unsafe {
         let table = (*node).ss.ss_currentRelation;
@@ -234,7 +229,7 @@ pub unsafe fn next(
             scan.start(node);
         }
         loop {
-            if scan.current.as_mut().is_some_and(|tenant| tenant.next()) {
+            if scan.advance() {
                 blank(slot);
                 scan.fill(slot);
                 store(slot);
@@ -413,6 +408,18 @@ impl Scan {
         if every != 0 && self.read.is_multiple_of(every) {
             // SAFETY: PostgreSQL does this at any lock whose invalidation messages overflowed.
             unsafe { pg_sys::InvalidateSystemCaches() };
+        }
+    }
+
+    /// Goes to the next row of the table that is read; false when there is none.
+    unsafe fn advance(&mut self) -> bool {
+        let Some(tenant) = &mut self.current else { return false };
+        // SAFETY: the tenant is open. What an access method allocates while it reads (a B-tree
+        // puts the values of an `IN` in order at the first row) it frees at the end of the scan,
+        // so it must not be the memory of one row, in which the executor calls.
+        unsafe {
+            let _within = Within::context(self.memory);
+            tenant.next()
         }
     }
 
