@@ -38,10 +38,13 @@ def wrk(product, kind, instances=1, first=0, connections=CONNECTIONS, seconds=5.
 def pgbench(product, script, connections=CONNECTIONS, seconds=5.0):
     path = product.folder / "pgbench.sql"
     path.write_text(script)
+    # Over the Unix socket, as the proxy is.
+    admin = urllib.parse.urlsplit(product.admin_url)
     before = product.cpu()
     done = subprocess.run(
-        [product.tool("pgbench"), "-n", "-M", "prepared", "-c", str(connections), "-j", "1", "-T",
-         str(max(1, round(seconds))), "-f", path, product.admin_url],
+        [product.tool("pgbench"), "-h", product.socket, "-p", product.port, "-U", admin.username, "-n", "-M", "prepared", "-c", str(connections), "-j", "1", "-T",
+         str(max(1, round(seconds))), "-f", path, admin.path[1:]],
+        env={**os.environ, "PGPASSWORD": admin.password},
         capture_output=True, text=True, timeout=seconds + 120)
     after = product.cpu()
     if done.returncode or "tps = " not in done.stdout:

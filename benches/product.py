@@ -95,7 +95,8 @@ class Product:
         self.token = token(ready["jwtSecret"], "u1")
         self.pid = self.process.pid
         pidfile = self.folder / "data/postgres/postmaster.pid"
-        self.postmaster = int(pidfile.read_text().splitlines()[0])
+        lines = pidfile.read_text().splitlines()
+        self.postmaster, self.port, self.socket = int(lines[0]), lines[3], lines[4]
         return took
 
     def stop(self):

@@ -8,6 +8,7 @@
 use crate::auth::Principal;
 use crate::denial::{Denial, Reason};
 use crate::error::{Error, Result};
+use crate::respond::{self, Record};
 use crate::snapshot::Snapshot;
 use edgebase_blocks::block::{Block, TableConfig};
 use edgebase_blocks::{Rule, Table};
@@ -299,6 +300,22 @@ impl<'a> Access<'a> {
                 Some(rule) => rows.iter().position(|r| !self.literal(rule, Some(r))).map(refused),
                 None => first,
             },
+        }
+    }
+
+    /// A record as far as the rule looks at it: decoding the rest of many rows would cost more
+    /// than the rule.
+    ///
+    /// # Errors
+    /// As [`respond::decode`].
+    pub fn seen(&self, rule: Option<&Rule>, record: &Record) -> Result<Value> {
+        match rule {
+            Some(Rule::Owner(field)) => respond::decode_fields(record, &[field]),
+            Some(Rule::Function(f)) => match self.snapshot.engine.row_fields(*f) {
+                Some(fields) => respond::decode_fields(record, fields),
+                None => respond::decode(record),
+            },
+            _ => respond::decode(record),
         }
     }
 

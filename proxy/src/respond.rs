@@ -11,7 +11,10 @@ use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use edgebase_blocks::Table;
+use serde::Deserializer;
+use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value};
+use std::fmt;
 
 /// A record as text, with its id.
 #[derive(Clone, Debug)]
@@ -58,6 +61,60 @@ pub fn decode_row(table: &Table, row: &Row) -> Result<Value> {
 /// Never: Postgres made the text.
 pub fn decode(record: &Record) -> Result<Value> {
     serde_json::from_str(&record.text).map_err(Error::internal)
+}
+
+/// Some fields of a record; the rest is skipped, not decoded.
+///
+/// # Errors
+/// Never: Postgres made the text.
+pub fn decode_fields<S: AsRef<str>>(record: &Record, fields: &[S]) -> Result<Value> {
+    let mut reader = serde_json::Deserializer::from_str(&record.text);
+    reader.deserialize_map(Fields(fields)).map(Value::Object).map_err(Error::internal)
+}
+
+/// Reads a map as far as these fields go.
+struct Fields<'a, S>(&'a [S]);
+
+impl<'de, S: AsRef<str>> Visitor<'de> for Fields<'_, S> {
+    type Value = Map<String, Value>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a record")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut record: A) -> Result<Self::Value, A::Error> {
+        let mut some = Map::with_capacity(self.0.len());
+        while let Some(wanted) = record.next_key_seed(Wanted(self.0))? {
+            match wanted {
+                Some(name) => drop(some.insert(name, record.next_value()?)),
+                None => drop(record.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(some)
+    }
+}
+
+/// Reads a key; `None` when it is none of these fields.
+struct Wanted<'a, S>(&'a [S]);
+
+impl<'de, S: AsRef<str>> DeserializeSeed<'de> for Wanted<'_, S> {
+    type Value = Option<String>;
+
+    fn deserialize<D: Deserializer<'de>>(self, key: D) -> Result<Self::Value, D::Error> {
+        key.deserialize_str(self)
+    }
+}
+
+impl<S: AsRef<str>> Visitor<'_> for Wanted<'_, S> {
+    type Value = Option<String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a field's name")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+        Ok(self.0.iter().any(|field| field.as_ref() == name).then(|| name.to_owned()))
+    }
 }
 
 /// Lifts the keys of a schemaless table's document beside the auto fields.
@@ -130,4 +187,21 @@ pub fn json(status: StatusCode, text: String) -> Response {
         .headers_mut()
         .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_decoded_as_far_as_asked_for() {
+        let text = r#"{"id":"a","o\"wner":"u1","deep":{"id":1},"n":2.5}"#;
+        let record = Record { text: text.into(), id: "a".into() };
+        let all = decode(&record).unwrap();
+        assert_eq!(
+            decode_fields(&record, &["n", "o\"wner", "none"]).unwrap(),
+            project(&all, &["n".into(), "o\"wner".into()])
+        );
+        assert_eq!(decode_fields::<&str>(&record, &[]).unwrap(), serde_json::json!({}));
+    }
 }

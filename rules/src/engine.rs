@@ -187,6 +187,16 @@ impl Engine {
             .is_none_or(|facts| !matches!(facts.mentions.get(1), None | Some(Mention::Unused)))
     }
 
+    /// The fields that a row rule can see of a row; `None` when it may see all of them.
+    #[must_use]
+    pub fn row_fields(&self, f: FunctionId) -> Option<&[Box<str>]> {
+        match self.facts(f)?.mentions.get(1) {
+            None | Some(Mention::Unused) => Some(&[]),
+            Some(Mention::Fields(fields)) => Some(fields),
+            Some(Mention::All) => None,
+        }
+    }
+
     /// How a function is evaluated, and why.
     #[must_use]
     pub fn form(&self, f: FunctionId) -> Form {

@@ -150,7 +150,7 @@ async fn start(arguments: &Arguments, path: &Path) -> Result<Running> {
     let (config, files) = (app.config.clone(), app.loaded.files().to_vec());
     let settings = Settings {
         listen: arguments.listen,
-        database_url: cluster.proxy_url(),
+        database_url: cluster.proxy_socket_url(),
         environment: environment.clone(),
         development_key: environment.get("SERVICE_KEY").cloned(),
         metrics: arguments.metrics_listen,

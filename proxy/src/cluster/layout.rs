@@ -17,6 +17,7 @@ use super::account::Account;
 use super::binaries::Binaries;
 use super::secrets::{Secrets, write_private};
 use anyhow::{Context, Result, bail};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rand::distr::{Alphanumeric, SampleString};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -108,6 +109,12 @@ pub fn existing(data_dir: &Path) -> Result<Option<PathBuf>> {
 /// A connection string; passwords and names here are plain letters, digits and underscores.
 pub fn url(user: &str, password: &str, port: u16, database: &str) -> String {
     format!("postgres://{user}:{password}@127.0.0.1:{port}/{database}")
+}
+
+/// The same by way of the Unix socket, which costs both ends less than TCP does.
+pub fn socket_url(user: &str, password: &str, folder: &Path, port: u16, database: &str) -> String {
+    let folder = utf8_percent_encode(&folder.to_string_lossy(), NON_ALPHANUMERIC).to_string();
+    format!("postgres://{user}:{password}@{folder}:{port}/{database}")
 }
 
 impl State {

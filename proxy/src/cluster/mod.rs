@@ -125,6 +125,13 @@ impl Cluster {
         layout::url(PROXY_ROLE, &self.secrets.proxy_password, self.port, DATABASE)
     }
 
+    /// The same over the Unix socket, for a proxy in this process.
+    #[must_use]
+    pub fn proxy_socket_url(&self) -> String {
+        let (password, folder) = (&self.secrets.proxy_password, &self.layout.socket_dir);
+        layout::socket_url(PROXY_ROLE, password, folder, self.port, DATABASE)
+    }
+
     /// The directory of the Unix socket.
     #[must_use]
     pub fn socket_dir(&self) -> &Path {

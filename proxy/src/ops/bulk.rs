@@ -129,7 +129,7 @@ async fn perform(
     }
     for record in records {
         let verdict = match (standing, &refusal) {
-            (Standing::PerRow, _) => access.row(rule, respond::decode(record)?).await,
+            (Standing::PerRow, _) => access.row(rule, access.seen(rule, record)?).await,
             (Standing::Open, _) | (Standing::PerRequest, None) => Ok(()),
             (Standing::Closed, _) => Err(Reason::of(rule)),
             (Standing::PerRequest, Some(_)) => break,

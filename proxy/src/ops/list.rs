@@ -249,8 +249,9 @@ async fn total_of(
     matched: Option<Vec<Record>>,
 ) -> Result<Option<i64>> {
     let Some(records) = matched else { return Ok(None) };
-    let values = Arc::new(records.iter().map(respond::decode).collect::<Result<Vec<_>>>()?);
-    let refused = target.access().first_refused(rule, &values).await;
+    let access = target.access();
+    let seen = records.iter().map(|r| access.seen(rule, r)).collect::<Result<Vec<_>>>()?;
+    let refused = access.first_refused(rule, &Arc::new(seen)).await;
     Ok(refused.is_none().then(|| length(&records)))
 }
 
@@ -309,13 +310,14 @@ async fn read_all(
     if standing != Standing::PerRow && !needed {
         return Ok(None);
     }
-    let values = Arc::new(records.iter().map(respond::decode).collect::<Result<Vec<_>>>()?);
+    let decode = |record| if needed { respond::decode(record) } else { access.seen(rule, record) };
+    let values = Arc::new(records.iter().map(decode).collect::<Result<Vec<_>>>()?);
     if standing == Standing::PerRow
         && let Some(refused) = access.first_refused(rule, &values).await
     {
         return unreadable(refused);
     }
-    Ok(Some(values))
+    Ok(needed.then_some(values))
 }
 
 fn length(records: &[Record]) -> i64 {

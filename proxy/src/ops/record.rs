@@ -281,12 +281,21 @@ pub(super) async fn change(target: &Target<'_>, request: ChangeRequest) -> Resul
         else {
             return Err(not_found(table, id));
         };
-        let work = async {
+        let decided = async {
             let row = first_of(table, &locked)?.ok_or_else(|| not_found(table, id))?;
-            change_row(&transaction, target, config, change, &row).await
+            decide(target, config, change, &row).await
         }
         .await;
-        let (rows, before) = finish(transaction, table, work).await?;
+        let (change, before) = match decided {
+            Ok(decided) => decided,
+            Err(error) => {
+                transaction.rollback().await;
+                return Err(error);
+            }
+        };
+        let statement = change.statement(transaction.schema(), table, &ids);
+        let results = transaction.finish(&[statement], table).await?;
+        let rows = results.into_iter().next().unwrap_or_default();
         target.announce(config, change.event(table, before, &rows)?);
         rows
     };
@@ -311,13 +320,23 @@ pub(super) async fn change_row(
     row: &Record,
 ) -> Result<(Vec<Row>, Value)> {
     let table = &config.table;
-    allow(target, table, change.rule(config), change.operation(), row).await?;
-    let existing = respond::decode(row)?;
-    let change = change.before(target, config, &existing).await?;
+    let (change, existing) = decide(target, config, change, row).await?;
     let ids = [row.id.clone()];
     let rows =
         transaction.query(&change.statement(transaction.schema(), table, &ids), table).await?;
     Ok((rows, existing))
+}
+
+/// What rule and hook make of a change to a locked row, and the row as it is.
+async fn decide(
+    target: &Target<'_>,
+    config: &TableConfig,
+    change: &RowChange,
+    row: &Record,
+) -> Result<(RowChange, Value)> {
+    allow(target, &config.table, change.rule(config), change.operation(), row).await?;
+    let existing = respond::decode(row)?;
+    Ok((change.before(target, config, &existing).await?, existing))
 }
 
 /// 403 unless the rule allows this record.
@@ -333,7 +352,7 @@ pub(super) async fn allow(
         Standing::Open => Ok(()),
         Standing::Closed => Err(Reason::of(rule)),
         Standing::PerRequest => access.any_row(rule).await,
-        Standing::PerRow => access.row(rule, respond::decode(record)?).await,
+        Standing::PerRow => access.row(rule, access.seen(rule, record)?).await,
     };
     verdict.map_err(|reason| {
         access.by(refused_record(table, operation, &record.id), table, operation, &reason)
