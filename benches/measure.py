@@ -5,6 +5,7 @@ before it that warms caches. What comes back is requests a second, latencies, an
 for each request on either side. Several rounds are taken in turn, and the median stands.
 """
 
+import concurrent.futures
 import http.client
 import json
 import os
@@ -58,6 +59,7 @@ def pgbench(product, script, connections=CONNECTIONS, seconds=5.0):
 
 def costs(requests, seconds, p50, p99, before, after):
     return {
+        "requests": requests,
         "rate": requests / seconds,
         "p50": p50,
         "p99": p99,
@@ -72,6 +74,31 @@ def median(rounds):
     rates = values("rate")
     result["spread"] = (max(rates) - min(rates)) / result["rate"] if result["rate"] else 0.0
     return result
+
+
+def deletions(product, first, count, connections=4):
+    """Deletes the instances from `first` on, each connection every so many of them."""
+    parts = urllib.parse.urlsplit(product.url)
+    headers = {"X-EdgeBase-Service-Key": product.service_key}
+
+    def work(offset):
+        connection, latencies = http.client.HTTPConnection(parts.hostname, parts.port, timeout=60), []
+        for n in range(first + offset, first + count, connections):
+            began = time.monotonic()
+            connection.request("DELETE", f"/api/db/space/i{n}", headers=headers)
+            response = connection.getresponse()
+            response.read()
+            if response.status != 200:
+                raise SystemExit(f"a deletion was answered {response.status}")
+            latencies.append((time.monotonic() - began) * 1000)
+        return latencies
+
+    before, began = product.cpu(), time.monotonic()
+    with concurrent.futures.ThreadPoolExecutor(connections) as pool:
+        latencies = sorted(sum(pool.map(work, range(connections)), []))
+    seconds, after = time.monotonic() - began, product.cpu()
+    at = lambda share: latencies[min(len(latencies) - 1, int(len(latencies) * share))]
+    return costs(len(latencies), seconds, at(0.5), at(0.99), before, after)
 
 
 def paced(product, path, per_second, seconds):
