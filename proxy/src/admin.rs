@@ -4,11 +4,12 @@
 //! whether it is allowed and what it leaves behind is decided in the database, where direct SQL
 //! gets the same answer. `edgebase dev`, `apply` and `instances` all come through here.
 
+use crate::db::address::Address;
 use anyhow::{Context, Result, anyhow};
 use edgebase_blocks::{Config, StoredBlock};
 use serde_json::Value;
 use std::fmt::Write as _;
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::Client;
 
 /// One step of `apply_config`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +42,9 @@ pub type Instance = Value;
 /// # Errors
 /// When the database does not answer or refuses, with its own words.
 pub async fn connect(url: &str) -> Result<Client> {
-    let (client, connection) = tokio_postgres::connect(url, NoTls)
+    let Address { config, tls } = url.parse().context("reading the address of the database")?;
+    let (client, connection) = config
+        .connect(tls)
         .await
         .map_err(explain)
         .context("connecting to the database as administrator")?;

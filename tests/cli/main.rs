@@ -1,4 +1,6 @@
-//! Does the `edgebase` command do what its help says, and does a running one follow its config?
+//! Does the `edgebase` command do what its help says, does a running one follow its config, and how
+//! does it reach its database?
 
 mod commands;
 mod reload;
+mod tls;

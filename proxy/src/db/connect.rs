@@ -5,7 +5,9 @@
 //! [`Wire`]. The server says nothing between its first "ready" and the first query, so nothing
 //! is lost in the buffers of the lent half.
 
+use super::address::Address;
 use super::failure::Failure;
+use super::secure::{Secured, secure};
 use super::wire::{Step, Stream, Wire};
 use std::io;
 use std::pin::Pin;
@@ -13,14 +15,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
-use tokio_postgres::config::{Host, TargetSessionAttrs};
-use tokio_postgres::{Config, NoTls};
+use tokio_postgres::NoTls;
+use tokio_postgres::config::{Host, SslMode, SslNegotiation, TargetSessionAttrs};
 
-/// A connection to the first of the config's servers that accepts one.
+/// A connection to the first of the address's servers that accepts one.
 ///
 /// # Errors
 /// The last server's.
-pub async fn connect(config: &Config) -> Result<Wire, Failure> {
+pub async fn connect(address: &Address) -> Result<Wire, Failure> {
+    let config = &address.config;
     let (hosts, addresses) = (config.get_hosts(), config.get_hostaddrs());
     let mut last = Failure::Broken("the address names no server".into());
     for n in 0..hosts.len().max(addresses.len()) {
@@ -31,7 +34,12 @@ pub async fn connect(config: &Config) -> Result<Wire, Failure> {
             (None, Some(host)) => host,
             (None, None) => break,
         };
-        match open(config, host, port).await {
+        // Certificates name hosts, not where they are at the moment.
+        let name = match hosts.get(n) {
+            Some(Host::Tcp(name)) => Some(name.as_str()),
+            _ => None,
+        };
+        match open(address, host, port, name).await {
             Ok(wire) => return Ok(wire),
             Err(e) => last = e,
         }
@@ -39,19 +47,25 @@ pub async fn connect(config: &Config) -> Result<Wire, Failure> {
     Err(last)
 }
 
-async fn open(config: &Config, host: &Host, port: u16) -> Result<Wire, Failure> {
-    let stream: Box<dyn Stream> = match host {
-        Host::Tcp(name) => {
-            let stream = TcpStream::connect((name.as_str(), port)).await?;
+async fn open(
+    address: &Address,
+    host: &Host,
+    port: u16,
+    name: Option<&str>,
+) -> Result<Wire, Failure> {
+    let secured = match host {
+        Host::Tcp(place) => {
+            let stream = TcpStream::connect((place.as_str(), port)).await?;
             stream.set_nodelay(true)?;
-            Box::new(stream)
+            secure(address, stream, name.unwrap_or(place)).await?
         }
         Host::Unix(folder) => {
-            Box::new(UnixStream::connect(folder.join(format!(".s.PGSQL.{port}"))).await?)
+            let stream = UnixStream::connect(folder.join(format!(".s.PGSQL.{port}"))).await?;
+            Secured { stream: Box::new(stream), tls: None }
         }
     };
-    let mut wire = Wire::new(handshake(config, stream).await?);
-    let wanted = match config.get_target_session_attrs() {
+    let mut wire = Wire::new(handshake(address, secured).await?);
+    let wanted = match address.config.get_target_session_attrs() {
         TargetSessionAttrs::ReadWrite => "off",
         TargetSessionAttrs::ReadOnly => "on",
         _ => return Ok(wire),
@@ -68,11 +82,19 @@ async fn open(config: &Config, host: &Host, port: u16) -> Result<Wire, Failure> 
     }
 }
 
-async fn handshake(config: &Config, stream: Box<dyn Stream>) -> Result<Box<dyn Stream>, Failure> {
-    let lent = Arc::new(Mutex::new(Some(stream)));
+async fn handshake(address: &Address, secured: Secured) -> Result<Box<dyn Stream>, Failure> {
+    let lent = Arc::new(Mutex::new(Some(secured.stream)));
+    let loan = Loan(Arc::clone(&lent));
+    let mut config = address.config.clone();
     // Neither client nor connection is used: they are dropped without a word to the server.
-    let pair = config.connect_raw(Loan(Arc::clone(&lent)), NoTls).await;
-    drop(pair.map_err(|e| Failure::from(&e))?);
+    let done = match secured.tls {
+        None => config.ssl_mode(SslMode::Disable).connect_raw(loan, NoTls).await.map(drop),
+        Some(tls) => {
+            config.ssl_mode(SslMode::Require).ssl_negotiation(SslNegotiation::Direct);
+            config.connect_raw(loan, tls).await.map(drop)
+        }
+    };
+    done.map_err(|e| Failure::from(&e))?;
     let stream = lent.lock().unwrap_or_else(PoisonError::into_inner).take();
     stream.ok_or_else(|| Failure::Broken("the connection's stream is gone".into()))
 }

@@ -7,10 +7,12 @@
 //! read nothing. A connection returns to its slot only outside a transaction, where the
 //! extension has given the session its login role back; in any other state it is closed.
 
+pub mod address;
 mod connect;
 pub mod failure;
 mod prepared;
 pub mod row;
+mod secure;
 mod slots;
 pub mod sqlstate;
 pub mod statement;
@@ -19,6 +21,7 @@ mod turns;
 pub mod wire;
 
 use crate::error::{Error, Result};
+use address::Address;
 use deadpool::Status;
 use edgebase_blocks::{InstanceKey, Table};
 use failure::Failure;
@@ -122,11 +125,11 @@ impl Database {
     /// # Errors
     /// When the address cannot be understood.
     pub fn new(url: &str, connections: usize, reuse: Reuse) -> anyhow::Result<Self> {
-        let mut config: tokio_postgres::Config = url.parse()?;
-        if config.get_application_name().is_none() {
-            config.application_name("edgebase");
+        let mut address: Address = url.parse()?;
+        if address.config.get_application_name().is_none() {
+            address.config.application_name("edgebase");
         }
-        let slots = Slots::new(&config, connections, reuse)?;
+        let slots = Slots::new(address, connections, reuse)?;
         let reach = slots.reach();
         Ok(Self { slots, reach, instances: Cache::new(REMEMBERED) })
     }

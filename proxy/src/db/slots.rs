@@ -10,6 +10,7 @@
 //! A connection is retired when it has served so many tenants that its process is large, or so
 //! many requests or so long that whatever else grows in it is bounded too.
 
+use super::address::Address;
 use super::connect::connect;
 use super::failure::Failure;
 use super::wire::Wire;
@@ -23,8 +24,8 @@ use edgebase_blocks::InstanceKey;
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio_postgres::Config;
 
 /// Connections of a slot.
 const SLOT: usize = 4;
@@ -42,12 +43,13 @@ pub struct Slots {
 
 impl Slots {
     /// Slots for that many connections; connects on first use.
-    pub fn new(config: &Config, connections: usize, reuse: Reuse) -> anyhow::Result<Self> {
+    pub fn new(address: Address, connections: usize, reuse: Reuse) -> anyhow::Result<Self> {
+        let address = Arc::new(address);
         let slots = (connections / SLOT).max(1);
         let pool = |n: usize| {
             // What does not divide evenly goes to the first ones.
             let size = connections / slots + usize::from(n < connections % slots);
-            Pool::builder(Maker { config: config.clone(), reuse })
+            Pool::builder(Maker { address: Arc::clone(&address), reuse })
                 .max_size(size)
                 .queue_mode(QueueMode::Lifo)
                 .wait_timeout(Some(WAIT))
@@ -191,7 +193,7 @@ pub struct Connection {
 /// What makes connections.
 #[derive(Debug)]
 pub struct Maker {
-    config: Config,
+    address: Arc<Address>,
     reuse: Reuse,
 }
 
@@ -200,7 +202,7 @@ impl Manager for Maker {
     type Error = Failure;
 
     async fn create(&self) -> Result<Connection, Failure> {
-        Ok(Connection { wire: connect(&self.config).await?, wear: Wear::new() })
+        Ok(Connection { wire: connect(&self.address).await?, wear: Wear::new() })
     }
 
     async fn recycle(&self, connection: &mut Connection, _: &Metrics) -> RecycleResult<Failure> {
