@@ -15,14 +15,14 @@ use crate::query::value::iso;
 use crate::reads::{Lane, RuleReads};
 use axum::http::StatusCode;
 use edgebase_blocks::Table;
-use edgebase_blocks::block::TableConfig;
+use edgebase_blocks::block::{TableConfig, TableHooks};
 use edgebase_blocks::rule::FunctionRef;
 use edgebase_rules::{Arg, Failure};
 use jiff::Timestamp;
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::RwLock;
+use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 use tokio::time::Instant;
 
 /// What a hook may take; the write's transaction waits meanwhile.
@@ -39,6 +39,12 @@ pub fn deadline() -> Instant {
 pub struct AfterHooks(Arc<RwLock<()>>);
 
 impl AfterHooks {
+    /// Makes a stopping server wait for as long as the answer is held.
+    pub(crate) fn hold(&self) -> Option<OwnedRwLockReadGuard<()>> {
+        // It fails only where the server has stopped waiting.
+        Arc::clone(&self.0).try_read_owned().ok()
+    }
+
     /// Waits until none is under way.
     pub async fn done(&self) {
         drop(self.0.write().await);
@@ -59,6 +65,11 @@ pub enum Event {
     },
     /// One that is gone.
     Deleted(Value),
+}
+
+/// Whether any hook runs after writes.
+pub(crate) fn follow_writes(hooks: &TableHooks) -> bool {
+    hooks.after_insert.is_some() || hooks.after_update.is_some() || hooks.after_delete.is_some()
 }
 
 /// A value on its way into a hook.
@@ -157,7 +168,7 @@ impl Target<'_> {
         let place = format!("{}.{}", self.key, self.path.table);
         let failures = self.app.metrics.after_hook_failures.clone();
         // Taken before the answer is given, so that a stopping server knows of this hook.
-        let under_way = Arc::clone(&self.app.after_hooks.0).try_read_owned();
+        let under_way = self.app.after_hooks.hold();
         tokio::spawn(async move {
             if let Err(cause) = engine.value(hook.id(), args, BUDGET).await {
                 failures.inc();

@@ -1,9 +1,10 @@
 //! Hooks around writes and reads: what they add, what they refuse, in which words, and when.
 
-use crate::{app, logged, product};
+use crate::{app, logged, product, until};
 use edgebase_tests::{Product, sql, unique};
 use serde_json::{Value, json};
 use std::sync::Arc;
+use tokio::io::AsyncWriteExt as _;
 
 fn id(record: &Value) -> &str {
     record["id"].as_str().unwrap()
@@ -235,6 +236,36 @@ async fn an_after_hook_that_fails_changes_no_answer_and_is_logged() {
     logged(&product, "the afterInsert hook failed").await;
     logged(&product, "after oh").await;
     product.user("u").get(&format!("{path}/{}", id(&made))).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_cannot_keep_an_after_hook_from_running() {
+    let product = product();
+    let admin = sql::connect(&product.admin_url).await;
+    let title = unique("gone");
+    let held = "BEGIN; LOCK TABLE app.slowly IN SHARE MODE";
+    admin.simple_query(held).await.unwrap();
+    let address = product.url.strip_prefix("http://").unwrap();
+    let mut connection = tokio::net::TcpStream::connect(address).await.unwrap();
+    let body = json!({"title": title}).to_string();
+    let request = format!(
+        "POST {} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        app("slowly"),
+        body.len(),
+    );
+    connection.write_all(request.as_bytes()).await.unwrap();
+    let watcher = sql::connect(&product.admin_url).await;
+    until("the insert waits for the table", || async {
+        let waiting =
+            "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'app.slowly'::regclass";
+        sql::texts(&watcher, waiting).await.unwrap() == ["1"]
+    })
+    .await;
+    drop(connection);
+    // Long enough for the server to notice.
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    admin.simple_query("COMMIT").await.unwrap();
+    logged(&product, &format!("slowly after {title}")).await;
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ use crate::app::{App, Head};
 use crate::auth::Principal;
 use crate::db::{Build, Outcome, Row, Transaction};
 use crate::error::{Error, Result};
+use crate::hooks;
 use crate::query::record::Object;
 use crate::route::{Action, TablePath};
 use crate::snapshot::Snapshot;
@@ -84,11 +85,25 @@ impl Request {
     }
 }
 
-/// Performs a request.
+impl Request {
+    fn is_write(&self) -> bool {
+        !matches!(self, Self::List(_) | Self::Count(_) | Self::Get(_))
+    }
+}
+
+/// Performs a request. What after-hooks follow is finished even when its client goes away
+/// meanwhile, so that no committed write is without them.
 ///
 /// # Errors
 /// In the words of the contract.
 pub async fn run(target: &Target<'_>, request: Request) -> Result<Response> {
+    if request.is_write() && hooks::follow_writes(&target.table()?.hooks) {
+        return target.to_the_end(request).await;
+    }
+    perform(target, request).await
+}
+
+async fn perform(target: &Target<'_>, request: Request) -> Result<Response> {
     match request {
         Request::List(r) => list::list(target, r).await,
         Request::Count(r) => list::count(target, r).await,
@@ -115,6 +130,21 @@ impl<'a> Target<'a> {
     #[must_use]
     pub fn access(&self) -> Access<'a> {
         Access::new(self.snapshot, self.principal, &self.path.namespace)
+    }
+
+    /// Performs a request in a task of its own, which nobody can break off.
+    async fn to_the_end(&self, request: Request) -> Result<Response> {
+        let (app, snapshot) = (Arc::clone(self.app), Arc::clone(self.snapshot));
+        let (principal, path, key) = (self.principal.clone(), self.path.clone(), self.key.clone());
+        let task = tokio::spawn(async move {
+            let _under_way = app.after_hooks.hold();
+            let block = snapshot.config.databases.get(&path.namespace);
+            let block = block.ok_or_else(|| Error::internal("a block has left its config"))?;
+            let (app, snapshot) = (&app, &snapshot);
+            let target = Target { app, snapshot, principal: &principal, block, key, path: &path };
+            perform(&target, request).await
+        });
+        task.await.unwrap_or_else(|e| Err(Error::internal(e)))
     }
 
     /// Runs statements in one round trip; `None` when the instance does not exist and need not.
