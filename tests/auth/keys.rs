@@ -1,11 +1,11 @@
 //! Does a service key open what it should and nothing more? Row by row, contract section 5.
 //!
-//! Two rows cannot be had here, because `edgebase dev` always adds a root key: that a key counts
-//! as missing where none is configured, and a text without `jb_` where no root key is. They are
-//! tested beside the code. Where we differ from the contract the row says "choice".
+//! Two rows need `edgebase serve`, because `edgebase dev` always adds a root key: that a key counts
+//! as missing where none is configured, and a text without `jb_` where no root key is. Where we
+//! differ from the contract the row says "choice".
 
 use super::{direct, trusting};
-use edgebase_tests::{Answer, Client, unique};
+use edgebase_tests::{Answer, Client, Product, Serving, fixture, unique};
 use serde_json::{Value, json};
 
 const OPEN: &str = "/api/db/app/tables/open";
@@ -282,4 +282,40 @@ async fn a_valid_key_passes_over_every_rule_and_no_key_over_none() {
     // Where it may know of everything, what is not there is 404 and not 403.
     root.get("/api/db/nope/tables/x").await.expect(404);
     root.get("/api/db/app/tables/nope").await.expect(404);
+}
+
+#[tokio::test]
+async fn a_key_counts_as_missing_where_none_could_be_right() {
+    let sql = json!({"namespace": "app", "sql": "SELECT 1"});
+    let missing = "X-EdgeBase-Service-Key is required to execute SQL for database namespace 'app'.";
+    let wrong = "Invalid X-EdgeBase-Service-Key for SQL execution in database namespace 'app'.";
+    for (config, keys) in [
+        // No keys at all.
+        (
+            "keyless.json",
+            [("", Err(missing)), ("whatever", Err(missing)), ("jb_any_secret", Err(missing))],
+        ),
+        // No root key.
+        (
+            "rootless.json",
+            [("whatever", Err(missing)), ("jb_any_secre", Err(wrong)), ("jb_any_secret", Ok(()))],
+        ),
+    ] {
+        let product = Product::start(&fixture(config));
+        let serving = Serving::start(&fixture(config), &product.proxy_url, &[]);
+        let serving = serving.expect("it serves");
+        for (text, expected) in keys {
+            let row = format!("{config}, {text:?}");
+            let client = Client::anonymous(&serving.url).with("x-edgebase-service-key", text);
+            let (read, run) = (client.get(OPEN).await, client.post("/api/sql", &sql).await);
+            let [on_table, on_sql] = match expected {
+                Ok(()) => [Ok(200), Ok(200)],
+                // A table's routes go on as if nobody had sent a key.
+                Err(said) if said == missing => [Ok(200), Err((403, said.to_owned()))],
+                Err(said) => [Err((401, invalid("db:table:open:read"))), Err((401, said.into()))],
+            };
+            check(&row, &read, &on_table);
+            check(&row, &run, &on_sql);
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 mod endpoints;
 mod envelope;
+mod https;
 mod keys;
 mod limits;
 mod listing;

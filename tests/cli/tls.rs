@@ -1,10 +1,9 @@
 //! Are connections to the database encrypted, and its certificate verified, as the address says?
 
-use edgebase_tests::{Client, Product, binary, fixture, sql};
+use edgebase_tests::{Client, Product, Serving, binary, fixture, sql};
 use serde_json::json;
-use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 /// Two authorities, and a certificate of the first for `localhost`.
@@ -33,31 +32,9 @@ fn list(url: &str) -> (bool, String) {
     (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
-struct Serving(Child);
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// Starts `edgebase serve` and answers where it listens; `None` when it does not start.
-fn serve(url: &str) -> (Serving, Option<String>) {
-    let mut child = Command::new(binary())
-        .args(["serve", "--listen", "127.0.0.1:0", "--config"])
-        .arg(fixture("contract.ts"))
-        .env("EDGEBASE_DATABASE_URL", url)
-        .env("SERVICE_KEY", "key")
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
-    let mut lines = lines.skip_while(|line| !line.contains(" on http://"));
-    let place = lines.next().and_then(|line| Some(line.split(" on ").last()?.trim().to_owned()));
-    // Read on, or the server would find its output closed.
-    std::thread::spawn(move || lines.for_each(drop));
-    (Serving(child), place)
+/// `edgebase serve` in front of the database at that address, if it starts.
+fn serve(url: &str) -> Option<Serving> {
+    Serving::start(&fixture("contract.ts"), url, &[("SERVICE_KEY", "key")])
 }
 
 #[tokio::test]
@@ -123,8 +100,8 @@ async fn sslmode_and_sslrootcert_mean_what_they_mean_for_libpq() {
     ] {
         let name = edgebase_tests::unique("tls");
         let query = format!("{query}&application_name={name}");
-        let (_serving, place) = serve(&at(&product.proxy_url, host, &query));
-        let client = Client::anonymous(&place.expect("it serves"));
+        let serving = serve(&at(&product.proxy_url, host, &query)).expect("it serves");
+        let client = Client::anonymous(&serving.url);
         let client = client.with("x-edgebase-service-key", "key");
         let post = json!({"title": name});
         client.post("/api/db/space/tls/tables/posts", &post).await.expect(201);
@@ -138,7 +115,7 @@ async fn sslmode_and_sslrootcert_mean_what_they_mean_for_libpq() {
         ("localhost", format!("sslmode=verify-full&sslrootcert={other}")),
         ("127.0.0.1", format!("sslmode=verify-full&sslrootcert={ca}")),
     ] {
-        assert_eq!(serve(&at(&product.proxy_url, host, &query)).1, None, "{query}");
+        assert!(serve(&at(&product.proxy_url, host, &query)).is_none(), "{query}");
     }
     let _ = std::fs::remove_dir_all(&folder);
 }

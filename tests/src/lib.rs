@@ -8,12 +8,14 @@
 mod http;
 mod issuer;
 mod product;
+mod serving;
 pub mod sql;
 pub mod token;
 
 pub use http::{Answer, Client, encode, raw, raw_answer};
 pub use issuer::{Issuer, Reply};
 pub use product::{Product, Settings, binary, fixture, workspace};
+pub use serving::Serving;
 
 /// A Python that has the packages of `requirements.txt`: `EDGEBASE_PYTHON`, or the one that
 /// `make test` sets up.
