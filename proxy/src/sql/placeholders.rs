@@ -1,9 +1,10 @@
 //! How do a client's placeholders become PostgreSQL's?
 //!
 //! Contract 16: `?` is positional and becomes `$n`, except inside quotes, comments and
-//! dollar-quoted text and in the JSON operators `?|`, `?&` and `@?`; `\?` is a plain `?`. The
-//! JavaScript SDK's tagged template sends markers instead. Native `$n` may be used, but not
-//! mixed with `?`.
+//! dollar-quoted text and in the JSON operators `?`, `?|`, `?&` and `@?`. A plain `?` is taken for
+//! the operator where a text or a parameter follows, since two operands never stand side by side;
+//! `\?` is the operator everywhere. The JavaScript SDK's tagged template sends markers instead.
+//! Native `$n` may be used, but not mixed with `?`.
 
 use std::iter::Peekable;
 use std::str::CharIndices;
@@ -55,6 +56,7 @@ pub fn translate(sql: &str, params: usize) -> Result<String, String> {
                 chars.next();
                 out.push_str(&rest[..2]);
             }
+            '?' if is_followed_by_operand(&rest[1..]) => out.push('?'),
             '?' => {
                 positional += 1;
                 out.push_str(&format!("${positional}"));
@@ -119,6 +121,19 @@ fn ends_with_escape_prefix(before: &str) -> bool {
     let mut back = before.chars().rev();
     matches!(back.next(), Some('e' | 'E'))
         && !back.next().is_some_and(|c| c.is_alphanumeric() || c == '_')
+}
+
+/// Whether a text or a parameter comes next. Names and numbers are not told apart from what may
+/// stand behind a parameter.
+fn is_followed_by_operand(text: &str) -> bool {
+    let text = text.trim_start();
+    match text.as_bytes() {
+        [b'\'', ..] => true,
+        [b'$', next, ..] => next.is_ascii_digit(),
+        [b'?', next, ..] => !matches!(next, b'|' | b'&'),
+        [b'?'] => true,
+        _ => marker(text).is_some(),
+    }
 }
 
 /// The length of a quoted text, its quotes included; doubled quotes do not end it.
@@ -187,6 +202,10 @@ mod tests {
             ("SELECT /* ? /* ? */ */ ?", 1, "SELECT /* ? /* ? */ */ $1"),
             ("SELECT $q$ ? $q$, $$?$$, ?", 1, "SELECT $q$ ? $q$, $$?$$, $1"),
             ("SELECT a ?| b, a ?& b, a @? b, a \\? ?", 1, "SELECT a ?| b, a ?& b, a @? b, a ? $1"),
+            ("SELECT a ? 'b', a ?\n?, a ? ?", 2, "SELECT a ? 'b', a ?\n$1, a ? $2"),
+            ("SELECT a ? $1", 1, "SELECT a ? $1"),
+            ("SELECT a ? __EDGEBASE_SQL_PARAM_0__", 1, "SELECT a ? $1"),
+            ("SELECT ? ?| b, ?::jsonb ?& c", 2, "SELECT $1 ?| b, $2::jsonb ?& c"),
             ("SELECT 'it''s ?', E'\\'?', ?", 1, "SELECT 'it''s ?', E'\\'?', $1"),
             ("SELECT __EDGEBASE_SQL_PARAM_1__, __EDGEBASE_SQL_PARAM_0__", 2, "SELECT $2, $1"),
             ("SELECT $2, $1", 2, "SELECT $2, $1"),
