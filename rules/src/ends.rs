@@ -3,10 +3,11 @@
 //! Every way in which an evaluation can end, in both forms and for rows, with the decision that
 //! belongs to it. The one that allows is a completed evaluation with a truthy value.
 
-use crate::api::{Arg, Cause, Decision, Form, Limits, RowDenied};
+use crate::api::{Arg, Cause, Context, DbRead, Decision, Form, Limits, RowDenied};
 use crate::engine::Engine;
 use crate::load::Loaded;
 use edgebase_blocks::FunctionId;
+use futures::future::{BoxFuture, pending, ready};
 use serde_json::{Value, json};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -132,8 +133,13 @@ async fn only_a_completed_truthy_evaluation_allows() {
 /// The ends that lie outside of the rule.
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_happens_around_an_evaluation_denies() {
-    let rules =
-        ["() => new Map()", "() => panicOnPurpose()", "() => /^(a+)+$/.test('a'.repeat(40) + '!')"];
+    let rules = [
+        "() => new Map()",
+        "() => panicOnPurpose()",
+        "() => /^(a+)+$/.test('a'.repeat(40) + '!')",
+        "(auth, row) => auth === null",
+        "(auth, row) => auth !== null",
+    ];
     let loaded = load(&rules.map(str::to_owned));
     let (good, panics, stuck) = (FunctionId(0), FunctionId(1), FunctionId(2));
     let start = |limits: Limits| Engine::start(&loaded, limits).unwrap();
@@ -171,6 +177,15 @@ async fn whatever_happens_around_an_evaluation_denies() {
     let overload = Err(RowDenied { index: 0, cause: Cause::Overload });
     assert_eq!(full.allows_rows(good, Arg::Null, rows(), AMPLE).await, overload);
     seen.push(Cause::Overload);
+    // What is evaluated natively needs no worker, and decides by its value as ever.
+    for (function, decision) in
+        [(FunctionId(3), Decision::Allow), (FunctionId(4), Decision::Deny(Cause::Falsy))]
+    {
+        assert_eq!(loaded.form(function), Form::Fast);
+        assert_eq!(full.allows(function, vec![Arg::Null, Arg::Null], AMPLE).await, decision);
+        let rows = full.allows_rows(function, Arg::Null, rows(), AMPLE).await;
+        assert_eq!(rows.is_ok(), decision == Decision::Allow, "{rows:?}");
+    }
     seen.extend([Cause::Falsy, Cause::Threw(String::new())]);
 
     // A new cause has to find its place in this file.
@@ -189,4 +204,55 @@ async fn whatever_happens_around_an_evaluation_denies() {
     // Printing a panic's trace can take longer than a slice, and then it counts as late.
     let all = ["falsy", "overload", "threw", "timeout", "tripped", "unknown", "worker lost"];
     assert!(all.iter().all(|n| names.contains(n) || *n == "worker lost"), "{names:?}");
+}
+
+/// A read of `ctx.db` that finds a row or nothing, fails, or never comes back.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Reading {
+    Row,
+    Nothing,
+    Fails,
+    Never,
+}
+
+impl Context for Reading {
+    fn read(&self, _: DbRead) -> BoxFuture<'static, Result<Value, String>> {
+        match self {
+            Self::Row => Box::pin(ready(Ok(json!({"active": true})))),
+            Self::Nothing => Box::pin(ready(Ok(Value::Null))),
+            Self::Fails => Box::pin(ready(Err("no such table".to_owned()))),
+            Self::Never => Box::pin(pending()),
+        }
+    }
+}
+
+/// What a rule awaits may reject or never settle, whichever form it is evaluated in.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rule_that_awaits_allows_only_by_what_it_was_given() {
+    let rules = [
+        "async (auth, id, ctx) => (await ctx.db.get('members', id)) !== null",
+        "async (auth, id, ctx) => { const row = await ctx.db.get('members', id); return row?.active === true; }",
+    ];
+    let loaded = load(&rules.map(str::to_owned));
+    for native in [true, false] {
+        let engine = Engine::start(&loaded, Limits { native, ..Limits::default() }).unwrap();
+        for (number, rule) in rules.iter().enumerate() {
+            let id = FunctionId(number as u32);
+            assert_eq!(loaded.form(id), Form::Fast, "{rule}");
+            for (reading, end) in [
+                (Reading::Row, Allow),
+                (Reading::Nothing, Falsy),
+                (Reading::Fails, Throw),
+                (Reading::Never, Timeout),
+            ] {
+                let args = vec![Arg::Null, Arg::Text("m".into()), Arg::Context(Arc::new(reading))];
+                let decision = engine.allows(id, args, BUDGET).await;
+                let cause = match &decision {
+                    Decision::Allow => None,
+                    Decision::Deny(cause) => Some(cause),
+                };
+                assert!(is(cause, end), "{rule}, {reading:?}, native {native}: {decision:?}");
+            }
+        }
+    }
 }
