@@ -1,6 +1,6 @@
 //! Is an instance that is behind brought up by the request that meets it, once, and alone?
 
-use super::room::{deeds, edgebase, edited, fill, json_of, notes, registry, reload, run, start};
+use super::room::{beside, deeds, edgebase, fill, json_of, notes, registry, reload, run, start};
 use super::shape::shape;
 use edgebase_tests::sql::connect;
 use edgebase_tests::unique;
@@ -169,8 +169,7 @@ async fn what_would_lose_data_is_refused_with_the_migration_to_write_which_is_th
     let id = unique("loss");
     fill(&user, &id, &["kept"]).await;
     let shorter = ("title: { type: 'string' }, n: 'number'", "n: 'number', name: 'string'");
-    let config = product.config.with_file_name("shorter.ts");
-    std::fs::write(&config, edited(&[shorter])).unwrap();
+    let config = beside(&product, "shorter.ts", &[shorter]);
     let arguments = ["apply", "--config", config.to_str().unwrap()];
     let refused = run(edgebase(&product, &arguments)).await;
     let err = String::from_utf8_lossy(&refused.stderr).into_owned();

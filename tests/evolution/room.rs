@@ -37,9 +37,11 @@ pub async fn reload(product: &Product, edits: &[(&str, &str)]) {
     }
 }
 
-/// Writes a config beside the product's own.
+/// Writes a config near the product's own, but out of the directory whose files it watches.
 pub fn beside(product: &Product, name: &str, edits: &[(&str, &str)]) -> PathBuf {
-    let path = product.config.with_file_name(name);
+    let folder = product.config.with_file_name("others");
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join(name);
     std::fs::write(&path, edited(edits)).unwrap();
     path
 }
