@@ -189,7 +189,11 @@ RETURNS TABLE (id text, state text, current boolean, created_at timestamptz, mig
 LANGUAGE sql STABLE PARALLEL UNSAFE SECURITY DEFINER ROWS 100
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT nullif(i.id, ''), i.state, i.version = b.version, i.created_at, i.migrated_at
+    SELECT nullif(i.id, ''),
+           CASE WHEN i.state <> 'active' OR i.version = b.version THEN i.state
+                WHEN i.failed_version = b.version THEN 'failed'
+                ELSE 'behind' END,
+           i.version = b.version, i.created_at, i.migrated_at
     FROM edgebase.instance i JOIN edgebase.block b ON b.namespace = i.namespace
     WHERE i.namespace = list_instances.namespace
       AND i.id >= coalesce(after, '') AND i.id IS DISTINCT FROM after

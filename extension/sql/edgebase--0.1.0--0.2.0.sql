@@ -87,12 +87,22 @@ REVOKE ALL ON TABLE edgebase.instance_stats FROM PUBLIC;
 GRANT SELECT ON TABLE edgebase.instance_stats TO edgebase_admin, edgebase_analyst;
 COMMENT ON VIEW edgebase.instance_stats IS 'Size, rows and last write of every instance, cheap enough to poll';
 
+ALTER TABLE edgebase.instance
+    ADD COLUMN failed_version text COLLATE "C",
+    ADD COLUMN failed_at timestamptz,
+    ADD COLUMN failure jsonb;
+COMMENT ON COLUMN edgebase.instance.failed_version IS 'The version that its last migration failed to reach';
+
 CREATE FUNCTION edgebase.list_instances(namespace text, after text, page integer)
 RETURNS TABLE (id text, state text, current boolean, created_at timestamptz, migrated_at timestamptz)
 LANGUAGE sql STABLE PARALLEL UNSAFE SECURITY DEFINER ROWS 100
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT nullif(i.id, ''), i.state, i.version = b.version, i.created_at, i.migrated_at
+    SELECT nullif(i.id, ''),
+           CASE WHEN i.state <> 'active' OR i.version = b.version THEN i.state
+                WHEN i.failed_version = b.version THEN 'failed'
+                ELSE 'behind' END,
+           i.version = b.version, i.created_at, i.migrated_at
     FROM edgebase.instance i JOIN edgebase.block b ON b.namespace = i.namespace
     WHERE i.namespace = list_instances.namespace
       AND i.id >= coalesce(after, '') AND i.id IS DISTINCT FROM after
@@ -102,12 +112,6 @@ $$;
 REVOKE ALL ON FUNCTION edgebase.list_instances(text, text, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION edgebase.list_instances(text, text, integer) TO edgebase_proxy, edgebase_admin;
 COMMENT ON FUNCTION edgebase.list_instances(text, text, integer) IS 'The instances of a block, a page at a time in the order of their ids';
-
-ALTER TABLE edgebase.instance
-    ADD COLUMN failed_version text COLLATE "C",
-    ADD COLUMN failed_at timestamptz,
-    ADD COLUMN failure jsonb;
-COMMENT ON COLUMN edgebase.instance.failed_version IS 'The version that its last migration failed to reach';
 
 CREATE FUNCTION edgebase.try_migrate(namespace text, id text DEFAULT NULL, retry boolean DEFAULT false) RETURNS jsonb
 LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER

@@ -60,6 +60,11 @@ async fn a_tenant_whose_rows_stand_in_the_way_is_alone_with_it_and_as_it_was() {
     assert_eq!(shape(&admin, &schema).await, before);
     assert_eq!(registry(&admin, &key, "state").await.as_deref(), Some("failed"));
     assert_eq!(registry(&admin, &key, "current").await.as_deref(), Some("false"));
+    let listed = product.service().get("/api/db/room").await.expect(200);
+    let listed: Vec<_> =
+        listed["items"].as_array().unwrap().iter().map(|i| (&i["id"], &i["state"])).collect();
+    assert!(listed.contains(&(&json!(bad), &json!("failed"))), "{listed:?}");
+    assert!(listed.contains(&(&json!(good), &json!("active"))), "{listed:?}");
     let failure = registry(&admin, &key, "failure").await.unwrap();
     assert!(failure.contains("23505") && failure.contains("notes.title.key"), "{failure}");
     assert!(!failure.contains("same"), "a tenant's value is in the registry: {failure}");
