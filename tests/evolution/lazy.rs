@@ -72,10 +72,9 @@ async fn a_tenant_whose_rows_stand_in_the_way_is_alone_with_it_and_as_it_was() {
     // Three requests, one try: the others were told what is known.
     assert_eq!(deeds(&admin, &bad, "migrate_failed").await, 1);
     let first = registry(&admin, &key, "failed_at").await;
-    user.get(&notes(&bad)).await.refused(
-        503,
-        &user.get(&notes(&bad)).await.body["message"].as_str().unwrap_or_default().to_owned(),
-    );
+    user.get(&notes(&bad))
+        .await
+        .refused(503, user.get(&notes(&bad)).await.body["message"].as_str().unwrap_or_default());
     assert_eq!(registry(&admin, &key, "failed_at").await, first);
 
     // The raising form says so too, and leaves the instance as it was.

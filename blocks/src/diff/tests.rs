@@ -179,7 +179,7 @@ fn an_instance_that_missed_shapes_stops_where_a_migration_came_and_nowhere_else(
         json!({"a": {"type": "string", "unique": true}, "tmp": {"type": "string", "unique": true}});
     let stop = p(tmp, json!([fill]));
     let last = p(json!({"a": {"type": "string", "max": 9}}), json!([up(1, "corrected"), back]));
-    let way = path(&first, &[stop.clone()], &last);
+    let way = path(&first, std::slice::from_ref(&stop), &last);
     assert_eq!(way.len(), 3);
     // With the shape that a migration was written for, when it has been missed too.
     assert_eq!(path(&first, &[passed.clone(), stop.clone(), stop.clone()], &last).len(), 4);
