@@ -3,148 +3,77 @@
 //! Pure: the difference of two stored blocks, in an order in which each step can run. Steps that
 //! only add are safe to repeat. A step that can lose data is `destructive`; it is `covered` when
 //! the new shape brings a migration that mentions what is lost by name, which is the author's
-//! word that the data has been seen to.
+//! word that the data has been seen to. One that is not covered carries the migration to write.
 //!
-//! Order: migrations up to the last one that renames something, then constraints and indexes that
-//! go, then everything that is added or altered, then the other migrations, then constraints,
-//! indexes and foreign keys that come, then what is dropped. So a migration may fill a column
-//! that the same config adds, and a rename is not mistaken for a drop beside an addition.
+//! Order: constraints and indexes that go, then migrations up to the last one that renames
+//! something, then everything that is added or altered, then the other migrations, then
+//! constraints, indexes and foreign keys that come, then what is dropped. So a migration may fill a
+//! column that the same config adds, none is held up by a constraint that the new shape has no
+//! more, and a rename is not mistaken for a drop beside an addition.
 //!
-//! A new `required` field without a default is added nullable to a table that may have rows:
-//! there is no value that could stand in them. HTTP writes demand it from then on.
+//! The outcome is the shape that a new instance would have, but for the order of columns (an added
+//! one stands last) and for columns that should not be null and in some row are: a new `required`
+//! field without a default is added nullable, since there is no value that could stand in the rows
+//! that are there. Whoever runs the steps makes such columns NOT NULL where no row objects.
 
-use crate::ddl::{self, Column, Constraint};
+mod document;
+mod guide;
+mod path;
+mod step;
+
+pub use guide::Guide;
+pub use path::path;
+pub use step::{Change, Lock, Statement, Step, Work};
+
+use crate::ddl::{self, Column, Constraint, DOC_COLUMN};
 use crate::quote::{ident, qualified};
 use crate::storage::StoredBlock;
 use crate::table::{Migration, Table};
-
-/// Stands for the schema in a step's statements. No name and no SQL text can hold a NUL.
-const SCHEMA: &str = "\u{0}";
-
-/// What a step does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// A table appears.
-    CreateTable,
-    /// A table goes with its rows.
-    DropTable,
-    /// A column appears.
-    AddColumn,
-    /// A column goes with its values.
-    DropColumn,
-    /// A column's type changes.
-    ChangeType,
-    /// A column may no longer be null.
-    SetNotNull,
-    /// A column may be null.
-    DropNotNull,
-    /// A column's default appears, changes or goes.
-    SetDefault,
-    /// A constraint appears.
-    AddConstraint,
-    /// A constraint goes.
-    DropConstraint,
-    /// An index appears.
-    CreateIndex,
-    /// An index goes.
-    DropIndex,
-    /// A hand-written migration.
-    Migrate,
-}
-
-impl Change {
-    /// The word in `apply_config`'s answer.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::CreateTable => "create_table",
-            Self::DropTable => "drop_table",
-            Self::AddColumn => "add_column",
-            Self::DropColumn => "drop_column",
-            Self::ChangeType => "change_type",
-            Self::SetNotNull => "set_not_null",
-            Self::DropNotNull => "drop_not_null",
-            Self::SetDefault => "set_default",
-            Self::AddConstraint => "add_constraint",
-            Self::DropConstraint => "drop_constraint",
-            Self::CreateIndex => "create_index",
-            Self::DropIndex => "drop_index",
-            Self::Migrate => "migrate",
-        }
-    }
-}
-
-/// One step.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Step {
-    /// The table it is about.
-    pub table: String,
-    /// What it does.
-    pub change: Change,
-    /// The column, constraint, index or migration it is about.
-    pub subject: Option<String>,
-    /// Whether data can be lost.
-    pub destructive: bool,
-    /// Whether a new migration answers for the loss; true for steps that lose nothing.
-    pub covered: bool,
-    templates: Vec<String>,
-}
-
-impl Step {
-    fn new(table: &str, change: Change, subject: Option<&str>, templates: Vec<String>) -> Self {
-        Self {
-            table: table.to_owned(),
-            change,
-            subject: subject.map(str::to_owned),
-            destructive: false,
-            covered: true,
-            templates,
-        }
-    }
-
-    fn losing(mut self, covered: bool) -> Self {
-        self.destructive = true;
-        self.covered = covered;
-        self
-    }
-
-    /// The statements, in order, for the instance in `schema`.
-    #[must_use]
-    pub fn statements(&self, schema: &str) -> Vec<String> {
-        let (from, to) = (ident(SCHEMA), ident(schema));
-        self.templates.iter().map(|t| t.replace(&from, &to)).collect()
-    }
-
-    /// What the step is, for people: `drop_column posts.title`.
-    #[must_use]
-    pub fn describe(&self) -> String {
-        match &self.subject {
-            Some(subject) => format!("{} {}.{subject}", self.change.as_str(), self.table),
-            None => format!("{} {}", self.change.as_str(), self.table),
-        }
-    }
-}
+use std::collections::HashSet;
+use step::SCHEMA;
 
 /// The steps from `old` to `new`.
 #[must_use]
 pub fn diff(old: &StoredBlock, new: &StoredBlock) -> Vec<Step> {
-    let pending = |table: &Table| new_migrations(old.table(&table.name), table);
-    let block_migrations: Vec<Migration> = new.tables.iter().flat_map(pending).collect();
+    let pairs: Vec<(Option<&Table>, &Table)> =
+        new.tables.iter().map(|t| (predecessor(old, new, t), t)).collect();
+    let block_migrations: Vec<Migration> =
+        pairs.iter().flat_map(|(before, table)| new_migrations(*before, table)).collect();
+    let retyped = retyped(&pairs);
     let mut plan = Plan::default();
-    for table in &new.tables {
-        match old.table(&table.name) {
+    for (before, table) in &pairs {
+        match before {
             None => create(&mut plan, table),
-            Some(before) => alter(&mut plan, before, table),
+            Some(before) => {
+                let migrations = new_migrations(Some(before), table);
+                let pair = Pair { old: before, new: table, migrations, retyped: &retyped };
+                pair.alter(&mut plan);
+            }
         }
     }
-    for table in old.tables.iter().filter(|t| new.table(&t.name).is_none()) {
+    let lives_on = |t: &Table| pairs.iter().any(|(b, _)| b.is_some_and(|b| b.name == t.name));
+    for table in old.tables.iter().filter(|t| !lives_on(t)) {
         let sql = format!("DROP TABLE IF EXISTS {} CASCADE", qualified(SCHEMA, &table.name));
         plan.drop.push(
-            Step::new(&table.name, Change::DropTable, None, vec![sql])
+            Step::of(&table.name, Change::DropTable, None, vec![sql])
                 .losing(mentions(&block_migrations, &table.name)),
         );
     }
-    plan.in_order()
+    let mut steps = plan.in_order();
+    guide::add(&mut steps, old, new);
+    steps
+}
+
+/// The table that `table` was: the one of its name, or one that is gone and that a migration of
+/// `table` renames to it.
+fn predecessor<'o>(old: &'o StoredBlock, new: &StoredBlock, table: &Table) -> Option<&'o Table> {
+    old.table(&table.name).or_else(|| {
+        old.tables.iter().filter(|o| new.table(&o.name).is_none()).find(|o| {
+            new_migrations(Some(o), table).iter().any(|m| {
+                renames(m) && has_word(sql_of(m), &o.name) && has_word(sql_of(m), &table.name)
+            })
+        })
+    })
 }
 
 /// The migrations of `new` that `old` does not have, ascending. A table that did not exist has
@@ -163,21 +92,46 @@ fn mentions(migrations: &[Migration], name: &str) -> bool {
     migrations.iter().any(|m| has_word(sql_of(m), name))
 }
 
-/// Whether `name` stands in `text` other than as part of a longer word.
-fn has_word(text: &str, name: &str) -> bool {
-    let part_of_word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
-    text.match_indices(name).any(|(at, _)| {
-        !part_of_word(text[..at].chars().next_back())
-            && !part_of_word(text[at + name.len()..].chars().next())
-    })
+fn renames(migration: &Migration) -> bool {
+    sql_of(migration).to_ascii_uppercase().contains("RENAME")
 }
 
+/// Whether `name` stands in `text` other than as part of a longer word, as itself or as it is
+/// quoted.
+fn has_word(text: &str, name: &str) -> bool {
+    let part_of_word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
+    let stands = |name: &str| {
+        text.match_indices(name).any(|(at, _)| {
+            !part_of_word(text[..at].chars().next_back())
+                && !part_of_word(text[at + name.len()..].chars().next())
+        })
+    };
+    stands(name) || (name.contains('"') && text.contains(&ident(name)))
+}
+
+/// Every column, by table and name, whose type is another one.
+fn retyped(pairs: &[(Option<&Table>, &Table)]) -> HashSet<(String, String)> {
+    let mut all = HashSet::new();
+    for (before, after) in pairs {
+        let Some(before) = before else { continue };
+        let before = ddl::columns(before);
+        for column in ddl::columns(after) {
+            if before.iter().any(|b| b.name == column.name && b.sql_type != column.sql_type) {
+                all.insert((after.name.clone(), column.name));
+            }
+        }
+    }
+    all
+}
+
+/// Steps by the phase in which they run.
 #[derive(Default)]
 struct Plan {
-    rename: Vec<Step>,
     release: Vec<Step>,
+    rename: Vec<Step>,
     add: Vec<Step>,
     migrate: Vec<Step>,
+    settle: Vec<Step>,
     constrain: Vec<Step>,
     refer: Vec<Step>,
     drop: Vec<Step>,
@@ -185,126 +139,229 @@ struct Plan {
 
 impl Plan {
     fn in_order(self) -> Vec<Step> {
-        [self.rename, self.release, self.add, self.migrate, self.constrain, self.refer, self.drop]
-            .concat()
+        [
+            self.release,
+            self.rename,
+            self.add,
+            self.migrate,
+            self.settle,
+            self.constrain,
+            self.refer,
+            self.drop,
+        ]
+        .concat()
     }
 }
 
 fn create(plan: &mut Plan, table: &Table) {
     let mut sql = vec![ddl::create_table(SCHEMA, table)];
     sql.extend(ddl::indexes(table).iter().map(|i| i.create(SCHEMA, &table.name)));
-    plan.add.push(Step::new(&table.name, Change::CreateTable, None, sql));
+    plan.add.push(Step::of(&table.name, Change::CreateTable, None, sql));
     for c in ddl::references(SCHEMA, table) {
         let sql = vec![ddl::add_constraint(SCHEMA, &table.name, &c)];
-        plan.refer.push(Step::new(&table.name, Change::AddConstraint, Some(&c.name), sql));
-    }
-}
-
-fn alter(plan: &mut Plan, old: &Table, new: &Table) {
-    let migrations = new_migrations(Some(old), new);
-    add_migrations(plan, &new.name, &migrations);
-    alter_columns(plan, old, new, &migrations);
-    alter_constraints(plan, old, new);
-    alter_indexes(plan, old, new);
-}
-
-fn add_migrations(plan: &mut Plan, table: &str, migrations: &[Migration]) {
-    let renames = |m: &Migration| sql_of(m).to_ascii_uppercase().contains("RENAME");
-    let first_after = migrations.iter().rposition(renames).map_or(0, |i| i + 1);
-    for (i, migration) in migrations.iter().enumerate() {
-        let label = format!("{} ({})", migration.version, migration.description);
-        let step =
-            Step::new(table, Change::Migrate, Some(&label), vec![sql_of(migration).to_owned()]);
-        if i < first_after { plan.rename.push(step) } else { plan.migrate.push(step) }
-    }
-}
-
-fn alter_columns(plan: &mut Plan, old: &Table, new: &Table, migrations: &[Migration]) {
-    let name = qualified(SCHEMA, &new.name);
-    let (before, after) = (ddl::columns(old), ddl::columns(new));
-    let find = |columns: &[Column], name: &str| columns.iter().find(|c| c.name == name).cloned();
-    for column in &after {
-        let quoted = ident(&column.name);
-        let mut step = |change, sql: String| {
-            let sql = vec![format!("ALTER TABLE {name} {sql}")];
-            plan.add.push(Step::new(&new.name, change, Some(&column.name), sql));
-        };
-        let Some(was) = find(&before, &column.name) else {
-            let not_null = column.not_null && column.default.is_some();
-            let definition = column.definition(not_null);
-            step(Change::AddColumn, format!("ADD COLUMN IF NOT EXISTS {definition}"));
-            continue;
-        };
-        let retyped = was.sql_type != column.sql_type;
-        if retyped {
-            let sql = vec![
-                format!("ALTER TABLE {name} ALTER COLUMN {quoted} DROP DEFAULT"),
-                format!("ALTER TABLE {name} ALTER COLUMN {quoted} TYPE {}", column.sql_type),
-            ];
-            plan.constrain.push(
-                Step::new(&new.name, Change::ChangeType, Some(&column.name), sql)
-                    .losing(mentions(migrations, &column.name)),
-            );
-        }
-        if was.default != column.default || (retyped && column.default.is_some()) {
-            let sql = match &column.default {
-                Some(default) => format!("ALTER COLUMN {quoted} SET DEFAULT {default}"),
-                None => format!("ALTER COLUMN {quoted} DROP DEFAULT"),
-            };
-            let sql = vec![format!("ALTER TABLE {name} {sql}")];
-            let to = if retyped { &mut plan.constrain } else { &mut plan.add };
-            to.push(Step::new(&new.name, Change::SetDefault, Some(&column.name), sql));
-        }
-        if was.not_null != column.not_null {
-            let (change, verb) = if column.not_null {
-                (Change::SetNotNull, "SET")
-            } else {
-                (Change::DropNotNull, "DROP")
-            };
-            let sql = vec![format!("ALTER TABLE {name} ALTER COLUMN {quoted} {verb} NOT NULL")];
-            let to = if column.not_null { &mut plan.constrain } else { &mut plan.add };
-            to.push(Step::new(&new.name, change, Some(&column.name), sql));
-        }
-    }
-    for column in before.iter().filter(|c| find(&after, &c.name).is_none()) {
-        let sql = format!("ALTER TABLE {name} DROP COLUMN IF EXISTS {}", ident(&column.name));
-        plan.drop.push(
-            Step::new(&new.name, Change::DropColumn, Some(&column.name), vec![sql])
-                .losing(mentions(migrations, &column.name)),
+        plan.refer.push(
+            Step::of(&table.name, Change::AddConstraint, Some(&c.name), sql)
+                .locking(Lock::ShareRowExclusive)
+                .working(Work::None),
         );
     }
 }
 
-fn alter_constraints(plan: &mut Plan, old: &Table, new: &Table) {
-    let name = qualified(SCHEMA, &new.name);
-    let drop =
-        |c: &Constraint| format!("ALTER TABLE {name} DROP CONSTRAINT IF EXISTS {}", ident(&c.name));
-    let before = [ddl::constraints(old), ddl::references(SCHEMA, old)].concat();
-    let own = ddl::constraints(new);
-    let foreign = ddl::references(SCHEMA, new);
-    for c in before.iter().filter(|c| !own.contains(c) && !foreign.contains(c)) {
-        // CASCADE: a unique constraint may carry another table's foreign key, which is dropped
-        // by its own step if it goes and would otherwise be invalid.
-        let sql = vec![drop(c) + " CASCADE"];
-        plan.release.push(Step::new(&new.name, Change::DropConstraint, Some(&c.name), sql));
-    }
-    for (list, to) in [(&own, &mut plan.constrain), (&foreign, &mut plan.refer)] {
-        for c in list.iter().filter(|c| !before.contains(c)) {
-            let sql = vec![drop(c), ddl::add_constraint(SCHEMA, &new.name, c)];
-            to.push(Step::new(&new.name, Change::AddConstraint, Some(&c.name), sql));
-        }
-    }
+/// A table before and after.
+struct Pair<'a> {
+    old: &'a Table,
+    new: &'a Table,
+    /// Those to run, ascending.
+    migrations: Vec<Migration>,
+    /// Of the whole block: a foreign key depends on another table's column.
+    retyped: &'a HashSet<(String, String)>,
 }
 
-fn alter_indexes(plan: &mut Plan, old: &Table, new: &Table) {
-    let (before, after) = (ddl::indexes(old), ddl::indexes(new));
-    for index in before.iter().filter(|i| !after.contains(i)) {
-        let sql = vec![format!("DROP INDEX IF EXISTS {}", qualified(SCHEMA, &index.name))];
-        plan.release.push(Step::new(&new.name, Change::DropIndex, Some(&index.name), sql));
+impl Pair<'_> {
+    fn alter(&self, plan: &mut Plan) {
+        self.add_migrations(plan);
+        self.rename_key(plan);
+        self.alter_columns(plan);
+        self.alter_constraints(plan);
+        self.alter_indexes(plan);
     }
-    for index in after.iter().filter(|i| !before.contains(i)) {
-        let sql = vec![index.create(SCHEMA, &new.name)];
-        plan.constrain.push(Step::new(&new.name, Change::CreateIndex, Some(&index.name), sql));
+
+    fn step(&self, change: Change, subject: &str, sql: Vec<String>) -> Step {
+        Step::of(&self.new.name, change, Some(subject), sql)
+    }
+
+    fn alter_table(&self, action: &str) -> String {
+        format!("ALTER TABLE {} {action}", qualified(SCHEMA, &self.new.name))
+    }
+
+    fn add_migrations(&self, plan: &mut Plan) {
+        let first_after = self.migrations.iter().rposition(renames).map_or(0, |i| i + 1);
+        for (i, migration) in self.migrations.iter().enumerate() {
+            let label = format!("{} ({})", migration.version, migration.description);
+            let script = vec![Statement::Script(sql_of(migration).to_owned())];
+            let step = Step::new(&self.new.name, Change::Migrate, Some(&label), script);
+            if i < first_after { plan.rename.push(step) } else { plan.migrate.push(step) }
+        }
+    }
+
+    fn rename_key(&self, plan: &mut Plan) {
+        let (from, to) =
+            (ddl::primary_key_name(&self.old.name), ddl::primary_key_name(&self.new.name));
+        if from != to {
+            let from = qualified(SCHEMA, &from);
+            let sql = format!("ALTER INDEX IF EXISTS {from} RENAME TO {}", ident(&to));
+            plan.add.push(self.step(Change::RenameKey, &to, vec![sql]));
+        }
+    }
+
+    fn alter_columns(&self, plan: &mut Plan) {
+        let (before, after) = (ddl::columns(self.old), ddl::columns(self.new));
+        let find =
+            |columns: &[Column], name: &str| columns.iter().find(|c| c.name == name).cloned();
+        for column in &after {
+            match find(&before, &column.name) {
+                None => plan.add.push(self.add_column(column)),
+                Some(was) => self.alter_column(plan, &was, column),
+            }
+        }
+        let moves = document::moves(self.old, self.new);
+        for column in before.iter().filter(|c| find(&after, &c.name).is_none()) {
+            let sql = self.alter_table(&format!("DROP COLUMN IF EXISTS {}", ident(&column.name)));
+            let step = self.step(Change::DropColumn, &column.name, vec![sql]);
+            let moved = moves.is_some()
+                && (column.name == DOC_COLUMN || self.old.field(&column.name).is_some());
+            plan.drop.push(match moved {
+                true => step,
+                false => step.losing(mentions(&self.migrations, &column.name)),
+            });
+        }
+        if let Some(statements) = moves.filter(|m| !m.is_empty()) {
+            let step = Step::new(&self.new.name, Change::MoveValues, Some(DOC_COLUMN), statements);
+            plan.settle.push(step);
+        }
+    }
+
+    /// A column that appears, or that a migration's rename has made to appear: that one has the
+    /// type, the default and the null-ness of the column it was.
+    fn add_column(&self, column: &Column) -> Step {
+        let not_null = column.not_null && column.default.is_some();
+        let definition = column.definition(not_null);
+        let mut sql = vec![self.alter_table(&format!("ADD COLUMN IF NOT EXISTS {definition}"))];
+        let renamed = |m: &Migration| renames(m) && has_word(sql_of(m), &column.name);
+        if self.migrations.iter().any(renamed) {
+            sql.extend(self.retype(column));
+            sql.push(self.set_default(column));
+            if !column.not_null {
+                let action = format!("ALTER COLUMN {} DROP NOT NULL", ident(&column.name));
+                sql.push(self.alter_table(&action));
+            }
+        }
+        let step = self.step(Change::AddColumn, &column.name, sql);
+        if column.not_null && !not_null { step.working(Work::Scan) } else { step }
+    }
+
+    fn alter_column(&self, plan: &mut Plan, was: &Column, column: &Column) {
+        let (name, quoted) = (&column.name, ident(&column.name));
+        let retyped = was.sql_type != column.sql_type;
+        if retyped {
+            plan.constrain.push(
+                self.step(Change::ChangeType, name, self.retype(column))
+                    .losing(mentions(&self.migrations, name)),
+            );
+        }
+        if was.default != column.default || (retyped && column.default.is_some()) {
+            let step = self.step(Change::SetDefault, name, vec![self.set_default(column)]);
+            if retyped { plan.constrain.push(step) } else { plan.add.push(step) }
+        }
+        if was.not_null != column.not_null {
+            let (change, verb, phase) = if column.not_null {
+                (Change::SetNotNull, "SET", &mut plan.constrain)
+            } else {
+                (Change::DropNotNull, "DROP", &mut plan.add)
+            };
+            let sql = self.alter_table(&format!("ALTER COLUMN {quoted} {verb} NOT NULL"));
+            phase.push(self.step(change, name, vec![sql]));
+        }
+    }
+
+    /// Does nothing to a column that has the type already.
+    fn retype(&self, column: &Column) -> Vec<String> {
+        let quoted = ident(&column.name);
+        vec![
+            self.alter_table(&format!("ALTER COLUMN {quoted} DROP DEFAULT")),
+            self.alter_table(&format!("ALTER COLUMN {quoted} TYPE {}", column.sql_type)),
+        ]
+    }
+
+    fn set_default(&self, column: &Column) -> String {
+        let quoted = ident(&column.name);
+        self.alter_table(&match &column.default {
+            Some(default) => format!("ALTER COLUMN {quoted} SET DEFAULT {default}"),
+            None => format!("ALTER COLUMN {quoted} DROP DEFAULT"),
+        })
+    }
+
+    fn is_retyped(&self, table: &str, column: &str) -> bool {
+        self.retyped.contains(&(table.to_owned(), column.to_owned()))
+    }
+
+    fn any_retyped(&self) -> bool {
+        self.retyped.iter().any(|(table, _)| *table == self.new.name)
+    }
+
+    /// Whether the constraint has to be made anew although its text is the same: it was made for
+    /// the type that a column had. A `check` may speak of any column of its table.
+    fn is_touched(&self, c: &Constraint) -> bool {
+        let target = self.new.field(&c.field).and_then(|f| f.references.as_ref());
+        self.is_retyped(&self.new.name, &c.field)
+            || target.is_some_and(|r| self.is_retyped(&r.table, &r.column))
+            || (c.name == ddl::check_name(&self.new.name, &c.field, "check") && self.any_retyped())
+    }
+
+    fn alter_constraints(&self, plan: &mut Plan) {
+        let drop = |c: &Constraint| {
+            self.alter_table(&format!("DROP CONSTRAINT IF EXISTS {}", ident(&c.name)))
+        };
+        let before = [ddl::constraints(self.old), ddl::references(SCHEMA, self.old)].concat();
+        let own = ddl::constraints(self.new);
+        let foreign = ddl::references(SCHEMA, self.new);
+        let stays = |c: &Constraint| {
+            before.contains(c) && (own.contains(c) || foreign.contains(c)) && !self.is_touched(c)
+        };
+        for c in before.iter().filter(|c| !stays(c)) {
+            // CASCADE: a unique constraint may carry another table's foreign key, which is dropped
+            // by its own step if it goes and would otherwise be invalid.
+            let table = qualified(SCHEMA, &self.old.name);
+            let name = ident(&c.name);
+            let sql = vec![format!("ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name} CASCADE")];
+            plan.release.push(self.step(Change::DropConstraint, &c.name, sql));
+        }
+        for (list, to, lock) in [
+            (&own, &mut plan.constrain, Lock::AccessExclusive),
+            (&foreign, &mut plan.refer, Lock::ShareRowExclusive),
+        ] {
+            for c in list.iter().filter(|c| !stays(c)) {
+                let sql = vec![ddl::add_constraint(SCHEMA, &self.new.name, c)];
+                let step = self.step(Change::AddConstraint, &c.name, sql).locking(lock);
+                to.push(match self.migrations.is_empty() {
+                    true => step,
+                    // A migration that renamed things may have seen to this one too.
+                    false => step.after(drop(c)).locking(Lock::AccessExclusive),
+                });
+            }
+        }
+    }
+
+    fn alter_indexes(&self, plan: &mut Plan) {
+        let (before, after) = (ddl::indexes(self.old), ddl::indexes(self.new));
+        for index in before.iter().filter(|i| !after.contains(i)) {
+            let sql = vec![format!("DROP INDEX IF EXISTS {}", qualified(SCHEMA, &index.name))];
+            plan.release.push(self.step(Change::DropIndex, &index.name, sql));
+        }
+        for index in after.iter().filter(|i| !before.contains(i)) {
+            let sql = vec![index.create(SCHEMA, &self.new.name)];
+            plan.constrain.push(self.step(Change::CreateIndex, &index.name, sql));
+        }
     }
 }
 

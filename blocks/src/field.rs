@@ -39,6 +39,28 @@ impl FieldType {
         }
     }
 
+    /// The type without collation, as a cast names it.
+    #[must_use]
+    pub fn sql_name(self) -> &'static str {
+        match self {
+            Self::String | Self::Text => "text",
+            other => other.sql(),
+        }
+    }
+
+    /// Its name in the config.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::String => "string",
+            Self::Text => "text",
+            Self::Number => "number",
+            Self::Boolean => "boolean",
+            Self::Datetime => "datetime",
+            Self::Json => "json",
+        }
+    }
+
     /// Whether values are text.
     #[must_use]
     pub fn is_text(self) -> bool {

@@ -83,7 +83,11 @@ impl StoredBlock {
     #[must_use]
     #[allow(clippy::missing_panics_doc)]
     pub fn version(&self) -> String {
-        let text = serde_json::to_string(&self.shape()).unwrap_or_default();
+        let mut shape = self.shape();
+        for field in shape.tables.iter_mut().filter_map(|t| t.fields.as_mut()).flatten() {
+            field.default = field.default.take().map(jsonb_order);
+        }
+        let text = serde_json::to_string(&shape).unwrap_or_default();
         Sha256::digest(text.as_bytes()).iter().map(|b| format!("{b:02x}")).collect()
     }
 
@@ -125,6 +129,20 @@ impl StoredBlock {
     }
 }
 
+/// The value with the keys of objects in the order in which `jsonb` keeps them, and so in which
+/// the database sees a default that was written in any other.
+fn jsonb_order(value: Value) -> Value {
+    match value {
+        Value::Array(items) => items.into_iter().map(jsonb_order).collect(),
+        Value::Object(map) => {
+            let mut entries: Vec<_> = map.into_iter().collect();
+            entries.sort_by(|(a, _), (b, _)| (a.len(), a).cmp(&(b.len(), b)));
+            entries.into_iter().map(|(key, value)| (key, jsonb_order(value))).collect()
+        }
+        other => other,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,6 +161,18 @@ mod tests {
         assert_eq!(serde_json::to_value(&stored).unwrap(), former);
         assert_ne!(stored.version(), now[0].version());
         assert_eq!(StoredBlock::all_from_json(&json!({"blocks": [former]})).unwrap(), now);
+    }
+
+    #[test]
+    fn the_order_of_keys_in_a_default_is_no_version() {
+        let version = |default: &str| {
+            let default: Value = serde_json::from_str(default).unwrap();
+            let config = json!({"databases": {"app": {"tables": {"t": {
+                "schema": {"a": {"type": "json", "default": default}}}}}}});
+            StoredBlock::all_from_json(&config).unwrap()[0].version()
+        };
+        assert_eq!(version(r#"[{"bb": 1, "a": 2}]"#), version(r#"[{"a": 2, "bb": 1}]"#));
+        assert_ne!(version(r#"{"a": 1}"#), version(r#"{"a": 2}"#));
     }
 
     #[test]

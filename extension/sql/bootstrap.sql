@@ -76,11 +76,15 @@ CREATE TABLE edgebase.instance (
     state       text COLLATE "C" NOT NULL DEFAULT 'active' CHECK (state IN ('active')),
     created_at  timestamptz NOT NULL DEFAULT now(),
     migrated_at timestamptz,
+    failed_version text COLLATE "C",
+    failed_at   timestamptz,
+    failure     jsonb,
     CONSTRAINT instance_pkey PRIMARY KEY (namespace, id),
     CONSTRAINT instance_number_key UNIQUE (number),
     CONSTRAINT instance_schema_key UNIQUE (schema_name)
 );
 COMMENT ON TABLE edgebase.instance IS 'Instances; id is empty for that of a single-instance block';
+COMMENT ON COLUMN edgebase.instance.failed_version IS 'The version that its last migration failed to reach';
 ALTER SEQUENCE edgebase.instance_number OWNED BY edgebase.instance.number;
 REVOKE ALL ON TABLE edgebase.instance FROM PUBLIC;
 
@@ -185,7 +189,11 @@ RETURNS TABLE (id text, state text, current boolean, created_at timestamptz, mig
 LANGUAGE sql STABLE PARALLEL UNSAFE SECURITY DEFINER ROWS 100
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT nullif(i.id, ''), i.state, i.version = b.version, i.created_at, i.migrated_at
+    SELECT nullif(i.id, ''),
+           CASE WHEN i.state <> 'active' OR i.version = b.version THEN i.state
+                WHEN i.failed_version = b.version THEN 'failed'
+                ELSE 'behind' END,
+           i.version = b.version, i.created_at, i.migrated_at
     FROM edgebase.instance i JOIN edgebase.block b ON b.namespace = i.namespace
     WHERE i.namespace = list_instances.namespace
       AND i.id >= coalesce(after, '') AND i.id IS DISTINCT FROM after
@@ -195,6 +203,15 @@ $$;
 REVOKE ALL ON FUNCTION edgebase.list_instances(text, text, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION edgebase.list_instances(text, text, integer) TO edgebase_proxy, edgebase_admin;
 COMMENT ON FUNCTION edgebase.list_instances(text, text, integer) IS 'The instances of a block, a page at a time in the order of their ids';
+
+CREATE FUNCTION edgebase.try_migrate(namespace text, id text DEFAULT NULL, retry boolean DEFAULT false) RETURNS jsonb
+LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET client_min_messages = warning
+AS 'MODULE_PATHNAME', 'edgebase_try_migrate';
+REVOKE ALL ON FUNCTION edgebase.try_migrate(text, text, boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION edgebase.try_migrate(text, text, boolean) TO edgebase_proxy, edgebase_admin;
+COMMENT ON FUNCTION edgebase.try_migrate(text, text, boolean) IS 'The same, but a failure is noted and told instead of raised';
 
 ---------------------------------------------------------------------------------------------
 -- Functions for operators.
@@ -209,16 +226,27 @@ REVOKE ALL ON FUNCTION edgebase.apply_config_json(jsonb, boolean) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION edgebase.apply_config_json(jsonb, boolean) TO edgebase_admin;
 
 CREATE FUNCTION edgebase.apply_config(config jsonb, dry_run boolean DEFAULT false)
-RETURNS TABLE (namespace text, table_name text, change text, destructive boolean, statement text)
+RETURNS TABLE (namespace text, table_name text, change text, destructive boolean, statement text,
+               covered boolean, lock text, work text, guide jsonb)
 LANGUAGE sql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT * FROM jsonb_to_recordset(edgebase.apply_config_json(config, dry_run))
-        AS change(namespace text, table_name text, change text, destructive boolean, statement text)
+        AS change(namespace text, table_name text, change text, destructive boolean, statement text,
+                  covered boolean, lock text, work text, guide jsonb)
 $$;
 REVOKE ALL ON FUNCTION edgebase.apply_config(jsonb, boolean) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION edgebase.apply_config(jsonb, boolean) TO edgebase_admin;
 COMMENT ON FUNCTION edgebase.apply_config(jsonb, boolean) IS 'Registers the blocks of a config and tells what changed';
+
+CREATE FUNCTION edgebase.migrate_behind(namespace text DEFAULT NULL, retry boolean DEFAULT false, after bigint DEFAULT 0) RETURNS jsonb
+LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET client_min_messages = warning
+AS 'MODULE_PATHNAME', 'edgebase_migrate_behind';
+REVOKE ALL ON FUNCTION edgebase.migrate_behind(text, boolean, bigint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION edgebase.migrate_behind(text, boolean, bigint) TO edgebase_admin;
+COMMENT ON FUNCTION edgebase.migrate_behind(text, boolean, bigint) IS 'Migrates the next instance that is behind and that nobody is busy with; null when there is none';
 
 CREATE FUNCTION edgebase.import_instance(namespace text, id text, rows jsonb) RETURNS jsonb
 LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
@@ -290,7 +318,9 @@ SELECT i.namespace || CASE WHEN i.id = '' THEN '' ELSE ':' || i.id END AS key,
        nullif(i.id, '') AS id,
        i.schema_name AS schema,
        'eb_' || d.oid || '_' || i.number AS role,
-       i.state,
+       CASE WHEN i.state <> 'active' OR i.version = b.version THEN i.state
+            WHEN i.failed_version = b.version THEN 'failed'
+            ELSE 'behind' END AS state,
        i.version,
        i.version = b.version AS current,
        i.created_at,
@@ -302,7 +332,9 @@ SELECT i.namespace || CASE WHEN i.id = '' THEN '' ELSE ':' || i.id END AS key,
        (SELECT coalesce(sum(greatest(c.reltuples, 0)), 0)::bigint
         FROM pg_catalog.json_array_elements(v.definition -> 'tables') t
         JOIN pg_catalog.pg_namespace n ON n.nspname = i.schema_name
-        JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = (t ->> 'name')) AS rows
+        JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = (t ->> 'name')) AS rows,
+       CASE WHEN i.failed_version = b.version THEN i.failed_at END AS failed_at,
+       CASE WHEN i.failed_version = b.version THEN i.failure END AS failure
 FROM edgebase.instance i
 JOIN edgebase.block b USING (namespace)
 JOIN edgebase.block_version v ON v.version = i.version
@@ -317,6 +349,13 @@ FROM edgebase.block b JOIN edgebase.block_version v USING (version);
 REVOKE ALL ON TABLE edgebase.blocks FROM PUBLIC;
 GRANT SELECT ON TABLE edgebase.blocks TO edgebase_proxy, edgebase_admin, edgebase_analyst;
 COMMENT ON VIEW edgebase.blocks IS 'Every block with the stored form of its tables';
+
+CREATE VIEW edgebase.versions AS
+SELECT v.namespace, v.version, v.version = b.version AS current, v.recorded_at
+FROM edgebase.block_version v JOIN edgebase.block b USING (namespace);
+REVOKE ALL ON TABLE edgebase.versions FROM PUBLIC;
+GRANT SELECT ON TABLE edgebase.versions TO edgebase_proxy, edgebase_admin, edgebase_analyst;
+COMMENT ON VIEW edgebase.versions IS 'Every version that a block has had';
 
 CREATE VIEW edgebase.audit AS
 SELECT seq, at, actor, action, namespace, id, details FROM edgebase.audit_log;

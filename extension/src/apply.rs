@@ -14,7 +14,7 @@ use crate::fence::boundary::Args;
 use crate::fence::statements::trial;
 use crate::instance;
 use crate::lifecycle;
-use crate::migrate::{bring_up, refuse_losses};
+use crate::migrate::bring_up;
 use crate::registry::{self, BlockRow};
 use crate::spi;
 use edgebase_blocks::StoredBlock;
@@ -40,8 +40,9 @@ pub fn apply_config(args: &Args) -> Result<Answer, Error> {
         .map_err(|mistake| Error::InvalidConfig(mistake.to_string()))?;
     // One config at a time. Creating, entering and migrating go on: they only read blocks.
     spi::run("LOCK TABLE edgebase.block IN SHARE ROW EXCLUSIVE MODE", &[])?;
-    let plans = blocks.into_iter().map(plan).collect::<Result<Vec<_>, _>>()?;
-    for plan in plans.iter().filter(|p| p.changed) {
+    let mut plans = blocks.into_iter().map(plan).collect::<Result<Vec<_>, _>>()?;
+    for plan in plans.iter_mut().filter(|p| p.changed) {
+        approve(plan, dry_run)?;
         if !dry_run {
             refuse_losses(&plan.block.namespace, &plan.steps)?;
         }
@@ -69,6 +70,7 @@ fn plan(block: StoredBlock) -> Result<Plan, Error> {
         if before.kind != block.kind && has_instances(&block.namespace)? {
             return Err(Error::Destructive {
                 block: block.namespace.clone(),
+                guide: String::new(),
                 steps: format!(
                     "turn it from {:?} into {:?} while it has instances",
                     before.kind, block.kind
@@ -86,6 +88,38 @@ fn has_instances(namespace: &str) -> Result<bool, Error> {
     Ok(spi::one::<bool>(sql, &[namespace.into()])?.is_some())
 }
 
+/// Lets every step pass where no instance is, and none can come before this transaction ends: with
+/// the shape of before it could come to hold what the steps then drop.
+fn approve(plan: &mut Plan, dry_run: bool) -> Result<(), Error> {
+    if plan.steps.iter().all(|s| s.covered) {
+        return Ok(());
+    }
+    if !dry_run {
+        spi::run("LOCK TABLE edgebase.instance IN SHARE MODE", &[])?;
+    }
+    if !has_instances(&plan.block.namespace)? {
+        for step in &mut plan.steps {
+            (step.covered, step.guide) = (true, None);
+        }
+    }
+    Ok(())
+}
+
+/// Refuses steps that lose data and that no migration answers for.
+fn refuse_losses(block: &str, steps: &[Step]) -> Result<(), Error> {
+    let losses: Vec<&Step> = steps.iter().filter(|s| s.destructive && !s.covered).collect();
+    if losses.is_empty() {
+        return Ok(());
+    }
+    let list = |texts: Vec<String>, by: &str| texts.join(by);
+    let guides = losses.iter().filter_map(|s| s.guide.as_ref().map(ToString::to_string)).collect();
+    Err(Error::Destructive {
+        block: block.to_owned(),
+        steps: list(losses.iter().map(|s| s.describe()).collect(), ", "),
+        guide: list(guides, "\n"),
+    })
+}
+
 /// Builds the block's tables in a schema of their own, whose name no key can take; the caller rolls
 /// it back.
 fn try_out(block: &StoredBlock) -> Result<(), Error> {
@@ -99,35 +133,44 @@ fn try_out(block: &StoredBlock) -> Result<(), Error> {
 /// The rows that tell what the block's change is.
 fn report(plan: &Plan, rows: &mut Vec<Value>) {
     let namespace = &plan.block.namespace;
-    let mut row =
-        |table: Option<&str>, change: &str, destructive: bool, statement: Option<&str>| {
-            rows.push(json!({
-                "namespace": namespace, "table_name": table, "change": change,
-                "destructive": destructive, "statement": statement,
-            }));
-        };
     let schema = match plan.block.kind {
         BlockKind::Single => namespace.clone(),
         BlockKind::Dynamic => format!("{namespace}:{{id}}"),
     };
     match (&plan.old, plan.changed) {
-        (_, false) => row(None, "unchanged", false, None),
+        (_, false) => rows.push(row(namespace, "unchanged")),
         (None, true) => {
-            row(None, "create_block", false, None);
+            rows.push(row(namespace, "create_block"));
             for table in &plan.block.tables {
-                let sql = edgebase_blocks::ddl::create_table(&schema, table);
-                row(Some(&table.name), "create_table", false, Some(&sql));
+                let mut row = row(namespace, "create_table");
+                row["table_name"] = json!(table.name);
+                row["statement"] = json!(edgebase_blocks::ddl::create_table(&schema, table));
+                rows.push(row);
             }
         }
         (Some(_), true) => {
-            row(None, "update_block", false, None);
+            rows.push(row(namespace, "update_block"));
             for step in &plan.steps {
-                for sql in step.statements(&schema) {
-                    row(Some(&step.table), step.change.as_str(), step.destructive, Some(&sql));
+                for statement in step.statements(&schema) {
+                    rows.push(json!({
+                        "namespace": namespace, "table_name": step.table,
+                        "change": step.change.as_str(), "destructive": step.destructive,
+                        "statement": statement.sql(), "covered": step.covered,
+                        "lock": step.lock.as_str(), "work": step.work.as_str(),
+                        "guide": step.guide,
+                    }));
                 }
             }
         }
     }
+}
+
+/// What is said of a block as a whole.
+fn row(namespace: &str, change: &str) -> Value {
+    json!({
+        "namespace": namespace, "change": change, "destructive": false, "covered": true,
+        "work": "none",
+    })
 }
 
 fn carry_out(plan: &Plan) -> Result<(), Error> {
@@ -181,10 +224,7 @@ fn keep_others(names: &[&str], dry_run: bool, rows: &mut Vec<Value>) -> Result<(
         if names.contains(&namespace) {
             continue;
         }
-        rows.push(json!({
-            "namespace": namespace, "table_name": null, "change": "kept",
-            "destructive": false, "statement": null,
-        }));
+        rows.push(row(namespace, "kept"));
         if !dry_run {
             spi::run(
                 "UPDATE edgebase.block SET configured = false WHERE namespace = $1 AND configured",

@@ -34,6 +34,8 @@ pub fn enter(args: &Args) -> Result<Answer, Error> {
             }
             continue;
         };
+        // Before the lock, so that waiting for a migration is bounded too.
+        set_limits(&instance.schema)?;
         lock::schema(schema, lock::Mode::Use);
         if lock::schema_oid(&instance.schema) != Some(schema) {
             continue;
@@ -52,7 +54,6 @@ pub fn enter(args: &Args) -> Result<Answer, Error> {
                 "the instance role has been given rights it must not have",
             ));
         }
-        set_limits(&instance.schema)?;
         seal::seal(role);
         return Ok(Answer::Nothing);
     }

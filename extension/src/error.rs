@@ -43,7 +43,12 @@ pub enum Error {
         block: String,
         /// Every uncovered step, named.
         steps: String,
+        /// The migrations to write, for people.
+        guide: String,
     },
+    /// Rows that the step of a migration cannot take over.
+    #[error("{0}")]
+    Misfit(String),
     /// A statement or function that a sealed transaction may not run.
     #[error("{0} is not allowed inside edgebase.enter")]
     Sealed(String),
@@ -101,6 +106,7 @@ impl Error {
             return condition.code;
         }
         match self {
+            Self::Misfit(_) => "22000",
             Self::Configured(_) => "55006",
             Self::RoleMissing(_) | Self::SchemaMissing(_) | Self::DefaultPrivileges => "55000",
             Self::SchemaTaken(_) => "42P06",
@@ -112,12 +118,23 @@ impl Error {
         }
     }
 
+    /// What else there is to say.
+    pub fn detail(&self) -> Option<&str> {
+        match self {
+            Self::Destructive { guide, .. } if !guide.is_empty() => Some(guide),
+            _ => None,
+        }
+    }
+
     /// What to do about it.
     pub fn hint(&self) -> Option<&'static str> {
         if let Some(condition) = self.condition() {
             return Some(condition.hint);
         }
         match self {
+            Self::Misfit(_) => Some(
+                "Change the rows in a migration of the same table, or the schema so that they fit.",
+            ),
             Self::Configured(_) => Some("Remove the block from the config and apply it first."),
             Self::RoleMissing(_) => Some(
                 "After restoring a dump, run SELECT edgebase.repair() as a superuser or edgebase_admin.",

@@ -19,6 +19,10 @@ pub static DDL_LOCK_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(10_000);
 /// 20 kB of each. More keeps more of them warm for the next query.
 pub static ANALYTICS_CACHE: GucSetting<i32> = GucSetting::<i32>::new(20_000);
 
+/// How long a failed migration is not tried again by requests. It would fail again, and hold up
+/// the database each time.
+pub static RETRY_FAILED_AFTER: GucSetting<i32> = GucSetting::<i32>::new(30_000);
+
 /// Registers the settings; once per backend.
 pub fn define() {
     let flags = GucFlags::NOT_WHILE_SEC_REST | GucFlags::UNIT_MS;
@@ -71,5 +75,15 @@ pub fn define() {
         i32::MAX,
         GucContext::Suset,
         GucFlags::NOT_WHILE_SEC_REST,
+    );
+    GucRegistry::define_int_guc(
+        c"edgebase.retry_failed_after",
+        c"How long requests do not try a failed migration of an instance again.",
+        c"A new config and edgebase.try_migrate(..., retry => true) try at once.",
+        &RETRY_FAILED_AFTER,
+        0,
+        i32::MAX,
+        GucContext::Suset,
+        flags,
     );
 }

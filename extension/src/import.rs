@@ -9,7 +9,6 @@ use crate::answer::Answer;
 use crate::audit;
 use crate::error::Error;
 use crate::fence::boundary::Args;
-use crate::fence::lock::Mode;
 use crate::instance::as_owner;
 use crate::lifecycle::{self, bounded_waits, lock_instance};
 use crate::migrate::bring_up;
@@ -30,7 +29,7 @@ pub fn import_instance(args: &Args) -> Result<Answer, Error> {
         bring_up(&key)?;
     }
     let _bounded = bounded_waits()?;
-    let schema = lock_instance(&key, Mode::Drop)?.schema;
+    let schema = lock_instance(&key)?.schema;
     let definition = registry::definition(&block.version)?;
     let total = as_owner(&schema, || fill(&schema, &definition, args))?;
     audit::record("import", &key, json!({ "rows": total, "created": created }))?;

@@ -20,11 +20,14 @@ use edgebase_blocks::block::BlockKind;
 use edgebase_blocks::quote::{ident, qualified};
 use edgebase_blocks::{InstanceKey, StoredBlock, ddl, name};
 
-/// Runs `work` as the owner of instances, unqualified names meaning the given schema.
+/// Runs `work` as the owner of instances, unqualified names meaning the given schema. Whoever
+/// calls, a timestamp in a default or a migration means the same.
 pub fn as_owner<T>(schema: &str, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     let _owner = RunAs::owner()?;
     let _scope = settings::Scope::open();
     settings::set_local("search_path", &format!("{}, pg_temp", ident(schema)))?;
+    settings::set_local("timezone", "UTC")?;
+    settings::set_local("datestyle", "ISO, YMD")?;
     work()
 }
 

@@ -85,14 +85,19 @@ fn reserve(key: &InstanceKey, block: &BlockRow) -> Result<Option<(i64, String)>,
     Ok(None)
 }
 
-/// Locks an instance against entering or other migrations, waiting a bounded time, and gives its
-/// row as it is once the lock is held.
-pub fn lock_instance(key: &InstanceKey, mode: lock::Mode) -> Result<InstanceRow, Error> {
+/// Locks an instance against entering, migrating and dropping, waiting a bounded time, and gives
+/// its row as it is once the locks are held. The row is locked before the schema, by everyone,
+/// since whoever looks for instances to migrate begins with rows.
+pub fn lock_instance(key: &InstanceKey) -> Result<InstanceRow, Error> {
     let unknown = || Error::UnknownInstance(key.to_string());
-    let row = registry::instance(key).ok_or_else(unknown)?;
-    let Some(schema) = lock::schema_oid(&row.schema) else { return Ok(row) };
-    lock::schema(schema, mode);
-    registry::instance(key).filter(|again| again.number == row.number).ok_or_else(unknown)
+    let found = registry::instance(key).ok_or_else(unknown)?;
+    spi::run("SELECT FROM edgebase.instance WHERE number = $1 FOR UPDATE", &[found.number.into()])?;
+    let row = registry::instance(key).filter(|again| again.number == found.number);
+    let row = row.ok_or_else(unknown)?;
+    if let Some(schema) = lock::schema_oid(&row.schema) {
+        lock::schema(schema, lock::Mode::Alone);
+    }
+    Ok(row)
 }
 
 /// While it lives, lock waits are bounded as DDL's are.
@@ -109,7 +114,7 @@ pub fn drop_instance(args: &Args) -> Result<Answer, Error> {
         return Err(Error::Configured(key.namespace().to_owned()));
     }
     let _bounded = bounded_waits()?;
-    let row = lock_instance(&key, lock::Mode::Drop)?;
+    let row = lock_instance(&key)?;
     let receipt = receipt(&key, &row)?;
     if lock::schema_oid(&row.schema).is_some() {
         instance::as_owner(&row.schema, || {

@@ -12,9 +12,11 @@
 use crate::error::Error;
 use crate::fence::identity::database_oid;
 use crate::fence::scan::{self, Key, Snapshot};
+use crate::spi;
 use edgebase_blocks::block::BlockKind;
 use edgebase_blocks::name;
 use edgebase_blocks::{InstanceKey, StoredBlock};
+use serde_json::Value;
 
 /// A row of `edgebase.block`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,6 +138,18 @@ pub fn places(
         seen < limit
     });
     (found, last)
+}
+
+/// The shapes that a block has been given since it had the one an instance is at, oldest first.
+pub fn between(namespace: &str, old: &str, new: &str) -> Result<Vec<StoredBlock>, Error> {
+    let versions = spi::json(
+        "SELECT coalesce(jsonb_agg(v.version ORDER BY v.recorded_at), '[]')
+         FROM edgebase.block_version v
+         WHERE v.namespace = $1 AND v.version <> $2 AND v.version <> $3
+           AND v.recorded_at > (SELECT recorded_at FROM edgebase.block_version WHERE version = $2)",
+        &[namespace.into(), old.into(), new.into()],
+    )?;
+    versions.as_array().into_iter().flatten().filter_map(Value::as_str).map(definition).collect()
 }
 
 /// The key that namespace and id make, checked against the block they name.

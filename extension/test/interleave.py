@@ -34,7 +34,6 @@ class Connection:
             text=True, encoding="utf-8", bufsize=1)
         self.inside = None  # the instance its open transaction has entered
         self.pending = []  # the rows that transaction has inserted
-        self.touched = False  # whether it has used the table, and so holds a lock on it
 
     def ask(self, sql):
         self.process.stdin.write(sql.replace("\n", " ") + "\n;\n\\echo :SQLSTATE end-of-answer\n")
@@ -94,7 +93,7 @@ class Run:
     def configure(self, shape):
         config = {"databases": {"prop": {"instance": True, "tables": {"t": {"schema": SHAPES[shape]}}}}}
         code, _ = self.admin.ask(f"SELECT count(*) FROM edgebase.apply_config({literal(json.dumps(config))})")
-        loses = self.shape is not None and shape < self.shape
+        loses = self.shape is not None and shape < self.shape and bool(self.instances)
         self.expect(f"configure {shape}", code, "EB007" if loses else "00000")
         if not loses:
             self.shape = shape
@@ -121,7 +120,7 @@ class Run:
             wanted = ("EB002", [])
         elif instance["shape"] == self.shape:
             wanted = ("00000", ["false"])
-        elif any(p.inside == id and p.touched for p in self.proxies):
+        elif self.held(id):
             wanted = ("55P03", [])
         else:
             instance["shape"] = self.shape
@@ -135,7 +134,7 @@ class Run:
         wanted = "EB002" if instance is None else "00000" if instance["shape"] == self.shape else "EB003"
         self.expect(f"enter {id[:9]}", code, wanted)
         if code == "00000":
-            proxy.inside, proxy.pending, proxy.touched = id, [], False
+            proxy.inside, proxy.pending = id, []
         else:
             proxy.ask("ROLLBACK")
 
@@ -144,13 +143,11 @@ class Run:
         code, _ = proxy.ask(f"INSERT INTO t (id, n) VALUES ('r{self.row}', {self.row})")
         self.expect(f"write {proxy.inside[:9]}", code, "00000")
         proxy.pending.append(f"r{self.row}")
-        proxy.touched = True
 
     def read(self, proxy):
         code, rows = proxy.ask("SELECT id FROM t ORDER BY id")
         wanted = sorted(self.instances[proxy.inside]["rows"] | set(proxy.pending))
         self.expect(f"read {proxy.inside[:9]}", (code, sorted(rows)), ("00000", wanted))
-        proxy.touched = True
 
     def escape(self, proxy):
         code, _ = proxy.ask("SAVEPOINT s")

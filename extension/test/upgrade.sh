@@ -156,7 +156,7 @@ REVOKE USAGE ON SCHEMA edgebase FROM edgebase_analyst
 ALTER SCHEMA edgebase OWNER TO edgebase_owner
 ALTER TABLE edgebase.audit_log OWNER TO edgebase_owner
 ALTER TABLE edgebase.instance ADD COLUMN more text
-ALTER TABLE edgebase.block_version DROP COLUMN recorded_at; ALTER TABLE edgebase.block_version ADD COLUMN recorded_at timestamptz NOT NULL DEFAULT now()
+ALTER TABLE edgebase.analytics DROP COLUMN definition; ALTER TABLE edgebase.analytics ADD COLUMN definition json NOT NULL DEFAULT '{}'; ALTER TABLE edgebase.analytics ALTER COLUMN definition DROP DEFAULT
 ALTER TABLE edgebase.instance ALTER COLUMN version DROP NOT NULL
 ALTER TABLE edgebase.instance ALTER COLUMN created_at DROP DEFAULT
 ALTER TABLE edgebase.instance RENAME COLUMN created_at TO made_at

@@ -6,13 +6,15 @@
 
 use crate::db::address::Address;
 use anyhow::{Context, Result, anyhow};
-use edgebase_blocks::{Config, StoredBlock};
+use edgebase_blocks::diff::Guide;
+use edgebase_blocks::{Block, StoredBlock};
+use serde::Serialize;
 use serde_json::Value;
 use std::fmt::Write as _;
 use tokio_postgres::Client;
 
-/// One step of `apply_config`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One statement of what `apply_config` does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Change {
     /// The block.
     pub namespace: String,
@@ -22,8 +24,16 @@ pub struct Change {
     pub change: String,
     /// Whether data is lost by it.
     pub destructive: bool,
+    /// Whether that is answered for, by a migration or because there is nothing to lose.
+    pub covered: bool,
+    /// The lock it takes on tables that are there, in PostgreSQL's words.
+    pub lock: Option<String>,
+    /// What it does to their rows: `none`, `scan`, `rewrite`, or `unknown` for a migration.
+    pub work: String,
     /// The statement, when there is one.
     pub statement: Option<String>,
+    /// The migration to write, when the loss is not answered for.
+    pub guide: Option<Guide>,
 }
 
 impl Change {
@@ -36,6 +46,15 @@ impl Change {
 
 /// One line of the view `edgebase.instances`, as JSON with the view's column names.
 pub type Instance = Value;
+
+/// Instances that are not at their block's version.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Behind {
+    /// Those that nothing is known to stand in the way of.
+    pub waiting: u64,
+    /// Those whose migration to that version has failed.
+    pub failed: u64,
+}
 
 /// Connects as an administrator.
 ///
@@ -56,15 +75,19 @@ pub async fn connect(url: &str) -> Result<Client> {
     Ok(client)
 }
 
-/// Registers the config's blocks; with `dry_run` only says what that would change.
+/// Registers blocks; with `dry_run` only says what that would change.
 ///
 /// # Errors
 /// When the database refuses, e.g. a destructive change that no migration covers.
-pub async fn apply_config(client: &Client, config: &Config, dry_run: bool) -> Result<Vec<Change>> {
-    let blocks: Vec<StoredBlock> = config.databases.values().map(|b| b.storage()).collect();
+pub async fn apply_config(
+    client: &Client,
+    blocks: &[&Block],
+    dry_run: bool,
+) -> Result<Vec<Change>> {
+    let blocks: Vec<StoredBlock> = blocks.iter().map(|b| b.storage()).collect();
     let rows = client
         .query(
-            "SELECT namespace, table_name, change, destructive, statement
+            "SELECT namespace, table_name, change, destructive, statement, covered, lock, work, guide
                FROM edgebase.apply_config($1::jsonb, $2::boolean)",
             &[&StoredBlock::to_json(&blocks), &dry_run],
         )
@@ -78,6 +101,13 @@ pub async fn apply_config(client: &Client, config: &Config, dry_run: bool) -> Re
                 change: row.try_get(2)?,
                 destructive: row.try_get(3)?,
                 statement: row.try_get(4)?,
+                covered: row.try_get(5)?,
+                lock: row.try_get(6)?,
+                work: row.try_get(7)?,
+                guide: row
+                    .try_get::<_, Option<Value>>(8)?
+                    .map(serde_json::from_value)
+                    .transpose()?,
             })
         })
         .collect()
@@ -111,6 +141,94 @@ pub async fn instances(client: &Client, namespace: Option<&str>) -> Result<Vec<I
               WHERE $1::text IS NULL OR i.namespace = $1
               ORDER BY i.namespace, i.id",
             &[&namespace],
+        )
+        .await
+        .map_err(explain)?;
+    rows.iter().map(|row| row.try_get(0).map_err(Into::into)).collect()
+}
+
+/// Applies what is applied without the block, or without any: it is then no longer configured. For
+/// superusers, who see what else the config says of the others.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn withdraw(client: &Client, namespace: Option<&str>) -> Result<()> {
+    let sql = "SELECT count(*) FROM edgebase.apply_config((
+                   SELECT jsonb_build_object('blocks', coalesce(jsonb_agg(a.definition), '[]'))
+                     FROM edgebase.blocks JOIN edgebase.analytics a USING (namespace)
+                    WHERE configured AND namespace <> $1::text))";
+    client.query_one(sql, &[&namespace]).await.map(drop).map_err(explain)
+}
+
+/// Namespace and id of the instances of one block or of all.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn keys(
+    client: &Client,
+    namespace: Option<&str>,
+) -> Result<Vec<(String, Option<String>)>> {
+    let sql = "SELECT namespace, id FROM edgebase.instances
+                WHERE $1::text IS NULL OR namespace = $1";
+    let rows = client.query(sql, &[&namespace]).await.map_err(explain)?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+}
+
+/// Migrates one instance, whether it has failed before or not, and says how it went.
+///
+/// # Errors
+/// When the database refuses to try.
+pub async fn migrate(client: &Client, namespace: &str, id: Option<&str>) -> Result<Value> {
+    one(client, "SELECT edgebase.try_migrate($1::text, $2::text, true)", namespace, id).await
+}
+
+/// Migrates the next instance after number `after` that is behind and that nobody is busy with.
+///
+/// # Errors
+/// When the database refuses to try.
+pub async fn migrate_next(
+    client: &Client,
+    block: Option<&str>,
+    retry: bool,
+    after: i64,
+) -> Result<Option<Value>> {
+    let row = client
+        .query_one(
+            "SELECT edgebase.migrate_behind($1::text, $2::boolean, $3::bigint)",
+            &[&block, &retry, &after],
+        )
+        .await
+        .map_err(explain)?;
+    Ok(row.try_get(0)?)
+}
+
+/// How many instances are behind.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn behind(client: &Client, block: Option<&str>) -> Result<Behind> {
+    let row = client
+        .query_one(
+            "SELECT count(*) FILTER (WHERE state <> 'failed'), count(*) FILTER (WHERE state = 'failed')
+               FROM edgebase.instances WHERE NOT current AND ($1::text IS NULL OR namespace = $1)",
+            &[&block],
+        )
+        .await
+        .map_err(explain)?;
+    let number = |i| row.try_get::<_, i64>(i).map(|n| n.try_into().unwrap_or(0));
+    Ok(Behind { waiting: number(0)?, failed: number(1)? })
+}
+
+/// Every instance whose migration has failed, as `{"key", "sqlstate", "message"}`.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn failures(client: &Client, block: Option<&str>) -> Result<Vec<Value>> {
+    let rows = client
+        .query(
+            "SELECT jsonb_build_object('key', key) || failure FROM edgebase.instances
+              WHERE state = 'failed' AND ($1::text IS NULL OR namespace = $1) ORDER BY key",
+            &[&block],
         )
         .await
         .map_err(explain)?;

@@ -86,6 +86,26 @@ pub struct Head {
     pub peer: IpAddr,
 }
 
+impl App {
+    /// Connections for requests to a block.
+    #[must_use]
+    pub fn db_of<'a>(&'a self, snapshot: &'a Snapshot, namespace: &str) -> &'a Database {
+        snapshot.elsewhere.get(namespace).map_or(&self.db, |home| &home.db)
+    }
+
+    /// Connections for hooks' reads of a block.
+    #[must_use]
+    pub fn hook_db_of<'a>(&'a self, snapshot: &'a Snapshot, namespace: &str) -> &'a Database {
+        snapshot.elsewhere.get(namespace).map_or(&self.hook_db, |home| &home.hook_db)
+    }
+
+    /// Connections for raw SQL in a block.
+    #[must_use]
+    pub fn sql_db_of<'a>(&'a self, snapshot: &'a Snapshot, namespace: &str) -> &'a Database {
+        snapshot.elsewhere.get(namespace).map_or(&self.sql_db, |home| &home.sql_db)
+    }
+}
+
 impl Head {
     /// The first value of a query parameter.
     #[must_use]
@@ -307,6 +327,6 @@ impl<'a> Target<'a> {
         let Err(refusal) = self.access().can_create(self.block, id).await else {
             return Ok(None);
         };
-        Ok(self.app.db.is_known_absent(&self.key).await?.then_some(refusal))
+        Ok(self.db().is_known_absent(&self.key).await?.then_some(refusal))
     }
 }

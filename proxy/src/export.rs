@@ -54,8 +54,10 @@ pub async fn run(
             Error::NotFound(format!("Database '{namespace}' not found in config"))
         })?;
     let key = instances::key(block, Some(id))?;
-    let opened =
-        app.sql_db.begin_as(Mode::Snapshot, &key, &Table::default(), &|_| Vec::new()).await?;
+    let opened = app
+        .sql_db_of(snapshot, namespace)
+        .begin_as(Mode::Snapshot, &key, &Table::default(), &|_| Vec::new())
+        .await?;
     let Outcome::Done((transaction, _)) = opened else {
         return Err(Error::NotFound(format!("Instance '{key}' does not exist.")));
     };

@@ -93,7 +93,7 @@ pub async fn list(
         .push(", ")
         .bind(Bind::Int(limit + 1))
         .push("::integer)");
-    let rows = app.db.plain(&sql).await?;
+    let rows = app.db_of(snapshot, namespace).plain(&sql).await?;
     let shown: Vec<&Row> = rows.iter().zip(0..limit).map(|(row, _)| row).collect();
     let text = |row: &Row| row.try_get::<String>(0).map_err(Error::internal);
     let list = respond::List {
@@ -144,7 +144,7 @@ pub async fn drop(
     access.can_drop(found, id).await?;
     let key = key(found, Some(id))?;
     let receipt = app
-        .db
+        .db_of(snapshot, namespace)
         .drop(&key)
         .await?
         .ok_or_else(|| Error::NotFound(format!("Instance '{key}' does not exist.")))?;

@@ -132,8 +132,8 @@ impl RuleReads {
         build: &(dyn Fn(&str) -> crate::db::statement::Sql + Send + Sync),
     ) -> Result<Vec<Value>, String> {
         let db = match self.lane {
-            Lane::Requests => &self.app.db,
-            Lane::Hooks => &self.app.hook_db,
+            Lane::Requests => self.app.db_of(&self.snapshot, key.namespace()),
+            Lane::Hooks => self.app.hook_db_of(&self.snapshot, key.namespace()),
         };
         let outcome = db.read(key, table, &|schema| vec![build(schema)]).await.map_err(|e| {
             tracing::warn!(detail = e.detail(), "a rule's read failed");

@@ -4,6 +4,8 @@
 
 use crate::app::App;
 use crate::config::AppConfig;
+use crate::db::Database;
+use crate::home::{self, Login, Places};
 use crate::listener;
 use crate::metrics;
 use crate::snapshot::Snapshot;
@@ -81,6 +83,7 @@ impl Server {
                 e.detail().unwrap_or(&e.to_string())
             )
         })?;
+        are_applied(&app.db, &settings, &app.current.load()).await?;
         let app = Arc::new(app);
         let (listener, address) = listen(settings.listen).await?;
         let metrics = match settings.metrics {
@@ -113,8 +116,7 @@ impl Server {
     /// Replaces the config; requests under way finish on the old one.
     ///
     /// # Errors
-    /// When the rules engine does not start; the old config stays.
-    #[allow(clippy::unused_async)] // part of the interface: a config with other databases will connect
+    /// When the database does not know it or the rules engine does not start; the old one stays.
     pub async fn swap(&self, app: AppConfig) -> Result<()> {
         let snapshot = Snapshot::new(
             app,
@@ -122,6 +124,7 @@ impl Server {
             self.settings.development_key.as_deref(),
             Some(&self.app.current.load()),
         )?;
+        are_applied(&self.app.db, &self.settings, &snapshot).await?;
         for warning in &snapshot.config.warnings {
             tracing::warn!("{warning}");
         }
@@ -143,6 +146,13 @@ impl Server {
             tracing::error!(?grace, "after-hooks were still running when the grace period ended");
         }
     }
+}
+
+/// Fails unless every block of the config is known to the database that it is in.
+async fn are_applied(db: &Database, settings: &Settings, snapshot: &Snapshot) -> Result<()> {
+    let development = settings.development_key.is_some();
+    let places = Places::of(&snapshot.config, &settings.environment, Login::Proxy, development)?;
+    home::check(db, &places, &snapshot.elsewhere).await
 }
 
 /// In the background: an issuer that does not answer must not keep the server from starting.

@@ -5,6 +5,7 @@
 
 use crate::auth::Auth;
 use crate::config::AppConfig;
+use crate::home::{self, Home, Login, Places};
 use crate::limit;
 use edgebase_blocks::Config;
 use edgebase_rules::{Engine, Limits, Loaded};
@@ -22,7 +23,12 @@ pub struct Snapshot {
     pub engine: Engine,
     /// How often callers may ask.
     pub limits: limit::Limits,
+    /// Where the blocks are that are not in the server's own database.
+    pub elsewhere: HashMap<String, Home>,
 }
+
+/// Connections to another database, for requests, hooks and raw SQL.
+const CONNECTIONS: [usize; 3] = [8, 4, 4];
 
 impl Snapshot {
     /// Starts the rules engine for a config; `former` is the one that it replaces.
@@ -37,7 +43,10 @@ impl Snapshot {
     ) -> anyhow::Result<Self> {
         let limits = Limits { development: !app.config.release, ..Limits::default() };
         let engine = Engine::start(&app.loaded, limits).map_err(|e| anyhow::anyhow!("{e}"))?;
+        let development = development_key.is_some();
+        let places = Places::of(&app.config, environment, Login::Proxy, development)?;
         Ok(Self {
+            elsewhere: home::open(&places, environment, CONNECTIONS)?,
             limits: limit::Limits::new(&app.config)?,
             auth: Auth::new(
                 &app.config,

@@ -79,7 +79,7 @@ fn check_names_file_and_line_of_every_mistake() {
 fn help_explains_every_command_and_unknown_ones_are_refused() {
     let help = edgebase(&["--help"]);
     let text = String::from_utf8_lossy(&help.stdout).into_owned();
-    for command in ["dev", "serve", "check", "rules", "token", "apply", "instances"] {
+    for command in ["dev", "serve", "check", "rules", "token", "apply", "migrate", "instances"] {
         assert!(text.contains(command), "{command} is missing from:\n{text}");
         assert!(edgebase(&[command, "--help"]).status.success());
     }

@@ -3,4 +3,5 @@
 
 mod commands;
 mod reload;
+mod reset;
 mod tls;

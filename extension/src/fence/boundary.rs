@@ -43,6 +43,12 @@ impl Args {
         unsafe { pg_getarg::<pg_sys::Oid>(self.fcinfo, n) }.unwrap_or(pg_sys::Oid::INVALID)
     }
 
+    /// A `bigint` argument; null counts as 0.
+    pub fn bigint(&self, n: usize) -> i64 {
+        // SAFETY: as above, declared as bigint.
+        unsafe { pg_getarg::<i64>(self.fcinfo, n) }.unwrap_or(0)
+    }
+
     /// A `jsonb` argument that may not be null.
     pub fn json(&self, n: usize, name: &'static str) -> Result<Value, Error> {
         // SAFETY: as above, declared as jsonb.
@@ -135,7 +141,7 @@ pub fn guarded<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Plain> {
     let failure = match catch_unwind(AssertUnwindSafe(work)) {
         Ok(Ok(value)) => return Ok(value),
         Ok(Err(error)) => Failure::from(error),
-        Err(payload) => Failure::from_panic(payload),
+        Err(payload) => Failure::from_panic(&*payload),
     };
     // Copying the texts can itself fail when memory has run out.
     Err(catch_unwind(AssertUnwindSafe(|| Plain::from(failure))).unwrap_or(Plain::OUT_OF_WORDS))

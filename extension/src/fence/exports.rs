@@ -49,6 +49,8 @@ sql_functions! {
     edgebase_create_instance, pg_finfo_edgebase_create_instance => lifecycle::create_instance;
     edgebase_drop_instance, pg_finfo_edgebase_drop_instance => lifecycle::drop_instance;
     edgebase_migrate, pg_finfo_edgebase_migrate => migrate::migrate;
+    edgebase_try_migrate, pg_finfo_edgebase_try_migrate => migrate::try_migrate;
+    edgebase_migrate_behind, pg_finfo_edgebase_migrate_behind => migrate::migrate_behind;
     edgebase_apply_config, pg_finfo_edgebase_apply_config => apply::apply_config;
     edgebase_import_instance, pg_finfo_edgebase_import_instance => import::import_instance;
     edgebase_repair, pg_finfo_edgebase_repair => repair::repair;

@@ -1,7 +1,9 @@
 //! How do entering, migrating and dropping an instance keep out of each other's way?
 //!
-//! All three lock the instance's schema as PostgreSQL itself does for DDL. Entering shares it to
-//! the end of the transaction, migrating excludes other migrations, dropping excludes everyone.
+//! Both kinds lock the instance's schema as PostgreSQL itself does for DDL: entering shares it to
+//! the end of the transaction, migrating and dropping exclude everyone. An instance that is to be
+//! migrated cannot be entered anyway, and one that has no requests inside cannot deadlock with
+//! them over its tables.
 
 use pgrx::pg_sys::{self, Oid};
 use std::ffi::CString;
@@ -11,10 +13,8 @@ use std::ffi::CString;
 pub enum Mode {
     /// Other users of the instance may come and go.
     Use,
-    /// One migration at a time.
-    Migrate,
     /// Nobody else.
-    Drop,
+    Alone,
 }
 
 /// The schema of that name.
@@ -29,8 +29,7 @@ pub fn schema_oid(name: &str) -> Option<Oid> {
 pub fn schema(oid: Oid, mode: Mode) {
     let mode = match mode {
         Mode::Use => pg_sys::AccessShareLock,
-        Mode::Migrate => pg_sys::ShareUpdateExclusiveLock,
-        Mode::Drop => pg_sys::AccessExclusiveLock,
+        Mode::Alone => pg_sys::AccessExclusiveLock,
     };
     // SAFETY: an object lock on a catalog entry; the object may be gone, which callers check
     // afterwards, since waiting made the caches current.

@@ -53,27 +53,36 @@ impl From<Error> for Failure {
         Self {
             code: pack(error.sqlstate()),
             message: error.to_string(),
-            detail: None,
+            detail: error.detail().map(str::to_owned),
             hint: error.hint().map(str::to_owned),
         }
     }
 }
 
 impl Failure {
-    /// From what a panic carries: PostgreSQL's own errors keep their code, text, detail and hint.
-    pub fn from_panic(payload: Box<dyn Any + Send>) -> Self {
-        let payload = match payload.downcast::<CaughtError>() {
-            Ok(caught) => {
-                return match *caught {
-                    CaughtError::PostgresError(report) => Self::from_report(&report, true),
-                    CaughtError::ErrorReport(report)
-                    | CaughtError::RustPanic { ereport: report, .. } => {
-                        Self::from_report(&report, false)
-                    }
-                };
-            }
-            Err(other) => other,
+    /// The five characters of its SQLSTATE.
+    pub fn sqlstate(&self) -> String {
+        let character = |i: u32| {
+            let six = ((self.code >> (6 * i)) & 0x3F) as u8;
+            char::from(six + b'0')
         };
+        (0..5).map(character).collect()
+    }
+
+    /// What it says; detail and hint are left to those who may see rows.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// From what a panic carries: PostgreSQL's own errors keep their code, text, detail and hint.
+    pub fn from_panic(payload: &(dyn Any + Send)) -> Self {
+        match payload.downcast_ref::<CaughtError>() {
+            Some(CaughtError::PostgresError(report)) => return Self::from_report(report, true),
+            Some(
+                CaughtError::ErrorReport(report) | CaughtError::RustPanic { ereport: report, .. },
+            ) => return Self::from_report(report, false),
+            None => {}
+        }
         if let Some(report) = payload.downcast_ref::<ErrorReportWithLevel>() {
             return Self::from_report(report, false);
         }

@@ -1,5 +1,6 @@
-//! How many statements is a text, and how is one tried without consequence?
+//! How many statements is a text, and how is work tried that may fail?
 
+use super::raise::Failure;
 use crate::error::Error;
 use pgrx::pg_sys;
 use std::ffi::CString;
@@ -30,5 +31,37 @@ pub fn trial<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
         pg_sys::CurrentMemoryContext = context;
         pg_sys::CurrentResourceOwner = owner;
         outcome.unwrap_or_else(|payload| resume_unwind(payload))
+    }
+}
+
+/// Runs `work` in a subtransaction that is kept when it succeeds. When it fails, nothing of it is
+/// left and the failure is the result, unless its SQLSTATE is one to pass on: then it goes on
+/// unwinding.
+pub fn attempt<T>(
+    work: impl FnOnce() -> Result<T, Error>,
+    passes: impl FnOnce(&str) -> bool,
+) -> Result<T, Failure> {
+    // SAFETY: as for `trial`; released when `work` came back in good order.
+    unsafe {
+        let (context, owner) = (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner);
+        pg_sys::BeginInternalSubTransaction(std::ptr::null());
+        pg_sys::CurrentMemoryContext = context;
+        let outcome = catch_unwind(AssertUnwindSafe(work));
+        match &outcome {
+            Ok(Ok(_)) => pg_sys::ReleaseCurrentSubTransaction(),
+            Ok(Err(_)) | Err(_) => pg_sys::RollbackAndReleaseCurrentSubTransaction(),
+        }
+        pg_sys::CurrentMemoryContext = context;
+        pg_sys::CurrentResourceOwner = owner;
+        match outcome {
+            Ok(done) => done.map_err(Failure::from),
+            Err(payload) => {
+                let failure = Failure::from_panic(&*payload);
+                if passes(&failure.sqlstate()) {
+                    resume_unwind(payload);
+                }
+                Err(failure)
+            }
+        }
     }
 }

@@ -6,12 +6,13 @@
 
 use super::signals::Signals;
 use super::watch::Watch;
-use super::{ConfigArgument, DataDirArgument, environment, print};
-use anyhow::{Context, Result};
+use super::{ConfigArgument, DataDirArgument, apply, environment, print, reset};
+use anyhow::{Context, Result, bail};
 use edgebase_blocks::{BlockKind, Config};
 use edgebase_proxy::admin;
 use edgebase_proxy::cluster::{Cluster, Options};
 use edgebase_proxy::config::AppConfig;
+use edgebase_proxy::home::{Login, Places};
 use edgebase_proxy::server::{Server, Settings};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
@@ -38,9 +39,11 @@ Examples:
   edgebase dev
   edgebase dev --config examples/notes/edgebase.config.ts --listen 127.0.0.1:9000
   edgebase dev --json --listen 127.0.0.1:0     for scripts: any free port, one JSON line
+  edgebase dev --reset app                     start with an empty block app
 
-Ctrl-C stops everything; the data stays. To start with an empty database, stop it and delete the
-data directory.")]
+Ctrl-C stops everything; the data stays. A change of the config that would lose data is refused:
+it shows the migration to write, and offers to delete the block's data where a person is there to
+agree.")]
 pub struct Arguments {
     #[command(flatten)]
     config: ConfigArgument,
@@ -60,6 +63,10 @@ pub struct Arguments {
     /// "metricsUrl"} instead of the greeting.
     #[arg(long)]
     json: bool,
+
+    /// First delete all data of this block, or of every block, for a config that it does not fit.
+    #[arg(long, value_name = "BLOCK", num_args = 0..=1)]
+    reset: Option<Option<String>>,
 
     /// Directory with the PostgreSQL server's programs; found by itself when absent.
     #[arg(long, value_name = "DIR", env = "EDGEBASE_PG_BIN")]
@@ -137,10 +144,25 @@ async fn start(arguments: &Arguments, path: &Path) -> Result<Running> {
     })
     .await?;
     let admin = admin::connect(&cluster.admin_url()).await?;
-    let changes = admin::apply_config(&admin, &app.config, false).await.context(
-        "The database does not accept the config. Add a migration for what would lose data, or \
-         delete the data directory to start afresh",
-    )?;
+    if let Some(block) = &arguments.reset {
+        reset::reset(&admin, block.as_deref()).await?;
+    }
+    let places = Places::of(&app.config, &environment, Login::Admin, true)?;
+    apply::elsewhere(&places, &environment, false).await?;
+    let changes = match admin::apply_config(&admin, &places.here, false).await {
+        Err(e) if reset::is_loss(&e) => {
+            let loss = reset::Loss::find(&admin, &places.here).await?;
+            if arguments.json || !loss.may_reset()? {
+                bail!(loss);
+            }
+            for block in &loss.blocks {
+                reset::reset(&admin, Some(block)).await?;
+            }
+            admin::apply_config(&admin, &places.here, false).await
+        }
+        applied => applied,
+    }
+    .context("The database does not accept the config")?;
     for change in changes.iter().filter(|c| c.change == "kept") {
         tracing::warn!(
             "block '{}' is no longer in the config; its data is kept and not served",
@@ -169,7 +191,12 @@ async fn reload(running: &Running, path: &Path) -> Result<(Vec<PathBuf>, usize)>
     let app = AppConfig::load(path, &running.environment)?;
     let files = app.loaded.files().to_vec();
     let admin = admin::connect(&running.cluster.admin_url()).await?;
-    let changes = admin::apply_config(&admin, &app.config, false).await?;
+    let places = Places::of(&app.config, &running.environment, Login::Admin, true)?;
+    apply::elsewhere(&places, &running.environment, false).await?;
+    let changes = match admin::apply_config(&admin, &places.here, false).await {
+        Err(e) if reset::is_loss(&e) => bail!(reset::Loss::find(&admin, &places.here).await?),
+        applied => applied?,
+    };
     running.server.swap(app).await?;
     Ok((files, changes.iter().filter(|c| c.is_effective()).count()))
 }

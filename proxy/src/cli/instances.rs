@@ -61,9 +61,9 @@ enum Action {
 
 /// `namespace:id`, or `namespace` alone. An id holds no colon, so the first one separates.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Key {
-    namespace: String,
-    id: Option<String>,
+pub struct Key {
+    pub namespace: String,
+    pub id: Option<String>,
 }
 
 impl std::str::FromStr for Key {

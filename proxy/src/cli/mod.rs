@@ -8,6 +8,9 @@ mod check;
 mod dev;
 mod instances;
 pub mod log;
+mod migrate;
+mod progress;
+mod reset;
 mod rules;
 mod serve;
 mod signals;
@@ -52,6 +55,7 @@ Examples:
   edgebase rules test --op read --db app --table posts --row post.json
                                                 what a rule decides, and why
   edgebase instances list                       which instances exist
+  edgebase migrate --all                        bring every instance to its block's shape
 
 Run `edgebase <COMMAND> --help` for more about one of them.";
 
@@ -63,6 +67,7 @@ pub enum Command {
     Rules(rules::Arguments),
     Token(token::Arguments),
     Apply(apply::Arguments),
+    Migrate(migrate::Arguments),
     Instances(instances::Arguments),
 }
 
@@ -86,6 +91,7 @@ pub fn run(command: Command) -> Result<ExitCode> {
             Command::Check(arguments) => check::run(&arguments),
             Command::Token(arguments) => token::run(&arguments),
             Command::Apply(arguments) => Box::pin(apply::run(arguments)).await,
+            Command::Migrate(arguments) => Box::pin(migrate::run(arguments)).await,
             Command::Instances(arguments) => Box::pin(instances::run(arguments)).await,
         }
         .map(|()| ExitCode::SUCCESS)

@@ -283,16 +283,34 @@ impl Database {
         })
     }
 
-    /// Brings the instance up to date. Whatever stops it is no fault of the request, so it is
-    /// a 503 whose cause is in the log.
+    /// Brings the instance up to date, unless that has failed a moment ago. Whatever stops it is
+    /// no fault of the request, so it is a 503 whose cause is in the log and in the registry.
     async fn migrate(&self, key: &InstanceKey) -> Result<()> {
         let mut lease = self.slots.take(key).await?;
-        call(&mut lease, "SELECT edgebase.migrate(", key).await.map(drop).map_err(|e| {
-            Error::unavailable(
+        let rows = call(&mut lease, "SELECT edgebase.try_migrate(", key).await.map_err(|e| {
+            match sqlstate::signal(&e) {
+                // Dropped meanwhile: the next look at it says so.
+                Some(Signal::Absent) => sqlstate::to_error(&e, None),
+                _ => Error::unavailable(
+                    "This database is being migrated and cannot serve yet. Try again.",
+                    format!("migration of '{key}': {e}"),
+                ),
+            }
+        })?;
+        let answer: Value = match rows.first() {
+            Some(row) => {
+                let text = row.try_get(0).map_err(Error::internal)?;
+                serde_json::from_str(text).map_err(Error::internal)?
+            }
+            None => Value::Null,
+        };
+        match answer.get("failed") {
+            None => Ok(()),
+            Some(why) => Err(Error::unavailable(
                 "This database could not be brought up to date with the config. Its data is unchanged; try again later.",
-                format!("migration of '{key}' failed: {e}"),
-            )
-        })
+                format!("migration of '{key}' failed: {why}"),
+            )),
+        }
     }
 
     async fn locate(&self, key: &InstanceKey, known: &Known) -> Result<Option<Arc<str>>> {

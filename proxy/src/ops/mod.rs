@@ -13,7 +13,7 @@ mod upsert;
 use crate::access::Access;
 use crate::app::{App, Head};
 use crate::auth::Principal;
-use crate::db::{Build, Outcome, Row, Transaction};
+use crate::db::{Build, Database, Outcome, Row, Transaction};
 use crate::error::{Error, Result};
 use crate::hooks;
 use crate::query::record::Object;
@@ -147,6 +147,11 @@ impl<'a> Target<'a> {
         task.await.unwrap_or_else(|e| Err(Error::internal(e)))
     }
 
+    /// The database that the instance is in.
+    pub(crate) fn db(&self) -> &'a Database {
+        self.app.db_of(self.snapshot, self.key.namespace())
+    }
+
     /// Runs statements in one round trip; `None` when the instance does not exist and need not.
     async fn run(
         &self,
@@ -154,10 +159,10 @@ impl<'a> Target<'a> {
         need: Need,
         build: Build<'_>,
     ) -> Result<Option<Vec<Vec<Row>>>> {
-        match self.app.db.run(&self.key, table, build).await? {
+        match self.db().run(&self.key, table, build).await? {
             Outcome::Done(rows) => Ok(Some(rows)),
             Outcome::Absent if self.prepare(need).await? => {
-                match self.app.db.run(&self.key, table, build).await? {
+                match self.db().run(&self.key, table, build).await? {
                     Outcome::Done(rows) => Ok(Some(rows)),
                     Outcome::Absent => Err(vanished(&self.key)),
                 }
@@ -173,10 +178,10 @@ impl<'a> Target<'a> {
         need: Need,
         build: Build<'_>,
     ) -> Result<Option<(Transaction, Vec<Vec<Row>>)>> {
-        match self.app.db.begin(&self.key, table, build).await? {
+        match self.db().begin(&self.key, table, build).await? {
             Outcome::Done(open) => Ok(Some(open)),
             Outcome::Absent if self.prepare(need).await? => {
-                match self.app.db.begin(&self.key, table, build).await? {
+                match self.db().begin(&self.key, table, build).await? {
                     Outcome::Done(open) => Ok(Some(open)),
                     Outcome::Absent => Err(vanished(&self.key)),
                 }
@@ -195,7 +200,7 @@ impl<'a> Target<'a> {
         };
         self.access().can_create(self.block, id).await?;
         if need == Need::Creates {
-            self.app.db.create(&self.key).await?;
+            self.db().create(&self.key).await?;
         }
         Ok(need == Need::Creates)
     }

@@ -69,7 +69,7 @@ pub async fn run(app: &Arc<App>, snapshot: &Snapshot, head: &Head, body: Body) -
     }
     let text = placeholders::translate(text, params.len()).map_err(Error::BadRequest)?;
     let statement = Statement { key, text, params: params.iter().map(Param::new).collect() };
-    let (rows, columns, count) = execute(app, &statement).await?;
+    let (rows, columns, count) = execute(app, snapshot, &statement).await?;
     let rows = Value::Array(rows.into_iter().map(Value::Object).collect());
     let answer = json!({"rows": rows, "items": rows, "results": rows, "columns": columns, "rowCount": count});
     Ok(respond::json(StatusCode::OK, answer.to_string()))
@@ -144,14 +144,16 @@ fn reworded(error: Error) -> Error {
 
 type Rows = (Vec<Map<String, Value>>, Vec<String>, u64);
 
-async fn execute(app: &App, statement: &Statement) -> Result<Rows> {
+async fn execute(app: &App, snapshot: &Snapshot, statement: &Statement) -> Result<Rows> {
+    let namespace = statement.key.namespace();
+    let db = app.sql_db_of(snapshot, namespace);
     // Constraints are named as PostgreSQL names them; no table of the config stands behind SQL.
     let table = Table::default();
-    let opened = match app.sql_db.begin(&statement.key, &table, &|_| Vec::new()).await? {
+    let opened = match db.begin(&statement.key, &table, &|_| Vec::new()).await? {
         Outcome::Done(opened) => Some(opened),
         Outcome::Absent => {
-            app.db.create(&statement.key).await?;
-            match app.sql_db.begin(&statement.key, &table, &|_| Vec::new()).await? {
+            app.db_of(snapshot, namespace).create(&statement.key).await?;
+            match db.begin(&statement.key, &table, &|_| Vec::new()).await? {
                 Outcome::Done(opened) => Some(opened),
                 Outcome::Absent => None,
             }

@@ -19,8 +19,6 @@ pub struct Instance {
 #[derive(Clone, Debug)]
 pub struct Transaction {
     pub id: usize,
-    /// Whether it has used the table, and so holds a lock on it.
-    pub touched: bool,
     /// Rows written; `None` for deleted.
     pub writes: BTreeMap<String, Option<Row>>,
 }
@@ -61,11 +59,6 @@ impl Model {
     /// Whether any transaction is open in the instance.
     pub fn in_use(&self, id: usize) -> bool {
         self.sessions.iter().flatten().any(|t| t.id == id)
-    }
-
-    /// Whether any of them has used its table.
-    pub fn touched(&self, id: usize) -> bool {
-        self.sessions.iter().flatten().any(|t| t.id == id && t.touched)
     }
 
     /// Ends the session's transaction.

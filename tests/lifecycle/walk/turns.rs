@@ -86,10 +86,10 @@ impl Walk {
         let behind = self.model.instances.get(&target).map(|i| i.columns < self.model.columns);
         match behind {
             None => _ = outcome(&result, "EB002"),
-            Some(true) if self.model.touched(target) => _ = outcome(&result, "55P03"),
+            Some(true) if self.model.in_use(target) => _ = outcome(&result, "55P03"),
             Some(behind) => assert_eq!(result.unwrap().unwrap(), behind.to_string()),
         }
-        if behind == Some(true) && !self.model.touched(target) {
+        if behind == Some(true) && !self.model.in_use(target) {
             self.model.instances.get_mut(&target).unwrap().columns = self.model.columns;
         }
         "migrate"
@@ -135,7 +135,7 @@ impl Walk {
             Some(_) => "",
         };
         if outcome(&result, expected) {
-            let transaction = Transaction { id: target, touched: false, writes: BTreeMap::new() };
+            let transaction = Transaction { id: target, writes: BTreeMap::new() };
             self.model.sessions[session] = Some(transaction);
         } else {
             self.sessions[session].batch_execute("ROLLBACK").await.unwrap();
@@ -143,14 +143,11 @@ impl Walk {
         "enter"
     }
 
-    fn touch(&mut self, session: usize) -> usize {
-        let transaction = self.model.sessions[session].as_mut().unwrap();
-        transaction.touched = true;
-        transaction.id
+    fn inside(&self, session: usize) -> usize {
+        self.model.sessions[session].as_ref().unwrap().id
     }
 
     async fn read(&mut self, session: usize) -> &'static str {
-        self.touch(session);
         assert_eq!(rows(&self.sessions[session]).await.unwrap(), self.model.visible(session));
         "read"
     }
@@ -171,7 +168,7 @@ impl Walk {
     }
 
     async fn insert(&mut self, session: usize) -> &'static str {
-        let target = self.touch(session);
+        let target = self.inside(session);
         let values = self.values(target);
         self.rows_made += 1;
         let row = format!("r{}", self.rows_made);
@@ -189,7 +186,7 @@ impl Walk {
 
     /// Updates or deletes a row that the transaction sees; another may hold it.
     async fn change(&mut self, session: usize, delete: bool) -> &'static str {
-        let target = self.touch(session);
+        let target = self.inside(session);
         let visible = self.model.visible(session);
         let name = if delete { "delete" } else { "update" };
         if visible.is_empty() {
