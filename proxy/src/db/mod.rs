@@ -31,6 +31,7 @@ use serde_json::Value;
 use slots::{Lease, Slots};
 use sqlstate::Signal;
 use statement::{Bind, Sql};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 pub use transaction::Transaction;
@@ -106,6 +107,8 @@ pub struct Database {
 struct Known {
     /// Where it was last seen.
     schema: Mutex<Option<Arc<str>>>,
+    /// Made by this proxy and not used since.
+    made: AtomicBool,
     turns: Arc<Turns>,
 }
 
@@ -212,12 +215,14 @@ impl Database {
     /// # Errors
     /// When the database refuses.
     pub async fn create(&self, key: &InstanceKey) -> Result<()> {
-        let _turn = self.known(key).turns.take(key).await?;
-        let mut lease = self.slots.take(key).await?;
+        let known = self.known(key);
+        let _turn = known.turns.take(key).await?;
+        let mut lease = self.slots.take_for_newcomer(key).await?;
         call(&mut lease, "SELECT edgebase.create_instance(", key)
             .await
-            .map(drop)
-            .map_err(|e| sqlstate::to_error(&e, None))
+            .map_err(|e| sqlstate::to_error(&e, None))?;
+        known.made.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Drops the instance and answers its receipt; `None` when there is no such instance.
@@ -251,7 +256,7 @@ impl Database {
     pub async fn is_known_absent(&self, key: &InstanceKey) -> Result<bool> {
         let known = self.known(key);
         Ok(known.schema().is_none()
-            && self.slots.is_free(key)
+            && self.slots.is_free_for_newcomer(key)
             && self.locate(key, &known).await?.is_none())
     }
 
@@ -277,6 +282,7 @@ impl Database {
             self.instances.get_with_by_ref(key, || {
                 Arc::new(Known {
                     schema: Mutex::new(None),
+                    made: AtomicBool::new(false),
                     turns: Arc::new(Turns::new(self.reach)),
                 })
             })
@@ -314,7 +320,7 @@ impl Database {
     }
 
     async fn locate(&self, key: &InstanceKey, known: &Known) -> Result<Option<Arc<str>>> {
-        let mut lease = self.slots.take(key).await?;
+        let mut lease = self.slots.take_for_newcomer(key).await?;
         let rows = call(&mut lease, "SELECT edgebase.locate(", key)
             .await
             .map_err(|e| sqlstate::to_error(&e, None))?;
@@ -348,7 +354,13 @@ impl Database {
                     None => return Ok(Outcome::Absent),
                 },
             };
-            let error = match self.attempt(key, &build(&schema), mode).await? {
+            // Where it was made its tables are known already.
+            let lease = if known.made.swap(false, Ordering::Relaxed) {
+                self.slots.take_for_newcomer(key).await?
+            } else {
+                self.slots.take(key).await?
+            };
+            let error = match attempt(lease, key, &build(&schema), mode).await {
                 Ok((lease, rows)) => {
                     return Ok(Outcome::Done((Transaction::new(lease, schema, turn), rows)));
                 }
@@ -371,35 +383,34 @@ impl Database {
             }
         }
     }
+}
 
-    /// One try: everything is sent before anything is awaited.
-    async fn attempt(
-        &self,
-        key: &InstanceKey,
-        statements: &[Sql],
-        mode: Mode,
-    ) -> Result<Result<(Lease, Vec<Vec<Row>>), Failure>> {
-        let mut lease = self.slots.take(key).await?;
-        let enter = key_call("SELECT edgebase.enter(", key);
-        let begin = mode.begin().map(Step::text);
-        let before = usize::from(begin.is_some()) + 1;
-        let mut steps = Vec::with_capacity(before + statements.len() + 1);
-        steps.extend(begin);
-        steps.push(Step::from(&enter));
-        steps.extend(statements.iter().map(Step::from));
-        steps.extend(mode.end().map(Step::text));
-        match lease.batch(&steps).await {
-            Ok(replies) => {
-                let own = replies.into_iter().skip(before).take(statements.len());
-                Ok(Ok((lease, own.map(|r| r.rows).collect())))
+/// One try: everything is sent before anything is awaited.
+async fn attempt(
+    mut lease: Lease,
+    key: &InstanceKey,
+    statements: &[Sql],
+    mode: Mode,
+) -> Result<(Lease, Vec<Vec<Row>>), Failure> {
+    let enter = key_call("SELECT edgebase.enter(", key);
+    let begin = mode.begin().map(Step::text);
+    let before = usize::from(begin.is_some()) + 1;
+    let mut steps = Vec::with_capacity(before + statements.len() + 1);
+    steps.extend(begin);
+    steps.push(Step::from(&enter));
+    steps.extend(statements.iter().map(Step::from));
+    steps.extend(mode.end().map(Step::text));
+    match lease.batch(&steps).await {
+        Ok(replies) => {
+            let own = replies.into_iter().skip(before).take(statements.len());
+            Ok((lease, own.map(|r| r.rows).collect()))
+        }
+        Err(failure) => {
+            if mode != Mode::Commit && failure.code().is_some() {
+                // What goes wrong here shows in the connection's state, which decides.
+                let _ = lease.batch(&[Step::text("ROLLBACK")]).await;
             }
-            Err(failure) => {
-                if mode != Mode::Commit && failure.code().is_some() {
-                    // What goes wrong here shows in the connection's state, which decides.
-                    let _ = lease.batch(&[Step::text("ROLLBACK")]).await;
-                }
-                Ok(Err(failure))
-            }
+            Err(failure)
         }
     }
 }

@@ -7,6 +7,13 @@
 //! slots untouched by an instance that takes all it can get. Inside a slot the connection used
 //! last is used next, so a quiet server keeps few processes warm instead of many lukewarm.
 //!
+//! Instances that the proxy does not know yet have a slot to themselves: there it is asked whether
+//! they exist, there they are made, and there the request that made them runs. Making one changes the
+//! catalogs in some hundred places, which every process has to take note of, and one that has not
+//! done so for some fifteen instances drops all it knows and learns it anew. A few processes that
+//! make all of them never fall so far behind; thirty-two that take turns always do, which costs
+//! four times as much.
+//!
 //! A connection is retired when it has served so many tenants that its process is large, or so
 //! many requests or so long that whatever else grows in it is bounded too.
 
@@ -39,16 +46,18 @@ const AGE: u64 = 30 * 60;
 /// Pools, each a slot.
 pub struct Slots {
     pools: Vec<Pool<Maker>>,
+    /// The slot of instances not known yet; none where there are few connections.
+    newcomers: Option<Pool<Maker>>,
 }
 
 impl Slots {
     /// Slots for that many connections; connects on first use.
     pub fn new(address: Address, connections: usize, reuse: Reuse) -> anyhow::Result<Self> {
         let address = Arc::new(address);
+        let newcomers = if connections >= 4 * SLOT { SLOT } else { 0 };
+        let connections = connections - newcomers;
         let slots = (connections / SLOT).max(1);
-        let pool = |n: usize| {
-            // What does not divide evenly goes to the first ones.
-            let size = connections / slots + usize::from(n < connections % slots);
+        let pool = |size: usize| {
             Pool::builder(Maker { address: Arc::clone(&address), reuse })
                 .max_size(size)
                 .queue_mode(QueueMode::Lifo)
@@ -58,7 +67,12 @@ impl Slots {
                 .runtime(Runtime::Tokio1)
                 .build()
         };
-        Ok(Self { pools: (0..slots).map(pool).collect::<Result<_, _>>()? })
+        // What does not divide evenly goes to the first ones.
+        let size = |n: usize| connections / slots + usize::from(n < connections % slots);
+        Ok(Self {
+            pools: (0..slots).map(|n| pool(size(n))).collect::<Result<_, _>>()?,
+            newcomers: (newcomers > 0).then(|| pool(newcomers)).transpose()?,
+        })
     }
 
     /// How many connections an instance can reach.
@@ -72,9 +86,21 @@ impl Slots {
     /// 503 when none is free in time, or the database cannot be reached.
     pub async fn take(&self, key: &InstanceKey) -> Result<Lease> {
         let hash = hash(key);
-        let Some(pool) = self.pool(hash) else {
-            return Err(Error::internal("there are no connections"));
-        };
+        Self::lease(self.pool(hash), hash).await
+    }
+
+    /// A connection for an instance that is not known yet, or was made a moment ago. Nothing that
+    /// may wait long is done with one, so that no instance keeps others from being made.
+    ///
+    /// # Errors
+    /// As for `take`.
+    pub async fn take_for_newcomer(&self, key: &InstanceKey) -> Result<Lease> {
+        let hash = hash(key);
+        Self::lease(self.newcomers.as_ref().or_else(|| self.pool(hash)), hash).await
+    }
+
+    async fn lease(pool: Option<&Pool<Maker>>, hash: u64) -> Result<Lease> {
+        let pool = pool.ok_or_else(|| Error::internal("there are no connections"))?;
         let mut lease = Self::get(pool).await?;
         if let Some(object) = &mut lease.0 {
             object.wear.count(hash);
@@ -85,7 +111,7 @@ impl Slots {
     /// What the slots have together.
     pub fn status(&self) -> Status {
         let none = Status { max_size: 0, size: 0, available: 0, waiting: 0 };
-        self.pools.iter().map(Pool::status).fold(none, |sum, slot| Status {
+        self.pools.iter().chain(&self.newcomers).map(Pool::status).fold(none, |sum, slot| Status {
             max_size: sum.max_size + slot.max_size,
             size: sum.size + slot.size,
             available: sum.available + slot.available,
@@ -93,9 +119,10 @@ impl Slots {
         })
     }
 
-    /// Whether the instance would get a connection without waiting.
-    pub fn is_free(&self, key: &InstanceKey) -> bool {
-        self.pool(hash(key)).is_some_and(|pool| load(pool) < pool.status().max_size)
+    /// Whether an instance that is not known yet would get a connection without waiting.
+    pub fn is_free_for_newcomer(&self, key: &InstanceKey) -> bool {
+        let pool = self.newcomers.as_ref().or_else(|| self.pool(hash(key)));
+        pool.is_some_and(|pool| load(pool) < pool.status().max_size)
     }
 
     /// The less busy of the two slots of a hash.
