@@ -141,6 +141,13 @@ REVOKE ALL ON FUNCTION edgebase.enter(text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION edgebase.enter(text, text) TO edgebase_proxy;
 COMMENT ON FUNCTION edgebase.enter(text, text) IS 'Seals the rest of the transaction into one instance';
 
+CREATE FUNCTION edgebase.enter_read_only(namespace text, id text DEFAULT NULL) RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'edgebase_enter_read_only';
+REVOKE ALL ON FUNCTION edgebase.enter_read_only(text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION edgebase.enter_read_only(text, text) TO edgebase_proxy;
+COMMENT ON FUNCTION edgebase.enter_read_only(text, text) IS 'Seals the rest of the transaction into one instance, unable to write';
+
 CREATE FUNCTION edgebase.locate(namespace text, id text DEFAULT NULL) RETURNS text
 LANGUAGE c STABLE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp

@@ -87,6 +87,13 @@ REVOKE ALL ON TABLE edgebase.instance_stats FROM PUBLIC;
 GRANT SELECT ON TABLE edgebase.instance_stats TO edgebase_admin, edgebase_analyst;
 COMMENT ON VIEW edgebase.instance_stats IS 'Size, rows and last write of every instance, cheap enough to poll';
 
+CREATE FUNCTION edgebase.enter_read_only(namespace text, id text DEFAULT NULL) RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'edgebase_enter_read_only';
+REVOKE ALL ON FUNCTION edgebase.enter_read_only(text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION edgebase.enter_read_only(text, text) TO edgebase_proxy;
+COMMENT ON FUNCTION edgebase.enter_read_only(text, text) IS 'Seals the rest of the transaction into one instance, unable to write';
+
 ALTER TABLE edgebase.instance
     ADD COLUMN failed_version text COLLATE "C",
     ADD COLUMN failed_at timestamptz,

@@ -60,6 +60,14 @@ pub fn enter(args: &Args) -> Result<Answer, Error> {
     Err(Error::UnknownInstance(key.to_string()))
 }
 
+/// `edgebase.enter_read_only(namespace text, id text)`
+pub fn enter_read_only(args: &Args) -> Result<Answer, Error> {
+    let answer = enter(args)?;
+    // As `SET TRANSACTION READ ONLY`, to which core knows no way back: a query has run.
+    settings::set_local("transaction_read_only", "on")?;
+    Ok(answer)
+}
+
 /// Only the session of a proxy, at the outermost level, once per transaction.
 fn check_caller() -> Result<(), Error> {
     let refuse = |reason| Err(Error::EnterRefused(reason));

@@ -137,6 +137,37 @@ RESET timezone;
 SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY;
 \ir ../lib/verdict.sql
 
+\set attack 'a write after enter_read_only'
+\set expect 25006
+BEGIN;
+SELECT edgebase.enter_read_only('tenant', 'mallory') \g /dev/null
+INSERT INTO invoices (id) VALUES ('read-only');
+\ir ../lib/verdict.sql
+
+\set attack 'SET TRANSACTION READ WRITE after enter_read_only'
+\set expect 25001
+BEGIN;
+SELECT edgebase.enter_read_only('tenant', 'mallory') \g /dev/null
+SET TRANSACTION READ WRITE;
+\ir ../lib/verdict.sql
+
+\set attack 'SET LOCAL transaction_read_only after enter_read_only, in a savepoint'
+\set expect 25001
+BEGIN;
+SELECT edgebase.enter_read_only('tenant', 'mallory') \g /dev/null
+SAVEPOINT s;
+SET LOCAL transaction_read_only = off;
+\ir ../lib/verdict.sql
+
+\set attack 'the transaction after enter_read_only writes again'
+\set expect 00000
+BEGIN;
+SELECT edgebase.enter_read_only('tenant', 'mallory') \g /dev/null
+COMMIT;
+\ir ../lib/begin.sql
+UPDATE invoices SET id = id WHERE false;
+\ir ../lib/verdict.sql
+
 \set attack 'set_config for the session'
 \set expect EB008
 \ir ../lib/begin.sql

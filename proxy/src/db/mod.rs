@@ -79,16 +79,18 @@ impl Mode {
     /// What is said first. Statements up to a Sync are one transaction without any BEGIN.
     fn begin(self) -> Option<&'static str> {
         match self {
-            Self::Commit => None,
-            Self::Read => Some("BEGIN READ ONLY"),
+            Self::Commit | Self::Read => None,
             Self::Hold => Some("BEGIN"),
             Self::Snapshot => Some("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
         }
     }
 
-    /// What is said last, where the Sync alone would not end the transaction.
-    fn end(self) -> Option<&'static str> {
-        (self == Self::Read).then_some("COMMIT")
+    /// How the instance is entered.
+    fn enter(self) -> &'static str {
+        match self {
+            Self::Read => "SELECT edgebase.enter_read_only(",
+            Self::Commit | Self::Hold | Self::Snapshot => "SELECT edgebase.enter(",
+        }
     }
 }
 
@@ -392,21 +394,18 @@ async fn attempt(
     statements: &[Sql],
     mode: Mode,
 ) -> Result<(Lease, Vec<Vec<Row>>), Failure> {
-    let enter = key_call("SELECT edgebase.enter(", key);
+    let enter = key_call(mode.enter(), key);
     let begin = mode.begin().map(Step::text);
-    let before = usize::from(begin.is_some()) + 1;
-    let mut steps = Vec::with_capacity(before + statements.len() + 1);
+    let begin_was_said = begin.is_some();
+    let before = usize::from(begin_was_said) + 1;
+    let mut steps = Vec::with_capacity(before + statements.len());
     steps.extend(begin);
     steps.push(Step::from(&enter));
     steps.extend(statements.iter().map(Step::from));
-    steps.extend(mode.end().map(Step::text));
     match lease.batch(&steps).await {
-        Ok(replies) => {
-            let own = replies.into_iter().skip(before).take(statements.len());
-            Ok((lease, own.map(|r| r.rows).collect()))
-        }
+        Ok(replies) => Ok((lease, replies.into_iter().skip(before).map(|r| r.rows).collect())),
         Err(failure) => {
-            if mode != Mode::Commit && failure.code().is_some() {
+            if begin_was_said && failure.code().is_some() {
                 // What goes wrong here shows in the connection's state, which decides.
                 let _ = lease.batch(&[Step::text("ROLLBACK")]).await;
             }
