@@ -123,7 +123,7 @@ def many(product, count, options, fresh):
     os.environ["BENCH_ROWS"] = "1"
     hot, uniform = [], []
     # Every connection has to have met its instances before the cost is that of a warm server.
-    warm = min(options.longest, max(options.warmup, count / 1000))
+    warm = min(options.longest, max(options.warmup, count / 150))
     measure.wrk(product, "get", instances=count, seconds=warm)
     for _ in range(options.rounds):
         hot.append(measure.wrk(product, "get", seconds=options.seconds))

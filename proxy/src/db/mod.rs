@@ -134,6 +134,10 @@ impl Database {
         if address.config.get_application_name().is_none() {
             address.config.application_name("edgebase");
         }
+        if address.config.get_options().is_none() {
+            // One request, one processor: with parallel workers a single scan takes them all.
+            address.config.options("-c max_parallel_workers_per_gather=0");
+        }
         let slots = Slots::new(address, connections, reuse)?;
         let reach = slots.reach();
         Ok(Self { slots, reach, instances: Cache::new(REMEMBERED) })
@@ -234,7 +238,7 @@ impl Database {
     pub async fn drop(&self, key: &InstanceKey) -> Result<Option<Value>> {
         let known = self.known(key);
         let _turn = known.turns.take(key).await?;
-        let mut lease = self.slots.take(key).await?;
+        let (_permit, mut lease) = self.slots.take_for_leaver(key).await?;
         let result = call(&mut lease, "SELECT edgebase.drop_instance(", key).await;
         known.set_schema(None);
         match result {

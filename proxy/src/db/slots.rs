@@ -12,7 +12,8 @@
 //! catalogs in some hundred places, which every process has to take note of, and one that has not
 //! done so for some fifteen instances drops all it knows and learns it anew. A few processes that
 //! make all of them never fall so far behind; thirty-two that take turns always do, which costs
-//! four times as much.
+//! four times as much. Instances are dropped there too, two at a time, as a deletion may wait for
+//! requests of its instance and must not keep others from being made.
 //!
 //! A connection is retired when it has served so many tenants that its process is large, or so
 //! many requests or so long that whatever else grows in it is bounded too.
@@ -33,9 +34,12 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Connections of a slot.
 const SLOT: usize = 4;
+/// Deletions at a time.
+const LEAVERS: usize = 2;
 /// Tenants that a connection serves in its life: some 40 to 80 MB of its process.
 const TENANTS: u64 = 4_000;
 /// Requests that it serves.
@@ -48,6 +52,7 @@ pub struct Slots {
     pools: Vec<Pool<Maker>>,
     /// The slot of instances not known yet; none where there are few connections.
     newcomers: Option<Pool<Maker>>,
+    leavers: Semaphore,
 }
 
 impl Slots {
@@ -72,6 +77,7 @@ impl Slots {
         Ok(Self {
             pools: (0..slots).map(|n| pool(size(n))).collect::<Result<_, _>>()?,
             newcomers: (newcomers > 0).then(|| pool(newcomers)).transpose()?,
+            leavers: Semaphore::new(LEAVERS),
         })
     }
 
@@ -97,6 +103,23 @@ impl Slots {
     pub async fn take_for_newcomer(&self, key: &InstanceKey) -> Result<Lease> {
         let hash = hash(key);
         Self::lease(self.newcomers.as_ref().or_else(|| self.pool(hash)), hash).await
+    }
+
+    /// A connection for an instance that is to be dropped, and the right to hold it.
+    ///
+    /// # Errors
+    /// As for `take`.
+    pub async fn take_for_leaver(&self, key: &InstanceKey) -> Result<(SemaphorePermit<'_>, Lease)> {
+        let permit = match tokio::time::timeout(WAIT, self.leavers.acquire()).await {
+            Ok(permit) => permit.map_err(Error::internal)?,
+            Err(_) => {
+                return Err(Error::unavailable(
+                    "Other databases are being deleted. Try again.",
+                    format!("no turn to delete '{key}' in time"),
+                ));
+            }
+        };
+        Ok((permit, self.take_for_newcomer(key).await?))
     }
 
     async fn lease(pool: Option<&Pool<Maker>>, hash: u64) -> Result<Lease> {

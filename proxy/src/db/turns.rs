@@ -5,12 +5,14 @@
 //! order, and give up after a bounded wait; beyond a bounded queue they are refused at once.
 //!
 //! An instance whose requests take long takes the server's processors from everybody, whatever
-//! connections it leaves: its turns count for more, so fewer of them run at a time.
+//! connections it leaves: its turns count for more, so that they keep half of the processors busy
+//! at most. Those of the database are not known here; they are taken to be as many as the proxy's.
 
 use crate::error::{Error, Result};
 use edgebase_blocks::InstanceKey;
-use std::sync::Arc;
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -21,7 +23,10 @@ const QUEUE: usize = 1_000;
 /// Requests that hold a connection longer than this, on average, are slow.
 const SLOW: Duration = Duration::from_millis(25);
 /// Slow requests of one instance that run at a time, at most.
-const SLOW_SHARE: u32 = 2;
+static SLOW_SHARE: LazyLock<u32> = LazyLock::new(|| {
+    let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    u32::try_from(processors / 2).unwrap_or(u32::MAX).max(1)
+});
 
 /// The turns of one instance.
 #[derive(Debug)]
@@ -81,7 +86,7 @@ impl Turns {
         if u128::from(self.pace.load(Ordering::Relaxed)) < SLOW.as_micros() {
             1
         } else {
-            (self.share / SLOW_SHARE).max(1)
+            (self.share / *SLOW_SHARE).max(1)
         }
     }
 
@@ -144,15 +149,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn slow_requests_run_two_at_a_time() {
-        let turns = Arc::new(Turns::new(8));
+    async fn slow_requests_keep_half_of_the_processors_at_most() {
+        let turns = Arc::new(Turns::new(1_000));
         for _ in 0..40 {
             turns.record(SLOW * 2);
         }
-        let first = turns.take(&key()).now_or_never().unwrap().unwrap();
-        let _second = turns.take(&key()).now_or_never().unwrap().unwrap();
+        let mut held = Vec::new();
+        for _ in 0..*SLOW_SHARE {
+            held.push(turns.take(&key()).now_or_never().unwrap().unwrap());
+        }
         assert!(turns.take(&key()).now_or_never().is_none());
-        drop(first);
+        drop(held);
         for _ in 0..40 {
             turns.record(Duration::ZERO);
         }
