@@ -1,7 +1,7 @@
 //! Is a caller who asks too often held back, and nobody else? Contract section 19; the config
 //! allows 20 requests a minute to the routes of tables.
 
-use super::trusting;
+use super::limited;
 use edgebase_tests::{Answer, Client};
 use serde_json::json;
 
@@ -9,7 +9,7 @@ const OPEN: &str = "/api/db/app/tables/open";
 
 /// Somebody at an address that no other test uses.
 fn at(address: &str) -> Client {
-    trusting().anonymous().with("x-forwarded-for", address)
+    limited().anonymous().with("x-forwarded-for", address)
 }
 
 async fn exhaust(client: &Client) -> Answer {
@@ -60,7 +60,7 @@ async fn the_request_after_the_last_one_of_a_window_is_429_and_says_when_to_come
 async fn a_valid_key_is_not_counted_and_an_invalid_one_is() {
     let client = at("192.0.2.3");
     assert_eq!(exhaust(&client).await.status, 429);
-    let service = &trusting().service_key;
+    let service = &limited().service_key;
     client.with("x-edgebase-service-key", service).get(OPEN).await.expect(200);
     client.bearer(service).get(OPEN).await.expect(200);
     // Its scope is not looked at: it is the key that is known.
@@ -82,14 +82,13 @@ async fn a_valid_key_is_not_counted_and_an_invalid_one_is() {
         assert_eq!(answer.status, 429, "{text}");
     }
     // Neither does a user's token help.
-    let token = edgebase_tests::token::user(&trusting().jwt_secret, "u", &json!({}));
+    let token = edgebase_tests::token::user(&limited().jwt_secret, "u", &json!({}));
     assert_eq!(client.bearer(&token).get(OPEN).await.status, 429);
 }
 
 #[tokio::test]
 async fn callers_without_an_address_share_one_window() {
-    let nobody = trusting().anonymous();
-    // Other tests are in it as well.
+    let nobody = limited().anonymous();
     for n in 0..20 {
         nobody.with("x-forwarded-for", &format!("unknown-{n}")).get(OPEN).await;
     }

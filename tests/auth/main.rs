@@ -24,9 +24,15 @@ fn edge(trust: &str) -> Product {
     )
 }
 
-/// Behind a proxy that says who calls; with limits, CORS and an open schema.
+/// Behind a proxy that says who calls; with CORS and an open schema.
 fn trusting() -> &'static Product {
     static PRODUCT: LazyLock<Product> = LazyLock::new(|| edge("yes"));
+    &PRODUCT
+}
+
+/// The same with limits, which callers without an address of their own share.
+fn limited() -> &'static Product {
+    static PRODUCT: LazyLock<Product> = LazyLock::new(|| edge("few"));
     &PRODUCT
 }
 

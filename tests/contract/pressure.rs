@@ -90,8 +90,8 @@ async fn a_malformed_request_gets_its_4xx_at_once_while_every_connection_is_take
         ("/api/db/space/tables/posts", 400),
         ("/api/db/space/a:b/tables/posts", 400),
         ("/api/db/app/tables/posts/x/y", 404),
-        // Whether this one exists cannot be found out now; that it is malformed can.
-        ("/api/db/space/forbidden-x/tables/posts?limit=x", 400),
+        // That this one does not exist is found out by connections that no instance holds.
+        ("/api/db/space/forbidden-x/tables/posts?limit=x", 403),
     ] {
         assert_eq!(at_once(path, client.get(path)).await.status, status, "{path}");
     }
