@@ -148,6 +148,14 @@ REVOKE ALL ON FUNCTION edgebase.enter_read_only(text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION edgebase.enter_read_only(text, text) TO edgebase_proxy;
 COMMENT ON FUNCTION edgebase.enter_read_only(text, text) IS 'Seals the rest of the transaction into one instance, unable to write';
 
+-- Reads for the caller what the instance role may read; the transaction is not sealed.
+CREATE FUNCTION edgebase.read_record(namespace text, id text, table_name text, columns text[], key text) RETURNS text
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'edgebase_read_record';
+REVOKE ALL ON FUNCTION edgebase.read_record(text, text, text, text[], text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION edgebase.read_record(text, text, text, text[], text) TO edgebase_proxy;
+COMMENT ON FUNCTION edgebase.read_record(text, text, text, text[], text) IS 'One row of an instance by its id, as JSON text';
+
 CREATE FUNCTION edgebase.locate(namespace text, id text DEFAULT NULL) RETURNS text
 LANGUAGE c STABLE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp

@@ -14,30 +14,72 @@ use crate::fence::boundary::Args;
 use crate::fence::identity::{
     Identity, bypasses_rls, is_member, is_superuser, role_oid, session_user,
 };
-use crate::fence::{lock, seal, settings};
+use crate::fence::{lock, record, seal, settings};
 use crate::guc;
 use crate::registry;
 use edgebase_blocks::quote::ident;
+use pgrx::guc::GucSetting;
+use pgrx::pg_sys::Oid;
 
 /// `edgebase.enter(namespace text, id text)`
 pub fn enter(args: &Args) -> Result<Answer, Error> {
     check_caller()?;
-    let (namespace, id) = (args.text(0, "namespace")?, args.text_or_null(1));
-    let (key, block) = registry::resolve(&namespace, id.as_deref())?;
+    for limit in [STATEMENT_TIME, LOCK_WAIT, MEMORY] {
+        if let Some(most) = limit.to_impose() {
+            settings::set_local(limit.name, &most)?;
+        }
+    }
+    let instance = hold(&args.text(0, "namespace")?, args.text_or_null(1).as_deref())?;
+    // Names mean the tenant's schema, `pg_temp` last and by name.
+    settings::set_local("search_path", &format!("{}, pg_temp", ident(&instance.schema)))?;
+    seal::seal(instance.role);
+    Ok(Answer::Nothing)
+}
+
+/// `edgebase.enter_read_only(namespace text, id text)`
+pub fn enter_read_only(args: &Args) -> Result<Answer, Error> {
+    let answer = enter(args)?;
+    // As `SET TRANSACTION READ ONLY`, to which core knows no way back: a query has run.
+    settings::set_local("transaction_read_only", "on")?;
+    Ok(answer)
+}
+
+/// `edgebase.read_record(namespace text, id text, table_name text, columns text[], key text)`:
+/// what a statement inside would read, without one. The transaction stays the caller's.
+pub fn read_record(args: &Args) -> Result<Answer, Error> {
+    check_caller()?;
+    let (table, columns) = (args.text(2, "table_name")?, args.texts(3, "columns")?);
+    let key = args.text(4, "key")?;
+    let instance = hold(&args.text(0, "namespace")?, args.text_or_null(1).as_deref())?;
+    let table = record::Table::open(instance.schema_oid, instance.role, &table, || {
+        LOCK_WAIT.for_a_while()
+    })?;
+    let found = table.read(&columns, &key)?;
+    Ok(found.map_or(Answer::Null, Answer::Text))
+}
+
+/// An instance whose schema this transaction shares to its end.
+struct Held {
+    schema: String,
+    schema_oid: Oid,
+    role: Oid,
+}
+
+/// Looks an instance up and locks it against being migrated or dropped.
+fn hold(namespace: &str, id: Option<&str>) -> Result<Held, Error> {
+    let (key, block) = registry::resolve(namespace, id)?;
     // Twice, because an instance may be dropped and made anew between lookup and lock.
     for _ in 0..2 {
         let instance =
             registry::instance(&key).ok_or_else(|| Error::UnknownInstance(key.to_string()))?;
-        let Some(schema) = lock::schema_oid(&instance.schema) else {
+        let Some(schema_oid) = lock::schema_oid(&instance.schema) else {
             if registry::instance(&key).is_some_and(|again| again == instance) {
                 return Err(Error::SchemaMissing(key.to_string()));
             }
             continue;
         };
-        // Before the lock, so that waiting for a migration is bounded too.
-        set_limits(&instance.schema)?;
-        lock::schema(schema, lock::Mode::Use);
-        if lock::schema_oid(&instance.schema) != Some(schema) {
+        lock::share_schema(schema_oid, || LOCK_WAIT.for_a_while())?;
+        if lock::schema_oid(&instance.schema) != Some(schema_oid) {
             continue;
         }
         if instance.version != block.version {
@@ -54,18 +96,9 @@ pub fn enter(args: &Args) -> Result<Answer, Error> {
                 "the instance role has been given rights it must not have",
             ));
         }
-        seal::seal(role);
-        return Ok(Answer::Nothing);
+        return Ok(Held { schema: instance.schema, schema_oid, role });
     }
     Err(Error::UnknownInstance(key.to_string()))
-}
-
-/// `edgebase.enter_read_only(namespace text, id text)`
-pub fn enter_read_only(args: &Args) -> Result<Answer, Error> {
-    let answer = enter(args)?;
-    // As `SET TRANSACTION READ ONLY`, to which core knows no way back: a query has run.
-    settings::set_local("transaction_read_only", "on")?;
-    Ok(answer)
 }
 
 /// Only the session of a proxy, at the outermost level, once per transaction.
@@ -90,19 +123,36 @@ fn check_caller() -> Result<(), Error> {
     }
 }
 
-/// Names mean the tenant's schema, `pg_temp` last and by name, and nothing runs or waits for
-/// longer, or takes more memory, than the settings allow. A stricter limit stands.
-fn set_limits(schema: &str) -> Result<(), Error> {
-    settings::set_local("search_path", &format!("{}, pg_temp", ident(schema)))?;
-    let stricter = |now: i32, ceiling: i32| now != 0 && now <= ceiling;
-    for (name, now, ceiling) in [
-        ("statement_timeout", settings::statement_timeout(), guc::STATEMENT_TIMEOUT.get()),
-        ("lock_timeout", settings::lock_timeout(), guc::LOCK_TIMEOUT.get()),
-        ("work_mem", settings::work_mem(), guc::WORK_MEM.get()),
-    ] {
-        if ceiling != 0 && !stricter(now, ceiling) {
-            settings::set_local(name, &ceiling.to_string())?;
-        }
+/// A setting that bounds what the session may use, and the most that it may be.
+struct Limit {
+    name: &'static str,
+    now: fn() -> i32,
+    ceiling: &'static GucSetting<i32>,
+}
+
+const STATEMENT_TIME: Limit = Limit {
+    name: "statement_timeout",
+    now: settings::statement_timeout,
+    ceiling: &guc::STATEMENT_TIMEOUT,
+};
+const LOCK_WAIT: Limit =
+    Limit { name: "lock_timeout", now: settings::lock_timeout, ceiling: &guc::LOCK_TIMEOUT };
+const MEMORY: Limit = Limit { name: "work_mem", now: settings::work_mem, ceiling: &guc::WORK_MEM };
+
+impl Limit {
+    /// The ceiling, unless there is none or a stricter limit stands.
+    fn to_impose(&self) -> Option<String> {
+        let (now, ceiling) = ((self.now)(), self.ceiling.get());
+        let is_stricter = now != 0 && now <= ceiling;
+        (ceiling != 0 && !is_stricter).then(|| ceiling.to_string())
     }
-    Ok(())
+
+    /// Imposes it until the scope that it gives is dropped.
+    fn for_a_while(&self) -> Result<settings::Scope, Error> {
+        let scope = settings::Scope::open();
+        if let Some(most) = self.to_impose() {
+            scope.set(self.name, &most)?;
+        }
+        Ok(scope)
+    }
 }

@@ -79,6 +79,18 @@ pub enum Error {
     /// A foreign table on our server that is no relation of a block.
     #[error("foreign table {0} is no relation of a block")]
     NotARelation(String),
+    /// An instance has no such table.
+    #[error("table \"{0}\" does not exist")]
+    TableMissing(String),
+    /// A table has no such column.
+    #[error("column \"{0}\" does not exist")]
+    ColumnMissing(String),
+    /// The instance role has not the rights it ought to have.
+    #[error("permission denied for table \"{0}\"")]
+    PermissionDenied(String),
+    /// A table that was changed by hand into one whose rows cannot be read by their key.
+    #[error("cannot read a record: {0}")]
+    Unreadable(String),
     /// A broken invariant: a defect of the extension or a registry changed by hand.
     #[error("edgebase internal error: {0}")]
     Internal(String),
@@ -113,7 +125,10 @@ impl Error {
             Self::NotOneStatement(_) => "42601",
             Self::NullArgument(_) => "22004",
             Self::Import(_) => "22023",
-            Self::NotARelation(_) => "42809",
+            Self::NotARelation(_) | Self::Unreadable(_) => "42809",
+            Self::TableMissing(_) => "42P01",
+            Self::ColumnMissing(_) => "42703",
+            Self::PermissionDenied(_) => "42501",
             _ => "XX000",
         }
     }
@@ -146,6 +161,12 @@ impl Error {
             Self::NotARelation(_) => {
                 Some("Only edgebase.apply_config makes relations over all instances of a block.")
             }
+            Self::PermissionDenied(_) => {
+                Some("Run SELECT edgebase.repair() as a superuser or edgebase_admin.")
+            }
+            Self::Unreadable(_) => Some(
+                "Undo what was changed in the instance by hand, or read it inside edgebase.enter.",
+            ),
             Self::DefaultPrivileges => Some(
                 "Find them in pg_default_acl and remove them with ALTER DEFAULT PRIVILEGES FOR ROLE edgebase_owner.",
             ),

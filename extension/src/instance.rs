@@ -24,10 +24,10 @@ use edgebase_blocks::{InstanceKey, StoredBlock, ddl, name};
 /// calls, a timestamp in a default or a migration means the same.
 pub fn as_owner<T>(schema: &str, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     let _owner = RunAs::owner()?;
-    let _scope = settings::Scope::open();
-    settings::set_local("search_path", &format!("{}, pg_temp", ident(schema)))?;
-    settings::set_local("timezone", "UTC")?;
-    settings::set_local("datestyle", "ISO, YMD")?;
+    let scope = settings::Scope::open();
+    scope.set("search_path", &format!("{}, pg_temp", ident(schema)))?;
+    scope.set("timezone", "UTC")?;
+    scope.set("datestyle", "ISO, YMD")?;
     work()
 }
 

@@ -95,7 +95,7 @@ pub fn lock_instance(key: &InstanceKey) -> Result<InstanceRow, Error> {
     let row = registry::instance(key).filter(|again| again.number == found.number);
     let row = row.ok_or_else(unknown)?;
     if let Some(schema) = lock::schema_oid(&row.schema) {
-        lock::schema(schema, lock::Mode::Alone);
+        lock::take_schema(schema);
     }
     Ok(row)
 }
@@ -103,7 +103,7 @@ pub fn lock_instance(key: &InstanceKey) -> Result<InstanceRow, Error> {
 /// While it lives, lock waits are bounded as DDL's are.
 pub fn bounded_waits() -> Result<settings::Scope, Error> {
     let scope = settings::Scope::open();
-    settings::set_local("lock_timeout", &guc::DDL_LOCK_TIMEOUT.get().to_string())?;
+    scope.set("lock_timeout", &guc::DDL_LOCK_TIMEOUT.get().to_string())?;
     Ok(scope)
 }
 

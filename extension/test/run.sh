@@ -34,6 +34,7 @@ run postgres sql/10_lifecycle.sql
 run postgres sql/20_privileges.sql
 run postgres sql/30_analytics.sql
 run postgres sql/31_analytics_differential.sql
+run postgres sql/40_records.sql
 
 held=$(grep -c '^ok ' "$out" || true)
 broken=$(grep -c '^NOT OK' "$out" || true)

@@ -7,7 +7,8 @@
 //! which denies.
 
 use crate::app::App;
-use crate::db::Outcome;
+use crate::db::{Database, Outcome, Row};
+use crate::error::Error;
 use crate::query::filter::Filter;
 use crate::query::{page::MAX_LIMIT, read};
 use crate::respond::decode_row;
@@ -95,8 +96,12 @@ impl RuleReads {
                 if id.contains('\0') {
                     return Ok(Value::Null);
                 }
-                let rows = self.rows(&key, table, &|schema| read::get(schema, table, &id)).await?;
-                Ok(rows.into_iter().next().unwrap_or(Value::Null))
+                let call = read::get(&key, table, &id);
+                let row = match self.db(&key).record(&key, table, &call).await.map_err(refused)? {
+                    Outcome::Done(row) => row,
+                    Outcome::Absent => None,
+                };
+                row.map_or(Ok(Value::Null), |row| decode(table, &row))
             }
             DbRead::Exists { table, filter } => {
                 let (key, table) = self.find(&table)?;
@@ -131,23 +136,31 @@ impl RuleReads {
         table: &Table,
         build: &(dyn Fn(&str) -> crate::db::statement::Sql + Send + Sync),
     ) -> Result<Vec<Value>, String> {
-        let db = match self.lane {
-            Lane::Requests => self.app.db_of(&self.snapshot, key.namespace()),
-            Lane::Hooks => self.app.hook_db_of(&self.snapshot, key.namespace()),
-        };
-        let outcome = db.read(key, table, &|schema| vec![build(schema)]).await.map_err(|e| {
-            tracing::warn!(detail = e.detail(), "a rule's read failed");
-            format!("ctx.db: {e}")
-        })?;
-        match outcome {
+        let build = |schema: &str| vec![build(schema)];
+        match self.db(key).read(key, table, &build).await.map_err(refused)? {
             Outcome::Absent => Ok(Vec::new()),
-            Outcome::Done(mut results) => results
-                .swap_remove(0)
-                .iter()
-                .map(|row| decode_row(table, row).map_err(|e| e.to_string()))
-                .collect(),
+            Outcome::Done(mut results) => {
+                results.swap_remove(0).iter().map(|row| decode(table, row)).collect()
+            }
         }
     }
+
+    fn db(&self, key: &InstanceKey) -> &Database {
+        match self.lane {
+            Lane::Requests => self.app.db_of(&self.snapshot, key.namespace()),
+            Lane::Hooks => self.app.hook_db_of(&self.snapshot, key.namespace()),
+        }
+    }
+}
+
+fn decode(table: &Table, row: &Row) -> Result<Value, String> {
+    decode_row(table, row).map_err(|e| e.to_string())
+}
+
+/// What a rule is told of a failed read; the rest is logged.
+fn refused(error: Error) -> String {
+    tracing::warn!(detail = error.detail(), "a rule's read failed");
+    format!("ctx.db: {error}")
 }
 
 /// `{field: value, …}` as a filter; null asks for null.

@@ -31,6 +31,14 @@ impl Args {
         unsafe { pg_getarg::<String>(self.fcinfo, n) }
     }
 
+    /// A `text[]` argument without nulls.
+    pub fn texts(&self, n: usize, name: &'static str) -> Result<Vec<String>, Error> {
+        // SAFETY: as above, declared as text[].
+        let texts = unsafe { pg_getarg::<Vec<Option<String>>>(self.fcinfo, n) };
+        let texts = texts.ok_or(Error::NullArgument(name))?;
+        texts.into_iter().map(|text| text.ok_or(Error::NullArgument(name))).collect()
+    }
+
     /// A `boolean` argument; null counts as false.
     pub fn flag(&self, n: usize) -> bool {
         // SAFETY: as above, declared as boolean.

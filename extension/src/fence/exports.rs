@@ -46,6 +46,7 @@ macro_rules! sql_functions {
 sql_functions! {
     edgebase_enter, pg_finfo_edgebase_enter => enter::enter;
     edgebase_enter_read_only, pg_finfo_edgebase_enter_read_only => enter::enter_read_only;
+    edgebase_read_record, pg_finfo_edgebase_read_record => enter::read_record;
     edgebase_locate, pg_finfo_edgebase_locate => lifecycle::locate;
     edgebase_create_instance, pg_finfo_edgebase_create_instance => lifecycle::create_instance;
     edgebase_drop_instance, pg_finfo_edgebase_drop_instance => lifecycle::drop_instance;

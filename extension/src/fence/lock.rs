@@ -5,17 +5,9 @@
 //! migrated cannot be entered anyway, and one that has no requests inside cannot deadlock with
 //! them over its tables.
 
+use crate::error::Error;
 use pgrx::pg_sys::{self, Oid};
 use std::ffi::CString;
-
-/// How much a lock on an instance excludes.
-#[derive(Clone, Copy)]
-pub enum Mode {
-    /// Other users of the instance may come and go.
-    Use,
-    /// Nobody else.
-    Alone,
-}
 
 /// The schema of that name.
 pub fn schema_oid(name: &str) -> Option<Oid> {
@@ -25,15 +17,36 @@ pub fn schema_oid(name: &str) -> Option<Oid> {
     (oid != Oid::INVALID).then_some(oid)
 }
 
-/// Locks a schema to the end of the transaction, waiting at most `lock_timeout`.
-pub fn schema(oid: Oid, mode: Mode) {
-    let mode = match mode {
-        Mode::Use => pg_sys::AccessShareLock,
-        Mode::Alone => pg_sys::AccessExclusiveLock,
-    };
+const SHARED: pg_sys::LOCKMODE = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
+
+/// Shares a schema to the end of the transaction. `bound` limits the waiting while its guard
+/// lives, and is called only where there is something to wait for.
+pub fn share_schema<G>(oid: Oid, bound: impl FnOnce() -> Result<G, Error>) -> Result<(), Error> {
+    let schemas = pg_sys::NamespaceRelationId;
+    // SAFETY: as in `take_schema`.
+    if unsafe { !pg_sys::ConditionalLockDatabaseObject(schemas, oid, 0, SHARED) } {
+        let _bounded = bound()?;
+        // SAFETY: as above.
+        unsafe { pg_sys::LockDatabaseObject(schemas, oid, 0, SHARED) };
+    }
+    Ok(())
+}
+
+/// Shares a table likewise.
+pub fn share_table<G>(oid: Oid, bound: impl FnOnce() -> Result<G, Error>) -> Result<(), Error> {
+    // SAFETY: a lock on an oid; the table may be gone, which opening it notices.
+    if unsafe { !pg_sys::ConditionalLockRelationOid(oid, SHARED) } {
+        let _bounded = bound()?;
+        // SAFETY: as above.
+        unsafe { pg_sys::LockRelationOid(oid, SHARED) };
+    }
+    Ok(())
+}
+
+/// Excludes everybody from a schema to the end of the transaction, waiting at most `lock_timeout`.
+pub fn take_schema(oid: Oid) {
+    let mode = pg_sys::AccessExclusiveLock as pg_sys::LOCKMODE;
     // SAFETY: an object lock on a catalog entry; the object may be gone, which callers check
     // afterwards, since waiting made the caches current.
-    unsafe {
-        pg_sys::LockDatabaseObject(pg_sys::NamespaceRelationId, oid, 0, mode as pg_sys::LOCKMODE);
-    }
+    unsafe { pg_sys::LockDatabaseObject(pg_sys::NamespaceRelationId, oid, 0, mode) };
 }

@@ -19,6 +19,7 @@ pub mod hooks;
 pub mod identity;
 pub mod lock;
 pub mod raise;
+pub mod record;
 pub mod relation;
 pub mod scan;
 pub mod seal;

@@ -3,10 +3,10 @@
 //! `enter` runs on every request, so it reads the registry by its primary key as PostgreSQL reads
 //! its own catalogs: no plan, no privileges to check, always the newest committed state. Scans for
 //! analysts read it likewise, as of their query's snapshot. The columns are given by number;
-//! `sql/bootstrap.sql` says so beside the tables.
+//! `sql/bootstrap.sql` says so beside the tables. `record.rs` reads tenants' rows by the same scan.
 
 use pgrx::datum::{FromDatum, IntoDatum};
-use pgrx::pg_sys::{self, Oid};
+use pgrx::pg_sys::{self, Datum, Oid};
 use std::ffi::CStr;
 
 /// Longest primary key of a registry table.
@@ -19,21 +19,25 @@ pub struct Row {
 }
 
 impl Row {
-    /// The value of column `n`, counted from 1, whose type must be the one asked for. Nothing
-    /// where the table has no such column: between the installation of new files and `ALTER
-    /// EXTENSION ... UPDATE` this library meets the tables of an older version.
-    fn get<T: FromDatum>(&self, n: i32) -> Option<T> {
+    /// Column `n`, counted from 1, unless it is null. Nothing where the table has no such column:
+    /// between the installation of new files and `ALTER EXTENSION ... UPDATE` this library meets
+    /// the tables of an older version.
+    pub(super) fn datum(&self, n: i32) -> Option<Datum> {
         let mut null = false;
         // SAFETY: tuple and shape belong to the open scan and `n` is a column of its table;
-        // heap_getattr gives null for one that the row has not got; the types asked for are those
-        // of bootstrap.sql.
+        // heap_getattr gives null for one that the row has not got.
         unsafe {
             if n > (*self.shape).natts {
                 return None;
             }
             let datum = pg_sys::heap_getattr(self.tuple, n, self.shape, &mut null);
-            T::from_datum(datum, null)
+            (!null).then_some(datum)
         }
+    }
+
+    fn get<T: FromDatum>(&self, n: i32) -> Option<T> {
+        // SAFETY: not null, and the types asked for are those of bootstrap.sql.
+        self.datum(n).and_then(|datum| unsafe { T::from_datum(datum, false) })
     }
 
     /// A `text` column.
@@ -110,12 +114,11 @@ pub fn each(
     index: &CStr,
     keys: &[Key],
     snapshot: Snapshot,
-    mut visit: impl FnMut(&Row) -> bool,
+    visit: impl FnMut(&Row) -> bool,
 ) {
-    assert!(keys.len() <= MAX_KEYS);
-    // SAFETY: relation ids come from the catalog caches; keys are text in collation "C", which
-    // ScanKeyInit assumes and the tables declare; scan and relation are closed on every ordinary
-    // way out and by the transaction's abort on the way out of an ERROR.
+    // SAFETY: relation ids come from the catalog caches, the index is the table's, and its columns
+    // are text in collation "C"; the relation is closed on the ordinary way out and by the
+    // transaction's abort on the way out of an ERROR.
     unsafe {
         let schema = pg_sys::get_namespace_oid(c"edgebase".as_ptr(), true);
         let table = pg_sys::get_relname_relid(table.as_ptr(), schema);
@@ -124,6 +127,28 @@ pub fn each(
             return;
         }
         let relation = pg_sys::table_open(table, pg_sys::AccessShareLock as i32);
+        each_of(relation, index, keys, snapshot, visit);
+        pg_sys::table_close(relation, pg_sys::AccessShareLock as i32);
+    }
+}
+
+/// The rows of an open table that meet `keys`, until `visit` answers false: in the order of an
+/// index, or without one by reading the table through.
+///
+/// # Safety
+/// The index is one of the table's or `InvalidOid`. The columns of the keys are text and, in the
+/// index, in collation "C", which `ScanKeyInit` assumes.
+pub(super) unsafe fn each_of(
+    relation: pg_sys::Relation,
+    index: Oid,
+    keys: &[Key],
+    snapshot: Snapshot,
+    mut visit: impl FnMut(&Row) -> bool,
+) {
+    assert!(keys.len() <= MAX_KEYS);
+    // SAFETY: as the caller promises; the scan is closed on the ordinary way out and by the
+    // transaction's abort on the way out of an ERROR.
+    unsafe {
         let mut scan_keys: [pg_sys::ScanKeyData; MAX_KEYS] = std::mem::zeroed();
         for (i, key) in keys.iter().enumerate() {
             let (strategy, function) = if key.after {
@@ -142,7 +167,7 @@ pub fn each(
         let scan = pg_sys::systable_beginscan(
             relation,
             index,
-            true,
+            index != Oid::INVALID,
             snapshot.0,
             keys.len() as i32,
             scan_keys.as_mut_ptr(),
@@ -154,6 +179,5 @@ pub fn each(
             }
         }
         pg_sys::systable_endscan(scan);
-        pg_sys::table_close(relation, pg_sys::AccessShareLock as i32);
     }
 }

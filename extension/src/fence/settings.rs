@@ -14,6 +14,12 @@ impl Scope {
         // SAFETY: opens a nesting level, closed by `drop` or by the abort of the transaction.
         Self { level: unsafe { pg_sys::NewGUCNestLevel() } }
     }
+
+    /// `name = value` for as long as the scope lasts, as a function's `SET` clause has it: what is
+    /// set locally would outlive the scope.
+    pub fn set(&self, name: &str, value: &str) -> Result<(), Error> {
+        assign(name, value, pg_sys::GucAction::GUC_ACTION_SAVE)
+    }
 }
 
 impl Drop for Scope {
@@ -37,6 +43,10 @@ pub fn inside_function_scope() -> bool {
 
 /// `SET LOCAL name = value`.
 pub fn set_local(name: &str, value: &str) -> Result<(), Error> {
+    assign(name, value, pg_sys::GucAction::GUC_ACTION_LOCAL)
+}
+
+fn assign(name: &str, value: &str, action: pg_sys::GucAction::Type) -> Result<(), Error> {
     let text = |t: &str| CString::new(t).map_err(|e| Error::Internal(e.to_string()));
     let (name, value) = (text(name)?, text(value)?);
     // SAFETY: NUL-terminated strings, copied by the callee; errors unwind.
@@ -46,7 +56,7 @@ pub fn set_local(name: &str, value: &str) -> Result<(), Error> {
             value.as_ptr(),
             pg_sys::GucContext::PGC_USERSET,
             pg_sys::GucSource::PGC_S_SESSION,
-            pg_sys::GucAction::GUC_ACTION_LOCAL,
+            action,
             true,
             0,
             false,

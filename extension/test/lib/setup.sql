@@ -11,6 +11,8 @@ SET SESSION AUTHORIZATION admin_login;
 SELECT count(*) AS changes FROM edgebase.apply_config('{"databases": {
     "app": {"tables": {"posts": {"schema": {"title": "string"}}}},
     "public": {"tables": {"t": {"schema": {"a": "string"}}}},
+    "kinds": {"tables": {"every": {"schema": {
+        "Mixed \"Case\"": "string", "n": "number", "b": "boolean", "d": "datetime", "j": "json"}}}},
     "pg_x": {"tables": {"select": {"schema": {"from": "string"}}}},
     "tenant": {"instance": true, "tables": {
         "invoices": {"schema": {"n": "number", "note": {"type": "string", "max": 20}},

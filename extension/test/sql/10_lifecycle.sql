@@ -72,8 +72,22 @@ SELECT 1 / (edgebase.create_instance('tenant', 'taken') ->> 'schema' = 'tenant:t
 \set expect 00000
 BEGIN;
 SELECT version AS before FROM edgebase.blocks WHERE namespace = 'tenant' \gset
-SELECT 1 / (count(*) FILTER (WHERE change = 'add_column') = 2 AND count(*) FILTER (WHERE change = 'create_table') >= 1 AND count(*) FILTER (WHERE change = 'kept') = 3 AND NOT bool_or(destructive))::int FROM edgebase.apply_config(:'v2', true) \g /dev/null
+SELECT 1 / (count(*) FILTER (WHERE change = 'add_column') = 2 AND count(*) FILTER (WHERE change = 'create_table') >= 1 AND count(*) FILTER (WHERE change = 'kept') = 4 AND NOT bool_or(destructive))::int FROM edgebase.apply_config(:'v2', true) \g /dev/null
 SELECT 1 / (version = :'before')::int FROM edgebase.blocks WHERE namespace = 'tenant' \g /dev/null
+\ir ../lib/verdict.sql
+
+\set attack 'what lifecycle functions set for themselves ends with them'
+\set expect 00000
+BEGIN;
+SET LOCAL timezone = 'Asia/Kathmandu';
+SET LOCAL datestyle = 'SQL, DMY';
+SET LOCAL lock_timeout = '7s';
+SET LOCAL search_path = public;
+SELECT edgebase.create_instance('tenant', 'brief') \g /dev/null
+SELECT edgebase.drop_instance('tenant', 'brief') \g /dev/null
+SELECT edgebase.import_instance('tenant', 'brief', '[]') \g /dev/null
+SELECT 1 / (current_setting('timezone') = 'Asia/Kathmandu' AND current_setting('datestyle') = 'SQL, DMY'
+    AND current_setting('lock_timeout') = '7s' AND current_setting('search_path') = 'public')::int \g /dev/null
 \ir ../lib/verdict.sql
 
 \set attack 'an instance that is behind is not entered'

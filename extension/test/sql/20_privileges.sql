@@ -40,6 +40,7 @@ INSERT INTO expected VALUES
     ('edgebase.audit_log_seq_seq', 'sequence', ''),
     ('edgebase.enter(text,text)', 'function', 'proxy:EXECUTE'),
     ('edgebase.enter_read_only(text,text)', 'function', 'proxy:EXECUTE'),
+    ('edgebase.read_record(text,text,text,text[],text)', 'function', 'proxy:EXECUTE'),
     ('edgebase.locate(text,text)', 'function', 'admin:EXECUTE analyst:EXECUTE owner:EXECUTE proxy:EXECUTE'),
     ('edgebase.schema_of(text,text)', 'function', 'admin:EXECUTE analyst:EXECUTE proxy:EXECUTE'),
     ('edgebase.list_instances(text,text,integer)', 'function', 'admin:EXECUTE proxy:EXECUTE'),

@@ -69,6 +69,8 @@ pub enum Mode {
     Commit,
     /// The same, unable to write.
     Read,
+    /// Without entering the instance: a function of the extension that does so by itself.
+    Call,
     /// Left open.
     Hold,
     /// Left open, read-only, all statements on one snapshot.
@@ -79,17 +81,18 @@ impl Mode {
     /// What is said first. Statements up to a Sync are one transaction without any BEGIN.
     fn begin(self) -> Option<&'static str> {
         match self {
-            Self::Commit | Self::Read => None,
+            Self::Commit | Self::Read | Self::Call => None,
             Self::Hold => Some("BEGIN"),
             Self::Snapshot => Some("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
         }
     }
 
     /// How the instance is entered.
-    fn enter(self) -> &'static str {
+    fn enter(self) -> Option<&'static str> {
         match self {
-            Self::Read => "SELECT edgebase.enter_read_only(",
-            Self::Commit | Self::Hold | Self::Snapshot => "SELECT edgebase.enter(",
+            Self::Read => Some("SELECT edgebase.enter_read_only("),
+            Self::Commit | Self::Hold | Self::Snapshot => Some("SELECT edgebase.enter("),
+            Self::Call => None,
         }
     }
 }
@@ -167,6 +170,25 @@ impl Database {
         build: Build<'_>,
     ) -> Result<Outcome<Vec<Vec<Row>>>> {
         self.at_once(key, table, build, Mode::Read).await
+    }
+
+    /// The one row of a call of `edgebase.read_record`, unless it begins with null.
+    ///
+    /// # Errors
+    /// As for `run`.
+    pub async fn record(
+        &self,
+        key: &InstanceKey,
+        table: &Table,
+        call: &Sql,
+    ) -> Result<Outcome<Option<Row>>> {
+        let build = |_: &str| vec![call.clone()];
+        let rows = match self.at_once(key, table, &build, Mode::Call).await? {
+            Outcome::Done(rows) => rows,
+            Outcome::Absent => return Ok(Outcome::Absent),
+        };
+        let row = rows.into_iter().flatten().next();
+        Ok(Outcome::Done(row.filter(|row| row.cells().next().is_some_and(|c| c.is_some()))))
     }
 
     async fn at_once(
@@ -398,13 +420,13 @@ async fn attempt(
     statements: &[Sql],
     mode: Mode,
 ) -> Result<(Lease, Vec<Vec<Row>>), Failure> {
-    let enter = key_call(mode.enter(), key);
+    let enter = mode.enter().map(|function| key_call(function, key));
     let begin = mode.begin().map(Step::text);
     let begin_was_said = begin.is_some();
-    let before = usize::from(begin_was_said) + 1;
+    let before = usize::from(begin_was_said) + usize::from(enter.is_some());
     let mut steps = Vec::with_capacity(before + statements.len());
     steps.extend(begin);
-    steps.push(Step::from(&enter));
+    steps.extend(enter.iter().map(Step::from));
     steps.extend(statements.iter().map(Step::from));
     match lease.batch(&steps).await {
         Ok(replies) => Ok((lease, replies.into_iter().skip(before).map(|r| r.rows).collect())),

@@ -16,6 +16,7 @@ use crate::auth::Principal;
 use crate::db::{Build, Database, Outcome, Row, Transaction};
 use crate::error::{Error, Result};
 use crate::hooks;
+use crate::query::read;
 use crate::query::record::Object;
 use crate::route::{Action, TablePath};
 use crate::snapshot::Snapshot;
@@ -168,6 +169,15 @@ impl<'a> Target<'a> {
                 }
             }
             Outcome::Absent => Ok(None),
+        }
+    }
+
+    /// The record of that id; `None` when it or the instance does not exist.
+    async fn record(&self, table: &Table, id: &str) -> Result<Option<Row>> {
+        let call = read::get(&self.key, table, id);
+        match self.db().record(&self.key, table, &call).await? {
+            Outcome::Done(row) => Ok(row),
+            Outcome::Absent => self.prepare(Need::Existing).await.map(|_| None),
         }
     }
 

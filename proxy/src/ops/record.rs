@@ -173,11 +173,8 @@ pub(super) async fn get(target: &Target<'_>, request: GetRequest) -> Result<Resp
     let config = target.table()?;
     let table = &config.table;
     let id = known_id(table, &request.id)?;
-    let rows = target
-        .run(table, Need::Existing, &|s| vec![read::get(s, table, id)])
-        .await?
-        .unwrap_or_default();
-    let record = first_of(table, &rows)?.ok_or_else(|| not_found(table, id))?;
+    let row = target.record(table, id).await?.ok_or_else(|| not_found(table, id))?;
+    let record = respond::record(table, &row)?;
     let rule = config.access.as_ref().and_then(|a| a.read.as_ref());
     allow(target, table, rule, "read", &record).await?;
     let text = if request.fields.is_none() && config.hooks.on_enrich.is_none() {

@@ -4,11 +4,11 @@
 //! or hook looks at passes through the proxy unparsed, and the row's id.
 
 use crate::db::statement::{Bind, Sql};
-use crate::query::column::write_shown;
+use crate::query::column::{DOCUMENT, write_shown};
 use crate::query::filter::Filter;
 use crate::query::page::Page;
 use crate::query::search::Search;
-use edgebase_blocks::Table;
+use edgebase_blocks::{InstanceKey, Table};
 
 /// The rank's column; no field can have this name, since it is a control character.
 const RANK: &str = "\u{1}";
@@ -22,12 +22,23 @@ fn rows(schema: &str, table: &Table) -> Sql {
     sql
 }
 
-/// The record of that id.
+/// The record of that id, or null in its place. One text for all tables of all instances, so
+/// every connection keeps it prepared.
 #[must_use]
-pub fn get(schema: &str, table: &Table, id: &str) -> Sql {
-    let mut sql = rows(schema, table);
-    sql.push(" WHERE t.\"id\" = ").bind(Bind::text(id));
-    sql.push(") r");
+pub fn get(key: &InstanceKey, table: &Table, id: &str) -> Sql {
+    let document = table.is_schemaless().then_some(DOCUMENT);
+    let columns = table.columns().map(|(name, _)| name).chain(document);
+    let mut sql = Sql::new("SELECT edgebase.read_record(");
+    sql.bind(Bind::text(key.namespace()))
+        .push(", ")
+        .bind(Bind::Text(key.id().map(str::to_owned)))
+        .push(", ")
+        .bind(Bind::text(&table.name))
+        .push(", ")
+        .bind(Bind::Texts(columns.map(str::to_owned).collect()))
+        .push(", ")
+        .bind(Bind::text(id))
+        .push("), $5");
     sql
 }
 
