@@ -51,7 +51,7 @@ bench: build extension ## Measure what a request costs; writes benches/RESULTS.m
 	@scripts/setup bench
 	@$(ENV) python3 benches/run.py
 
-bench-smoke: build extension # every path of the benchmarks once, no times asserted
+bench-smoke: build extension ## Run every path of the benchmarks once, no times asserted
 	@scripts/setup bench
 	@$(ENV) python3 benches/run.py --smoke >/dev/null
 
@@ -71,3 +71,4 @@ deny: # only where cargo-deny is installed: it takes minutes to build
 ci: ## What every submission has to pass
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory test
+	@$(MAKE) --no-print-directory bench-smoke

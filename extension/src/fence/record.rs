@@ -60,7 +60,7 @@ impl Table {
                 return Err(missing());
             }
             if !may_use(schema, role)
-                || pg_sys::pg_class_aclcheck(table, role, pg_sys::ACL_SELECT.into())
+                || pg_sys::pg_class_aclcheck(table, role, pg_sys::ACL_SELECT as pg_sys::AclMode)
                     != pg_sys::AclResult::ACLCHECK_OK
             {
                 return Err(denied());
@@ -138,9 +138,9 @@ impl Table {
             let fits = form.indnkeyatts == 1
                 && form.indisvalid
                 && *form.indkey.values.as_ptr() == id.number
-                && (*(*index).rd_rel).relam == pg_sys::Oid::from(pg_sys::BTREE_AM_OID)
+                && (*(*index).rd_rel).relam == pg_sys::BTREE_AM_OID
                 && *(*index).rd_opcintype == pg_sys::TEXTOID
-                && *(*index).rd_indcollation == pg_sys::Oid::from(pg_sys::C_COLLATION_OID);
+                && *(*index).rd_indcollation == pg_sys::C_COLLATION_OID;
             pg_sys::index_close(index, pg_sys::NoLock as pg_sys::LOCKMODE);
             if fits { oid } else { Oid::INVALID }
         }
@@ -164,13 +164,14 @@ fn may_use(schema: Oid, role: Oid) -> bool {
     // SAFETY: a catalog lookup inside a transaction.
     unsafe {
         #[cfg(feature = "pg15")]
-        let result = pg_sys::pg_namespace_aclcheck(schema, role, pg_sys::ACL_USAGE.into());
+        let result =
+            pg_sys::pg_namespace_aclcheck(schema, role, pg_sys::ACL_USAGE as pg_sys::AclMode);
         #[cfg(not(feature = "pg15"))]
         let result = pg_sys::object_aclcheck(
             pg_sys::NamespaceRelationId,
             schema,
             role,
-            pg_sys::ACL_USAGE.into(),
+            pg_sys::ACL_USAGE as pg_sys::AclMode,
         );
         result == pg_sys::AclResult::ACLCHECK_OK
     }

@@ -35,7 +35,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 pub use transaction::Transaction;
-use turns::Turns;
+use turns::{Turns, Work};
 use wire::Step;
 
 /// How long a request waits for a free connection.
@@ -84,6 +84,13 @@ impl Mode {
             Self::Commit | Self::Read | Self::Call => None,
             Self::Hold => Some("BEGIN"),
             Self::Snapshot => Some("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
+        }
+    }
+
+    fn work(self) -> Work {
+        match self {
+            Self::Read | Self::Call => Work::Read,
+            Self::Commit | Self::Hold | Self::Snapshot => Work::Write,
         }
     }
 
@@ -244,7 +251,7 @@ impl Database {
     /// When the database refuses.
     pub async fn create(&self, key: &InstanceKey) -> Result<()> {
         let known = self.known(key);
-        let _turn = known.turns.take(key).await?;
+        let _turn = known.turns.take(key, Work::Write).await?;
         let mut lease = self.slots.take_for_newcomer(key).await?;
         call(&mut lease, "SELECT edgebase.create_instance(", key)
             .await
@@ -259,7 +266,7 @@ impl Database {
     /// When the database refuses, or running requests do not end in time.
     pub async fn drop(&self, key: &InstanceKey) -> Result<Option<Value>> {
         let known = self.known(key);
-        let _turn = known.turns.take(key).await?;
+        let _turn = known.turns.take(key, Work::Write).await?;
         let (_permit, mut lease) = self.slots.take_for_leaver(key).await?;
         let result = call(&mut lease, "SELECT edgebase.drop_instance(", key).await;
         known.set_schema(None);
@@ -369,7 +376,7 @@ impl Database {
         mode: Mode,
     ) -> Result<Outcome<(Transaction, Vec<Vec<Row>>)>> {
         let known = self.known(key);
-        let turn = known.turns.take(key).await?;
+        let turn = known.turns.take(key, mode.work()).await?;
         let mut migrated = false;
         let mut relocated = false;
         loop {

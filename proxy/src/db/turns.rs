@@ -7,6 +7,11 @@
 //! An instance whose requests take long takes the server's processors from everybody, whatever
 //! connections it leaves: its turns count for more, so that they keep half of the processors busy
 //! at most. Those of the database are not known here; they are taken to be as many as the proxy's.
+//!
+//! How long a request takes is the time that it held its connection, divided by how many of the
+//! instance ran meanwhile: on busy processors each of seven takes seven times as long, and would
+//! seem quick again as soon as it ran alone. Writes are told apart, as they wait for the disk, and
+//! are the sooner done the more of them wait together.
 
 use crate::error::{Error, Result};
 use edgebase_blocks::InstanceKey;
@@ -20,13 +25,24 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 const WAIT: Duration = Duration::from_secs(5);
 /// How many requests of an instance queue.
 const QUEUE: usize = 1_000;
-/// Requests that hold a connection longer than this, on average, are slow.
-const SLOW: Duration = Duration::from_millis(25);
+/// Reads that take longer than this, on average, are slow.
+const SLOW_READ: Duration = Duration::from_millis(5);
+/// Writes that do.
+const SLOW_WRITE: Duration = Duration::from_millis(25);
 /// Slow requests of one instance that run at a time, at most.
 static SLOW_SHARE: LazyLock<u32> = LazyLock::new(|| {
     let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     u32::try_from(processors / 2).unwrap_or(u32::MAX).max(1)
 });
+
+/// What a turn is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// One round trip that writes nothing.
+    Read,
+    /// Anything else.
+    Write,
+}
 
 /// The turns of one instance.
 #[derive(Debug)]
@@ -34,14 +50,16 @@ pub struct Turns {
     share: u32,
     free: Arc<Semaphore>,
     queued: AtomicUsize,
-    /// Moving average of how long a turn was held, in microseconds.
-    pace: AtomicU64,
+    running: AtomicUsize,
+    /// Moving averages of what a read and a write took, in microseconds.
+    paces: [AtomicU64; 2],
 }
 
 /// The right to hold one connection; given back when dropped.
 #[derive(Debug)]
 pub struct Turn {
     turns: Arc<Turns>,
+    work: Work,
     since: Instant,
     _permit: OwnedSemaphorePermit,
 }
@@ -54,7 +72,8 @@ impl Turns {
             share,
             free: Arc::new(Semaphore::new(share as usize)),
             queued: AtomicUsize::new(0),
-            pace: AtomicU64::new(0),
+            running: AtomicUsize::new(0),
+            paces: [AtomicU64::new(0), AtomicU64::new(0)],
         }
     }
 
@@ -62,10 +81,12 @@ impl Turns {
     ///
     /// # Errors
     /// 503 when none comes in time, or too many wait already.
-    pub async fn take(self: &Arc<Self>, key: &InstanceKey) -> Result<Turn> {
-        let turn =
-            |permit| Turn { turns: Arc::clone(self), since: Instant::now(), _permit: permit };
-        let weight = self.weight();
+    pub async fn take(self: &Arc<Self>, key: &InstanceKey, work: Work) -> Result<Turn> {
+        let turn = |permit| {
+            self.running.fetch_add(1, Ordering::Relaxed);
+            Turn { turns: Arc::clone(self), work, since: Instant::now(), _permit: permit }
+        };
+        let weight = self.weight(work);
         if let Ok(permit) = Arc::clone(&self.free).try_acquire_many_owned(weight) {
             return Ok(turn(permit));
         }
@@ -82,25 +103,36 @@ impl Turns {
     }
 
     /// What a turn counts for now.
-    fn weight(&self) -> u32 {
-        if u128::from(self.pace.load(Ordering::Relaxed)) < SLOW.as_micros() {
+    fn weight(&self, work: Work) -> u32 {
+        let (pace, slow) = self.pace(work);
+        if u128::from(pace.load(Ordering::Relaxed)) < slow.as_micros() {
             1
         } else {
             (self.share / *SLOW_SHARE).max(1)
         }
     }
 
+    fn pace(&self, work: Work) -> (&AtomicU64, Duration) {
+        match work {
+            Work::Read => (&self.paces[0], SLOW_READ),
+            Work::Write => (&self.paces[1], SLOW_WRITE),
+        }
+    }
+
     /// Of two turns that end at once one may be lost to the average, which does not matter.
-    fn record(&self, held: Duration) {
-        let held = u64::try_from(held.as_micros()).unwrap_or(u64::MAX / 8);
-        let pace = self.pace.load(Ordering::Relaxed);
-        self.pace.store(pace - pace / 8 + held / 8, Ordering::Relaxed);
+    fn record(&self, work: Work, held: Duration, running: usize) {
+        let took = held.as_micros() / running.max(1) as u128;
+        let took = u64::try_from(took).unwrap_or(u64::MAX / 8);
+        let (pace, _) = self.pace(work);
+        let before = pace.load(Ordering::Relaxed);
+        pace.store(before - before / 8 + took / 8, Ordering::Relaxed);
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.turns.record(self.since.elapsed());
+        let running = self.turns.running.fetch_sub(1, Ordering::Relaxed);
+        self.turns.record(self.work, self.since.elapsed(), running);
     }
 }
 
@@ -140,37 +172,53 @@ mod tests {
         let turns = Arc::new(Turns::new(4));
         let mut held = Vec::new();
         for _ in 0..3 {
-            held.push(turns.take(&key()).now_or_never().unwrap().unwrap());
+            held.push(turns.take(&key(), Work::Write).now_or_never().unwrap().unwrap());
         }
-        assert!(turns.take(&key()).now_or_never().is_none());
+        assert!(turns.take(&key(), Work::Read).now_or_never().is_none());
         held.pop();
-        assert!(turns.take(&key()).now_or_never().is_some());
+        assert!(turns.take(&key(), Work::Read).now_or_never().is_some());
         assert_eq!(turns.queued.load(Ordering::Relaxed), 0);
+        assert_eq!(turns.running.load(Ordering::Relaxed), 2);
     }
 
     #[tokio::test]
-    async fn slow_requests_keep_half_of_the_processors_at_most() {
+    async fn slow_reads_keep_half_of_the_processors_at_most_and_writes_are_not_held_to_it() {
         let turns = Arc::new(Turns::new(1_000));
         for _ in 0..40 {
-            turns.record(SLOW * 2);
+            turns.record(Work::Read, SLOW_READ * 2, 1);
+            turns.record(Work::Write, SLOW_READ * 2, 1);
         }
         let mut held = Vec::new();
         for _ in 0..*SLOW_SHARE {
-            held.push(turns.take(&key()).now_or_never().unwrap().unwrap());
+            held.push(turns.take(&key(), Work::Read).now_or_never().unwrap().unwrap());
         }
-        assert!(turns.take(&key()).now_or_never().is_none());
+        assert!(turns.take(&key(), Work::Read).now_or_never().is_none());
+        assert_eq!(turns.weight(Work::Write), 1);
         drop(held);
         for _ in 0..40 {
-            turns.record(Duration::ZERO);
+            turns.record(Work::Read, Duration::ZERO, 1);
         }
-        assert_eq!(turns.weight(), 1);
+        assert_eq!(turns.weight(Work::Read), 1);
+    }
+
+    #[test]
+    fn reads_that_slow_each_other_down_are_as_slow_as_alone() {
+        let turns = Turns::new(8);
+        for _ in 0..40 {
+            turns.record(Work::Read, SLOW_READ * 3, 7);
+        }
+        assert_eq!(turns.weight(Work::Read), 1);
+        for _ in 0..40 {
+            turns.record(Work::Read, SLOW_READ * 14, 7);
+        }
+        assert!(turns.weight(Work::Read) > 1);
     }
 
     #[tokio::test]
     async fn a_full_queue_refuses_at_once() {
         let turns = Arc::new(Turns::new(1));
-        let _held = turns.take(&key()).await.unwrap();
+        let _held = turns.take(&key(), Work::Read).await.unwrap();
         turns.queued.store(QUEUE, Ordering::Relaxed);
-        assert!(turns.take(&key()).now_or_never().unwrap().is_err());
+        assert!(turns.take(&key(), Work::Read).now_or_never().unwrap().is_err());
     }
 }

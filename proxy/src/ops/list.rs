@@ -7,7 +7,7 @@
 //! a count is refused and a `total` is null, because neither the number of unreadable rows nor
 //! an unbounded evaluation may slip through.
 
-use super::{Need, Target};
+use super::Target;
 use crate::access::{Refused, Standing, no_rule, refused_request, unreadable_row};
 use crate::app::Head;
 use crate::db::Row;
@@ -109,7 +109,7 @@ pub(super) async fn list(target: &Target<'_>, request: ListRequest) -> Result<Re
     let counted = request.counted && !page.has_cursor();
     let standing = target.access().standing(rule);
     let rows = target
-        .run(table, Need::Existing, &|schema| {
+        .select(table, &|schema| {
             let mut statements = vec![match search.filter(|_| request.is_search) {
                 Some(search) => read::search(schema, table, &request.filter, search, page),
                 None => read::list(schema, table, &request.filter, search, page),
@@ -213,9 +213,8 @@ pub(super) async fn count(target: &Target<'_>, request: CountRequest) -> Result<
         read_all(target, table, rule, &records, false).await?;
         length(&records)
     } else {
-        let rows = target
-            .run(table, Need::Existing, &|s| vec![read::count(s, table, &request.filter, None)])
-            .await?;
+        let rows =
+            target.select(table, &|s| vec![read::count(s, table, &request.filter, None)]).await?;
         let total = rows.as_ref().and_then(|r| r.first()).map_or(Ok(0), |r| number(r))?;
         if standing == Standing::PerRequest && total > 0 {
             all_or_none(target, table, rule, "count").await?;
@@ -233,9 +232,7 @@ async fn matched(
     search: Option<&Search>,
 ) -> Result<Option<Vec<Record>>> {
     let rows = target
-        .run(table, Need::Existing, &|s| {
-            vec![read::matching(s, table, filter, search, COUNT_BOUND + 1)]
-        })
+        .select(table, &|s| vec![read::matching(s, table, filter, search, COUNT_BOUND + 1)])
         .await?
         .unwrap_or_default();
     let records = respond::records(table, rows.first().map_or(&[][..], Vec::as_slice))?;

@@ -153,6 +153,15 @@ impl<'a> Target<'a> {
         self.app.db_of(self.snapshot, self.key.namespace())
     }
 
+    /// Runs statements that write nothing in one round trip; `None` when the instance does not
+    /// exist.
+    async fn select(&self, table: &Table, build: Build<'_>) -> Result<Option<Vec<Vec<Row>>>> {
+        match self.db().read(&self.key, table, build).await? {
+            Outcome::Done(rows) => Ok(Some(rows)),
+            Outcome::Absent => self.prepare(Need::Existing).await.map(|_| None),
+        }
+    }
+
     /// Runs statements in one round trip; `None` when the instance does not exist and need not.
     async fn run(
         &self,
