@@ -8,6 +8,7 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
+. "$root/scripts/environment"
 pg_config=$1
 copy=$(mktemp -d /tmp/edgebase-weakened.XXXXXX)
 trap 'rm -rf "$copy"' EXIT

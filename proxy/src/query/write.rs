@@ -11,19 +11,19 @@ use edgebase_blocks::{FieldType, Table};
 use serde_json::Value;
 use std::cell::Cell;
 
-/// Wraps a data-changing statement so that its rows come back as records.
+/// Ends a statement that changes rows of `t` so that they come back as records.
 fn returning(mut sql: Sql, table: &Table) -> Sql {
-    sql.push(" RETURNING *) SELECT pg_catalog.row_to_json(r.*)::text, t.\"id\" FROM t CROSS JOIN LATERAL (SELECT ");
+    sql.push(" RETURNING (SELECT pg_catalog.row_to_json(r.*)::text FROM (SELECT ");
     write_shown(&mut sql, table);
-    sql.push(") r");
+    sql.push(") r), t.\"id\"");
     sql
 }
 
 /// Inserts rows of one table. With `skip_conflicts` a row whose key exists is left out.
 #[must_use]
 pub fn insert(schema: &str, table: &Table, rows: &[NewRow], skip_conflicts: bool) -> Sql {
-    let mut sql = Sql::new("WITH t AS (INSERT INTO ");
-    sql.table(schema, &table.name).push(" (\"id\"");
+    let mut sql = Sql::new("INSERT INTO ");
+    sql.table(schema, &table.name).push(" AS t (\"id\"");
     for (column, _) in rows.first().map(|r| r.values.as_slice()).unwrap_or_default() {
         sql.push(", ").ident(column);
     }
@@ -52,7 +52,7 @@ fn write_value(sql: &mut Sql, table: &Table, column: &str, value: &Bind) {
 /// Changes the rows of those ids.
 #[must_use]
 pub fn update(schema: &str, table: &Table, ids: &[String], changes: &Changes) -> Sql {
-    let mut sql = Sql::new("WITH t AS (UPDATE ");
+    let mut sql = Sql::new("UPDATE ");
     sql.table(schema, &table.name).push(" AS t SET ");
     let separator = Cell::new("");
     let set = |sql: &mut Sql, column: &str| {
