@@ -138,12 +138,25 @@ unsafe extern "C-unwind" fn begin(node: *mut pg_sys::ForeignScanState, flags: c_
 unsafe extern "C-unwind" fn iterate(
     node: *mut pg_sys::ForeignScanState,
 ) -> *mut pg_sys::TupleTableSlot {
-    call(|| {
-        // Also here: a cursor may have been opened before the seal.
-        refuse_sealed()?;
-        // SAFETY: after `begin`.
-        unsafe { scan::next(node) }
-    })
+    loop {
+        // A cursor may have been opened before the seal, which is therefore looked at here too.
+        if !seal::is_sealed() {
+            // SAFETY: after `begin`; nothing in this frame has a destructor.
+            let row = unsafe { scan::row(node) };
+            if !row.is_null() {
+                return row;
+            }
+        }
+        let more = call(|| {
+            refuse_sealed()?;
+            // SAFETY: after `begin`.
+            unsafe { scan::go_on(node) }
+        });
+        if !more {
+            // SAFETY: PostgreSQL passes the state of a plan of ours.
+            return unsafe { (*node).ss.ss_ScanTupleSlot };
+        }
+    }
 }
 
 unsafe extern "C-unwind" fn rescan(node: *mut pg_sys::ForeignScanState) {

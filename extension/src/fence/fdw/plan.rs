@@ -38,9 +38,9 @@ pub unsafe fn size(
     rel: *mut pg_sys::RelOptInfo,
     table: Oid,
 ) -> Result<(), Error> {
-    let known = known::relation(table)?.size;
-    // SAFETY: the nodes are the planner's.
+    // SAFETY: the planner has locked the table; the nodes are its own.
     unsafe {
+        let known = known::to_plan(table)?.size;
         let mut others = null_mut();
         let mut named = None;
         for info in pointers::<pg_sys::RestrictInfo>((*rel).baserestrictinfo) {
@@ -52,17 +52,13 @@ pub unsafe fn size(
         let instances = named.map_or(known.instances, |clause| named_instances(clause));
         let (rows, pages) = (known.rows, known.pages);
         (*rel).tuples = (instances * rows).max(1.0);
+        // What names instances has had its effect, and is not evaluated for rows.
+        let all = std::mem::replace(&mut (*rel).baserestrictinfo, others);
         pg_sys::set_baserel_size_estimates(root, rel);
-        let kept = pg_sys::clauselist_selectivity(
-            root,
-            others,
-            0,
-            pg_sys::JoinType::JOIN_INNER,
-            null_mut(),
-        );
-        (*rel).rows = ((*rel).tuples * kept).round().max(1.0);
+        (*rel).baserestrictinfo = all;
+        let kept = rows * ((*rel).rows / (*rel).tuples);
         let estimate = pg_sys::palloc(size_of::<Estimate>()).cast::<Estimate>();
-        estimate.write(Estimate { instances, rows, kept: rows * kept, pages });
+        estimate.write(Estimate { instances, rows, kept, pages });
         (*rel).fdw_private = estimate.cast();
     }
     Ok(())

@@ -119,10 +119,7 @@ pub unsafe fn begin(node: *mut pg_sys::ForeignScanState, _: c_int) -> Result<(),
     unsafe {
         let table = (*node).ss.ss_currentRelation;
         let estate = (*node).ss.ps.state;
-        let known = known::relation((*table).rd_id)?;
-        if !Wanted::is_relation(table) {
-            return Err(Error::NotARelation(known.table.to_string_lossy().into_owned()));
-        }
+        let known = known::to_run((*table).rd_id)?;
         let plan = (*node).ss.ps.plan.cast::<pg_sys::ForeignScan>();
         let mut numbers = integers((*plan).fdw_private);
         let mut count = || numbers.next().unwrap_or_default() as usize;
@@ -146,7 +143,7 @@ pub unsafe fn begin(node: *mut pg_sys::ForeignScanState, _: c_int) -> Result<(),
         needed.sort_unstable();
         needed.dedup();
         let wanted = needed.iter().filter(|n| **n > INSTANCE);
-        let wanted = wanted.filter_map(|n| Wanted::of(table, *n)).collect();
+        let wanted = wanted.filter_map(|n| Wanted::of(&known, *n)).collect();
 
         let memory = (*estate).es_query_cxt;
         let values = match columns.is_empty() {
@@ -213,33 +210,61 @@ impl Value {
     }
 }
 
-/// The next row, in the node's slot; an empty slot after the last.
+/// The next row of the table that is being read, in the node's slot; null when there is none.
+///
+/// This is done for every row, so without the guard that turns an error into a panic: the error
+/// leaves by a long jump, past frames that hold nothing with a destructor. Nothing here may panic.
+///
+/// # Safety
+/// Called by the executor after [`begin`], from a frame that holds nothing with a destructor.
+/// After null, [`go_on`] comes first.
+pub unsafe fn row(node: *mut pg_sys::ForeignScanState) -> *mut pg_sys::TupleTableSlot {
+    // SAFETY: the nodes are the executor's. What an access method allocates while it reads (a
+    // B-tree puts the values of an `IN` in order at the first row) it frees at the end of the
+    // scan, so it must not be the memory of one row, in which the executor calls.
+    unsafe {
+        let scan = of(node);
+        let Some(tenant) = &mut scan.current else { return null_mut() };
+        let slot = (*node).ss.ss_ScanTupleSlot;
+        clear(slot);
+        let outer = pg_sys::CurrentMemoryContext;
+        pg_sys::CurrentMemoryContext = scan.memory;
+        let more = tenant.next();
+        pg_sys::CurrentMemoryContext = outer;
+        if !more {
+            return null_mut();
+        }
+        if scan.shows_instance {
+            *(*slot).tts_values = tenant.id;
+            *(*slot).tts_isnull = false;
+        }
+        tenant.fill(&scan.wanted, slot);
+        store(slot);
+        slot
+    }
+}
+
+/// Opens the next instance's table; false when there is none, and the node's slot is empty then.
 ///
 /// # Safety
 /// Called by the executor after [`begin`].
-pub unsafe fn next(
-    node: *mut pg_sys::ForeignScanState,
-) -> Result<*mut pg_sys::TupleTableSlot, Error> {
-    // SAFETY: the nodes are the executor's.
+pub unsafe fn go_on(node: *mut pg_sys::ForeignScanState) -> Result<bool, Error> {
+    // SAFETY: the nodes are the executor's; clearing a slot of ours cannot fail.
     unsafe {
         let scan = of(node);
         let slot = (*node).ss.ss_ScanTupleSlot;
         clear(slot);
+        scan.close();
         if matches!(scan.source, Source::New) {
             scan.start(node);
         }
-        loop {
-            if scan.advance() {
-                blank(slot);
-                scan.fill(slot);
-                store(slot);
-                return Ok(slot);
-            }
-            scan.close();
+        while scan.current.is_none() {
             pgrx::check_for_interrupts!();
-            let Some(place) = scan.next_place() else { return Ok(slot) };
+            let Some(place) = scan.next_place() else { return Ok(false) };
             scan.open(node, &place);
         }
+        blank(slot);
+        Ok(true)
     }
 }
 
@@ -363,12 +388,13 @@ impl Scan {
             self.read += 1;
             self.forget_caches();
             self.current = Tenant::open(
+                &self.known,
                 place,
-                &self.known.table,
                 id,
                 &mut self.wanted,
                 &self.tests,
                 self.raw_snapshot,
+                (*(*node).ss.ps.state).es_query_cxt,
             );
             match &self.current {
                 Some(tenant) => self.by_index += u64::from(tenant.uses_index()),
@@ -411,30 +437,6 @@ impl Scan {
         }
     }
 
-    /// Goes to the next row of the table that is read; false when there is none.
-    unsafe fn advance(&mut self) -> bool {
-        let Some(tenant) = &mut self.current else { return false };
-        // SAFETY: the tenant is open. What an access method allocates while it reads (a B-tree
-        // puts the values of an `IN` in order at the first row) it frees at the end of the scan,
-        // so it must not be the memory of one row, in which the executor calls.
-        unsafe {
-            let _within = Within::context(self.memory);
-            tenant.next()
-        }
-    }
-
-    unsafe fn fill(&mut self, slot: *mut pg_sys::TupleTableSlot) {
-        let Some(tenant) = &mut self.current else { return };
-        // SAFETY: the slot has a place for every column of the relation.
-        unsafe {
-            if self.shows_instance {
-                *(*slot).tts_values = tenant.id;
-                *(*slot).tts_isnull = false;
-            }
-            tenant.fill(&self.wanted, slot);
-        }
-    }
-
     unsafe fn close(&mut self) {
         if let Some(tenant) = self.current.take() {
             // SAFETY: the row that was given last is not valid any more: the executor asked for
@@ -456,15 +458,15 @@ unsafe fn store(slot: *mut pg_sys::TupleTableSlot) {
     }
 }
 
-/// Empties a slot.
+/// Empties a virtual slot, which frees what it may hold and cannot fail.
 unsafe fn clear(slot: *mut pg_sys::TupleTableSlot) {
-    // SAFETY: every kind of slot has the function; the closure only calls it.
+    // SAFETY: every kind of slot has the function.
     unsafe {
         if (*slot).tts_flags & pg_sys::TTS_FLAG_EMPTY as u16 != 0 {
             return;
         }
         if let Some(clear) = (*(*slot).tts_ops).clear {
-            pg_sys::ffi::pg_guard_ffi_boundary(|| clear(slot));
+            clear(slot);
         }
     }
 }

@@ -8,7 +8,8 @@
 //! The lock is waited for, as by any query: skipping an instance that is being migrated would
 //! make sums wrong. What is gone once the lock is there is skipped.
 
-use super::clause::Comparison;
+use super::clause::{Comparison, INSTANCE};
+use super::known::Known;
 use super::list::{integers, pointers};
 use crate::fence::relation;
 use crate::registry::Place;
@@ -25,26 +26,102 @@ unsafe extern "C-unwind" {
         slot: *mut pg_sys::TupleTableSlot,
     ) -> bool;
     fn slot_getsomeattrs_int(slot: *mut pg_sys::TupleTableSlot, last: c_int);
+    fn detoast_external_attr(value: *mut pg_sys::varlena) -> *mut pg_sys::varlena;
 }
 
 /// Tables of at most so many pages are read through: opening an index costs more.
 const SMALL: u32 = 4;
 const LOCK: pg_sys::LOCKMODE = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
 
-/// A column that the query needs.
-pub struct Wanted {
-    /// Its number in the relation over all instances.
-    attribute: i16,
+/// A column of a relation over all instances.
+pub struct Column {
     /// Its name in the instances' tables.
     name: CString,
     kind: Oid,
-    /// Its value where an instance has not got it.
-    missing: Option<Datum>,
+    modifier: i32,
     /// Whether a value may be stored apart from its row.
     may_be_apart: bool,
-    /// Its number in the table that is being read, or in the last one.
-    found: i16,
+    /// What it is where an instance has not got it, as text; null where there is nothing.
+    default: Option<CString>,
+}
+
+impl Column {
+    /// The columns of a foreign table by number, if it has the one that relations over all
+    /// instances have first.
+    ///
+    /// # Safety
+    /// The caller has locked the foreign table.
+    pub unsafe fn all(table: Oid) -> Option<Vec<Option<Self>>> {
+        // SAFETY: as above; attributes are looked at within their number.
+        unsafe {
+            let relation = pg_sys::table_open(table, pg_sys::NoLock as pg_sys::LOCKMODE);
+            let shape = (*relation).rd_att;
+            let natts = (*shape).natts as i16;
+            let is_ours = natts >= INSTANCE && {
+                let first = attribute(shape, INSTANCE);
+                name_of(first).to_bytes() == INSTANCE_COLUMN.as_bytes()
+                    && (*first).atttypid == pg_sys::TEXTOID
+            };
+            let all = is_ours.then(|| (1..=natts).map(|n| Self::of(relation, n)).collect());
+            pg_sys::table_close(relation, pg_sys::NoLock as pg_sys::LOCKMODE);
+            all
+        }
+    }
+
+    /// The column of that number, unless it was dropped.
+    unsafe fn of(table: pg_sys::Relation, number: i16) -> Option<Self> {
+        // SAFETY: the relation is open; options are a list of `DefElem`, whose strings are copied.
+        unsafe {
+            let column = &*attribute((*table).rd_att, number);
+            if column.attisdropped {
+                return None;
+            }
+            let (mut name, mut default) = (name_of(column).to_owned(), None);
+            let options = pg_sys::GetForeignColumnOptions((*table).rd_id, number);
+            for option in pointers::<pg_sys::DefElem>(options) {
+                let value = CStr::from_ptr(pg_sys::defGetString(option)).to_owned();
+                match CStr::from_ptr((*option).defname).to_str() {
+                    Ok(OPTION_FIELD) => name = value,
+                    Ok(OPTION_MISSING) => default = Some(value),
+                    _ => {}
+                }
+            }
+            Some(Self {
+                name,
+                kind: column.atttypid,
+                modifier: column.atttypmod,
+                may_be_apart: column.attlen == -1,
+                default,
+            })
+        }
+    }
+
+    /// What an instance shows that has not got the column; lives in the context.
+    unsafe fn missing(&self, context: pg_sys::MemoryContext) -> Option<Datum> {
+        let text = self.default.as_ref()?;
+        let (mut input, mut parameter) = (Oid::INVALID, Oid::INVALID);
+        // SAFETY: the type's own input function takes its text.
+        unsafe {
+            pg_sys::getTypeInputInfo(self.kind, &mut input, &mut parameter);
+            let outer = pg_sys::MemoryContextSwitchTo(context);
+            let text = text.as_ptr().cast_mut();
+            let datum = pg_sys::OidInputFunctionCall(input, text, parameter, self.modifier);
+            pg_sys::MemoryContextSwitchTo(outer);
+            Some(datum)
+        }
+    }
+}
+
+/// A column that the query needs.
+pub struct Wanted {
+    /// Where it is among the relation's columns, counted from 0.
+    place: usize,
+    may_be_apart: bool,
+    /// Where it is among those of the table that is being read, or of the last one.
+    found: usize,
     state: State,
+    /// Its value where an instance has not got it, once there was one.
+    missing: Option<Option<Datum>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -55,79 +132,38 @@ enum State {
 }
 
 impl Wanted {
-    /// Whether a foreign table has the column that relations over all instances have first.
-    ///
-    /// # Safety
-    /// The relation is open.
-    pub unsafe fn is_relation(table: pg_sys::Relation) -> bool {
-        // SAFETY: attributes are looked at within their number.
-        unsafe {
-            let shape = (*table).rd_att;
-            (*shape).natts > 0 && {
-                let first = attribute(shape, 1);
-                name_of(first).to_bytes() == INSTANCE_COLUMN.as_bytes()
-                    && (*first).atttypid == pg_sys::TEXTOID
-            }
-        }
-    }
-
     /// The column of that number, unless it was dropped.
-    ///
-    /// # Safety
-    /// The relation is open and is one over all instances.
-    pub unsafe fn of(table: pg_sys::Relation, number: i16) -> Option<Self> {
-        // SAFETY: as above; options are a list of `DefElem`, whose strings live in the current
-        // memory context, which is the query's.
-        unsafe {
-            let column = &*attribute((*table).rd_att, number);
-            if column.attisdropped {
-                return None;
-            }
-            let mut name = name_of(column).to_owned();
-            let mut missing = None;
-            let options = pg_sys::GetForeignColumnOptions((*table).rd_id, number);
-            for option in pointers::<pg_sys::DefElem>(options) {
-                let value = pg_sys::defGetString(option);
-                match CStr::from_ptr((*option).defname).to_str() {
-                    Ok(OPTION_FIELD) => name = CStr::from_ptr(value).to_owned(),
-                    Ok(OPTION_MISSING) => {
-                        let (mut input, mut parameter) = (Oid::INVALID, Oid::INVALID);
-                        pg_sys::getTypeInputInfo(column.atttypid, &mut input, &mut parameter);
-                        let modifier = column.atttypmod;
-                        let datum = pg_sys::OidInputFunctionCall(input, value, parameter, modifier);
-                        missing = Some(datum);
-                    }
-                    _ => {}
-                }
-            }
-            Some(Self {
-                attribute: number,
-                name,
-                kind: column.atttypid,
-                missing,
-                may_be_apart: column.attlen == -1,
-                found: 0,
-                state: State::Missing,
-            })
-        }
+    pub fn of(known: &Known, number: i16) -> Option<Self> {
+        let place = usize::try_from(number).ok()?.checked_sub(1)?;
+        let column = known.columns.get(place)?.as_ref()?;
+        let may_be_apart = column.may_be_apart;
+        Some(Self { place, may_be_apart, found: 0, state: State::Missing, missing: None })
     }
 
-    /// Looks the column up in a table, where it was in the last one first.
-    unsafe fn locate(&mut self, shape: pg_sys::TupleDesc) {
+    /// Looks the column up in a table, where it was in the last one first. What is found out once
+    /// for all instances lives in `lasting`.
+    unsafe fn locate(
+        &mut self,
+        known: &Known,
+        shape: pg_sys::TupleDesc,
+        lasting: pg_sys::MemoryContext,
+    ) {
+        let Some(column) = &known.columns[self.place] else { return };
         // SAFETY: attributes are looked at within their number.
         unsafe {
-            let natts = (*shape).natts as i16;
-            let is = |n: i16| {
-                let column = &*attribute(shape, n);
-                !column.attisdropped && name_of(column) == self.name.as_c_str()
+            let natts = (*shape).natts as usize;
+            let is = |n: usize| {
+                let there = &*attribute(shape, n as i16 + 1);
+                !there.attisdropped && name_of(there) == column.name.as_c_str()
             };
-            let last = Some(self.found).filter(|n| (1..=natts).contains(n) && is(*n));
-            let Some(n) = last.or_else(|| (1..=natts).find(|n| is(*n))) else {
+            let last = Some(self.found).filter(|n| *n < natts && is(*n));
+            let Some(n) = last.or_else(|| (0..natts).find(|n| is(*n))) else {
                 self.state = State::Missing;
+                self.missing.get_or_insert_with(|| column.missing(lasting));
                 return;
             };
             self.found = n;
-            let same = (*attribute(shape, n)).atttypid == self.kind;
+            let same = (*attribute(shape, n as i16 + 1)).atttypid == column.kind;
             self.state = if same { State::Here } else { State::OtherType };
         }
     }
@@ -156,7 +192,8 @@ unsafe fn name_of<'a>(column: *const pg_sys::FormData_pg_attribute) -> &'a CStr 
 
 /// A comparison of a column with a value.
 pub struct Test {
-    attribute: i16,
+    /// Where the column is among the relation's, counted from 0.
+    place: usize,
     collation: Oid,
     function: Oid,
     family: Oid,
@@ -171,7 +208,7 @@ impl Test {
     pub unsafe fn new(from: &Comparison, family: Oid, strategy: u16, value: Datum) -> Self {
         Self {
             // SAFETY: as above.
-            attribute: unsafe { (*from.column).varattno },
+            place: unsafe { (*from.column).varattno } as usize - 1,
             collation: from.collation,
             function: from.function,
             family,
@@ -218,8 +255,8 @@ pub struct Tenant {
     table: pg_sys::Relation,
     slot: *mut pg_sys::TupleTableSlot,
     reader: Reader,
-    /// The last column that is needed of a row.
-    last: i16,
+    /// How many columns of a row have to be taken apart for those that are needed.
+    width: i16,
 }
 
 impl Tenant {
@@ -228,33 +265,34 @@ impl Tenant {
     /// # Safety
     /// The current memory context lives until the tenant is closed, and so does the snapshot.
     pub unsafe fn open(
+        known: &Known,
         place: &Place,
-        name: &CStr,
         id: Datum,
         wanted: &mut [Wanted],
         tests: &[Test],
         snapshot: pg_sys::Snapshot,
+        lasting: pg_sys::MemoryContext,
     ) -> Option<Self> {
         // SAFETY: relations are opened under a lock; what is opened is closed by `close`, or by
         // the abort after an error.
         unsafe {
-            let table = open_table(place, name)?;
+            let table = open_table(place, &known.table)?;
             let shape = (*table).rd_att;
-            wanted.iter_mut().for_each(|w| w.locate(shape));
+            wanted.iter_mut().for_each(|w| w.locate(known, shape, lasting));
             let here = wanted.iter().filter(|w| w.state == State::Here);
-            let last = here.map(|w| w.found).max().unwrap_or(0);
+            let width = here.map(|w| w.found as i16 + 1).max().unwrap_or(0);
             let slot = pg_sys::MakeSingleTupleTableSlot(shape, pg_sys::table_slot_callbacks(table));
             // A test of a column that is not here, or not of this type, is left to the executor.
             let usable: Vec<(i16, &Test)> = tests
                 .iter()
                 .filter_map(|t| {
-                    let column = wanted.iter().find(|w| w.attribute == t.attribute)?;
-                    (column.state == State::Here).then_some((column.found, t))
+                    let column = wanted.iter().find(|w| w.place == t.place)?;
+                    (column.state == State::Here).then_some((column.found as i16 + 1, t))
                 })
                 .collect();
             let reader = by_index(table, &usable, snapshot)
                 .unwrap_or_else(|| Reader::Table(sequential(table, &usable, snapshot)));
-            Some(Self { id, table, slot, reader, last })
+            Some(Self { id, table, slot, reader, width })
         }
     }
 
@@ -262,61 +300,55 @@ impl Tenant {
         matches!(self.reader, Reader::Index(..))
     }
 
-    /// Goes to the next row and takes it apart; false after the last.
+    /// Goes to the next row and takes it apart; false after the last, and then not to be called
+    /// again.
     ///
     /// # Safety
-    /// The tenant is open.
+    /// The tenant is open. Called without a guard: see [`row`](super::scan::row).
     pub unsafe fn next(&mut self) -> bool {
-        let (slot, last) = (self.slot, self.last);
-        // SAFETY: scan and slot belong together. The closure calls PostgreSQL's functions without
-        // a guard of their own, which one row after the other would notice, and holds nothing
-        // with a destructor.
+        let (slot, width) = (self.slot, self.width);
+        // SAFETY: scan and slot belong together; every table access method has the function.
         unsafe {
-            let table = (*(*self.table).rd_tableam).scan_getnextslot;
-            let (scan, index) = match self.reader {
-                Reader::Table(scan) => (scan, null_mut()),
-                Reader::Index(_, index) => (null_mut(), index),
+            let more = match self.reader {
+                Reader::Table(scan) => match (*(*self.table).rd_tableam).scan_getnextslot {
+                    Some(next) => next(scan, ForwardScanDirection, slot),
+                    None => false,
+                },
+                Reader::Index(_, scan) => index_getnext_slot(scan, ForwardScanDirection, slot),
             };
-            pg_sys::ffi::pg_guard_ffi_boundary(|| {
-                let more = match table {
-                    Some(next) if index.is_null() => next(scan, ForwardScanDirection, slot),
-                    _ => index_getnext_slot(index, ForwardScanDirection, slot),
-                };
-                if more && (*slot).tts_nvalid < last {
-                    slot_getsomeattrs_int(slot, last.into());
-                }
-                more
-            })
+            if more && (*slot).tts_nvalid < width {
+                slot_getsomeattrs_int(slot, width.into());
+            }
+            more
         }
     }
 
     /// Copies the row's columns to those of the relation.
     ///
     /// # Safety
-    /// The last [`next`](Self::next) gave a row; the target has a place for each column.
-    pub unsafe fn fill(&mut self, wanted: &[Wanted], target: *mut pg_sys::TupleTableSlot) {
+    /// The last [`next`](Self::next) gave a row; the target has a place for each column. Called
+    /// without a guard, as that is.
+    pub unsafe fn fill(&self, wanted: &[Wanted], target: *mut pg_sys::TupleTableSlot) {
         // SAFETY: as above; values stay valid while the slot holds the row, and what is stored
         // apart is fetched now, because the table may be gone when the query comes to look at it.
         unsafe {
             for column in wanted {
-                let place = column.attribute as usize - 1;
                 let value = match column.state {
                     State::Here => {
-                        let n = column.found as usize - 1;
-                        let null = *(*self.slot).tts_isnull.add(n);
-                        (!null).then(|| *(*self.slot).tts_values.add(n))
+                        let null = *(*self.slot).tts_isnull.add(column.found);
+                        (!null).then(|| *(*self.slot).tts_values.add(column.found))
                     }
-                    State::Missing => column.missing,
+                    State::Missing => column.missing.flatten(),
                     State::OtherType => None,
                 };
+                *(*target).tts_isnull.add(column.place) = value.is_none();
                 let Some(mut datum) = value else { continue };
                 if column.may_be_apart
                     && pgrx::varlena::varatt_is_1b_e(datum.cast_mut_ptr::<pg_sys::varlena>())
                 {
-                    datum = Datum::from(pg_sys::detoast_external_attr(datum.cast_mut_ptr()));
+                    datum = Datum::from(detoast_external_attr(datum.cast_mut_ptr()));
                 }
-                *(*target).tts_values.add(place) = datum;
-                *(*target).tts_isnull.add(place) = false;
+                *(*target).tts_values.add(column.place) = datum;
             }
         }
     }
