@@ -5,15 +5,15 @@
 //! not from all, and is looked up again after a while, so that planning takes the same short time
 //! however many there are.
 
-use super::tenant::Column;
+use crate::analytics::columns::{Column, is_relation};
 use crate::error::Error;
+use crate::fence::fdw::table;
 use crate::fence::relation;
 use crate::fence::scan::Snapshot;
 use crate::registry;
-use pgrx::pg_sys::{self, Oid};
+use pgrx::pg_sys::Oid;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::ffi::CString;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -28,7 +28,7 @@ const FRESH: Duration = Duration::from_secs(10);
 pub struct Known {
     pub namespace: String,
     /// The table's name in the schema of each instance.
-    pub table: CString,
+    pub table: String,
     /// The relation's columns by number, the first at 0; nothing where one was dropped.
     pub columns: Vec<Option<Column>>,
     pub size: Size,
@@ -52,44 +52,31 @@ thread_local! {
 }
 
 /// What the foreign table of that oid is over, as planning needs it: with a size to be believed.
-///
-/// # Safety
-/// The caller has locked the foreign table.
-pub unsafe fn to_plan(table: Oid) -> Result<Rc<Known>, Error> {
-    match kept(table).filter(|k| k.since.elapsed() < FRESH) {
-        Some(known) => Ok(known),
-        // SAFETY: as above.
-        None => unsafe { look_up(table) },
-    }
+/// The caller has locked the foreign table, so that what is kept cannot have changed meanwhile.
+pub fn to_plan(table: Oid) -> Result<Rc<Known>, Error> {
+    kept(table).filter(|k| k.since.elapsed() < FRESH).map_or_else(|| look_up(table), Ok)
 }
 
 /// The same as running needs it: its size may be of any age.
-///
-/// # Safety
-/// The caller has locked the foreign table.
-pub unsafe fn to_run(table: Oid) -> Result<Rc<Known>, Error> {
-    // SAFETY: as above.
-    kept(table).map_or_else(|| unsafe { look_up(table) }, Ok)
+pub fn to_run(table: Oid) -> Result<Rc<Known>, Error> {
+    kept(table).map_or_else(|| look_up(table), Ok)
 }
 
 fn kept(table: Oid) -> Option<Rc<Known>> {
     KNOWN.with_borrow(|all| all.get(&table).cloned())
 }
 
-unsafe fn look_up(table: Oid) -> Result<Rc<Known>, Error> {
+fn look_up(table: Oid) -> Result<Rc<Known>, Error> {
     if !REGISTERED.replace(true) {
-        // SAFETY: the callback lives as long as the library, which is never unloaded.
-        unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(forget), pg_sys::Datum::null()) };
+        table::on_change(forget);
     }
     let (schema, name) =
         relation::name(table).ok_or_else(|| Error::NotARelation(table.to_u32().to_string()))?;
+    let columns = table::columns(table);
     let namespace = registry::analytics_block(&schema)
-        .ok_or_else(|| Error::NotARelation(format!("{schema}.{name}")))?;
-    // SAFETY: as above.
-    let columns = unsafe { Column::all(table) }
+        .filter(|_| is_relation(&columns))
         .ok_or_else(|| Error::NotARelation(format!("{schema}.{name}")))?;
     let size = size(&namespace, &name);
-    let name = CString::new(name).map_err(|e| Error::Internal(e.to_string()))?;
     let since = Instant::now();
     let known = Rc::new(Known { namespace, table: name, columns, size, since });
     KNOWN.with_borrow_mut(|all| all.insert(table, Rc::clone(&known)));
@@ -113,15 +100,15 @@ fn size(namespace: &str, table: &str) -> Size {
     Size { instances, rows: mean(|s| s.0), pages: mean(|s| s.1) }
 }
 
-unsafe extern "C-unwind" fn forget(_: pg_sys::Datum, relation: Oid) {
+/// Called when a relation has changed, or with `None` when any may have.
+fn forget(relation: Option<Oid>) {
     // An invalidation can arrive while an entry is being made. That entry is right nevertheless:
     // its foreign table is locked, so the invalidation is not of it.
     KNOWN.with(|known| {
         if let Ok(mut all) = known.try_borrow_mut() {
-            if relation == Oid::INVALID {
-                all.clear();
-            } else {
-                all.remove(&relation);
+            match relation {
+                Some(oid) => drop(all.remove(&oid)),
+                None => all.clear(),
             }
         }
     });

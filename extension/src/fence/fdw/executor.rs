@@ -1,91 +1,62 @@
-//! Which instances does a query read, and what rows do they give it?
+//! How does the executor get a relation's rows?
 //!
-//! One instance after the other, in the order of their ids, as the query's snapshot has the
-//! registry: an instance created later is not seen, one dropped since is skipped. Its table is
-//! locked while it is read and no longer, so the number of locks does not grow with the number of
-//! instances, and neither does memory: what is needed for one is freed before the next.
+//! One instance after the other: its table is locked while it is read and no longer, so the
+//! number of locks does not grow with the number of instances, and neither does memory: what is
+//! needed for one is freed before the next. Which instances, is `crate::analytics::instances`.
 //!
 //! The relation cache is the exception, as a backend never evicts from it. It is emptied every
 //! `edgebase.analytics_cache` instances.
 
-use super::clause::{Comparison, INSTANCE, comparison, strategy};
-use super::known::{self, Known};
-use super::list::{integers, pointers};
-use super::tenant::{Tenant, Test, Wanted};
+use super::node::{Comparison, Expr, Within, list};
+use super::planner::Told;
+use super::table::{Tenant, Test, Wanted};
+use crate::analytics::condition::{INSTANCE, search};
+use crate::analytics::instances::{Instances, common};
+use crate::analytics::known::{self, Known};
 use crate::error::Error;
 use crate::fence::scan::Snapshot;
 use crate::guc;
-use crate::registry::{self, Place};
+use crate::registry::Place;
 use pgrx::PgMemoryContexts;
 use pgrx::datum::{FromDatum, IntoDatum};
 use pgrx::pg_sys::{self, Datum, MemoryContext};
-use std::ffi::{CStr, c_int};
+use std::ffi::CStr;
 use std::ptr::null_mut;
 use std::rc::Rc;
-use std::vec;
 
-/// Instances whose places are read from the registry at once.
-const PAGE: usize = 256;
+/// Stops here when the query was cancelled.
+pub fn check_interrupts() {
+    pgrx::check_for_interrupts!();
+}
 
 /// An expression that gives a value once a scan.
 pub struct Value {
     state: *mut pg_sys::ExprState,
-    pub comparison: Comparison,
+    comparison: Comparison<'static>,
 }
 
-/// Where the next instance comes from.
-enum Source {
-    /// Nothing is decided yet.
-    New,
-    /// All of them, page by page.
-    All { page: vec::IntoIter<Place>, after: Option<String> },
-    /// Those of these ids.
-    Named(vec::IntoIter<String>),
-}
-
-/// A scan between begin and end.
+/// A scan between begin and end. It lives in the query's memory, and so do the nodes in it.
 pub struct Scan {
     /// What the relation is over.
     pub known: Rc<Known>,
     /// Whether the query needs the instance's id.
     shows_instance: bool,
     wanted: Vec<Wanted>,
-    pub keys: Vec<Value>,
+    keys: Vec<Value>,
     filter: *mut pg_sys::ExprState,
     columns: Vec<Value>,
     tests: Vec<Test>,
-    pub snapshot: Snapshot,
     raw_snapshot: pg_sys::Snapshot,
     /// What columns are compared with, until the scan starts again; null where none is.
     values: MemoryContext,
     /// What belongs to the instance that is being read.
     memory: MemoryContext,
-    source: Source,
+    /// Where the next instance comes from, once that is decided.
+    source: Option<Instances>,
     current: Option<Tenant>,
     /// Since the scan began, restarts included.
     pub read: u64,
     pub by_index: u64,
-}
-
-/// While it lives, allocations go to another memory context.
-struct Within(MemoryContext);
-
-impl Within {
-    unsafe fn context(context: MemoryContext) -> Self {
-        // SAFETY: the caller's context lives longer than this.
-        unsafe {
-            let outer = Self(pg_sys::CurrentMemoryContext);
-            pg_sys::CurrentMemoryContext = context;
-            outer
-        }
-    }
-}
-
-impl Drop for Within {
-    fn drop(&mut self) {
-        // SAFETY: the context was the current one when this was made, further up the stack.
-        unsafe { pg_sys::CurrentMemoryContext = self.0 };
-    }
 }
 
 unsafe fn new_context(parent: MemoryContext, name: &'static CStr) -> MemoryContext {
@@ -114,32 +85,22 @@ pub unsafe fn of<'a>(node: *mut pg_sys::ForeignScanState) -> &'a mut Scan {
 ///
 /// # Safety
 /// Called by the executor with the state of a plan of ours.
-pub unsafe fn begin(node: *mut pg_sys::ForeignScanState, _: c_int) -> Result<(), Error> {
-    // SAFETY: the nodes are the executor's.
+pub unsafe fn begin(node: *mut pg_sys::ForeignScanState) -> Result<(), Error> {
+    // SAFETY: the nodes are the executor's, which has locked the table.
     unsafe {
-        let table = (*node).ss.ss_currentRelation;
         let estate = (*node).ss.ps.state;
-        let known = known::to_run((*table).rd_id)?;
-        let plan = (*node).ss.ps.plan.cast::<pg_sys::ForeignScan>();
-        let mut numbers = integers((*plan).fdw_private);
-        let mut count = || numbers.next().unwrap_or_default() as usize;
-        let (keys, filters, columns) = (count(), count(), count());
-        let mut exprs = pointers::<pg_sys::Expr>((*plan).fdw_exprs);
-        let keys = values(node, exprs.by_ref().take(keys));
-        let mut conditions = null_mut();
-        for expr in exprs.by_ref().take(filters) {
-            conditions = pg_sys::lappend(conditions, expr.cast());
+        let known = known::to_run((*(*node).ss.ss_currentRelation).rd_id)?;
+        let Told { pushed: [keys, filters, columns], mut needed } =
+            Told::of((*node).ss.ps.plan.cast());
+        if needed.contains(&0) {
+            needed = (1..=known.columns.len() as i16).collect();
         }
         // Of no condition this makes a null pointer.
-        let filter = pg_sys::ExecInitQual(conditions, node.cast());
-        let columns = values(node, exprs.take(columns));
-
-        let mut needed: Vec<i16> = numbers.map(|n| n as i16).collect();
-        if needed.contains(&0) {
-            needed = (1..=(*(*table).rd_att).natts as i16).collect();
-        }
+        let filter = list(filters.iter().map(|e| e.node()));
+        let filter = pg_sys::ExecInitQual(filter, node.cast());
+        let (keys, columns) = (values(node, keys), values(node, columns));
         // A condition that is pushed down needs its column, whether the query shows it or not.
-        needed.extend(columns.iter().map(|v| (*v.comparison.column).varattno));
+        needed.extend(columns.iter().map(|v| v.comparison.column.attribute));
         needed.sort_unstable();
         needed.dedup();
         let wanted = needed.iter().filter(|n| **n > INSTANCE);
@@ -158,11 +119,10 @@ pub unsafe fn begin(node: *mut pg_sys::ForeignScanState, _: c_int) -> Result<(),
             filter,
             columns,
             tests: Vec::new(),
-            snapshot: Snapshot::of_query((*estate).es_snapshot),
             raw_snapshot: (*estate).es_snapshot,
             values,
             memory: new_context(memory, c"edgebase scan instance"),
-            source: Source::New,
+            source: None,
             current: None,
             read: 0,
             by_index: 0,
@@ -172,40 +132,59 @@ pub unsafe fn begin(node: *mut pg_sys::ForeignScanState, _: c_int) -> Result<(),
     Ok(())
 }
 
-unsafe fn values(
+/// # Safety
+/// The expressions are the node's.
+unsafe fn values(node: *mut pg_sys::ForeignScanState, exprs: Vec<Expr<'static>>) -> Vec<Value> {
+    let value = |comparison: Comparison<'static>| {
+        // SAFETY: as above.
+        let state = unsafe { pg_sys::ExecInitExpr(comparison.value.node(), node.cast()) };
+        Value { state, comparison }
+    };
+    exprs.into_iter().filter_map(Expr::comparison).map(value).collect()
+}
+
+/// Evaluates an expression of the node; `None` where it is null.
+unsafe fn evaluate(
+    state: *mut pg_sys::ExprState,
     node: *mut pg_sys::ForeignScanState,
-    exprs: impl Iterator<Item = *mut pg_sys::Expr>,
-) -> Vec<Value> {
-    // SAFETY: comparisons that `clause::classify` let through.
-    exprs
-        .filter_map(|expr| unsafe {
-            let comparison = comparison(expr)?;
-            let state = pg_sys::ExecInitExpr(comparison.value, node.cast());
-            Some(Value { state, comparison })
-        })
-        .collect()
+) -> Option<Datum> {
+    // SAFETY: the state was made for this node; the closure only calls its function.
+    unsafe {
+        let (context, mut null) = ((*node).ss.ps.ps_ExprContext, false);
+        let evaluate = (*state).evalfunc?;
+        let datum = pg_sys::ffi::pg_guard_ffi_boundary(|| evaluate(state, context, &mut null));
+        (!null).then_some(datum)
+    }
 }
 
 impl Value {
-    /// The value, or nothing where it is null; a copy that lives as long as the current context.
-    unsafe fn evaluate(&self, node: *mut pg_sys::ForeignScanState) -> Option<Datum> {
-        // SAFETY: the state was made for this node; the closure only calls its function. What it
-        // gives may belong to somebody else, hence the copy of what is not passed by value.
+    /// The value; a copy that lives as long as the current context.
+    unsafe fn copied(&self, node: *mut pg_sys::ForeignScanState) -> Option<Datum> {
+        // SAFETY: as above. What evaluation gives may belong to somebody else.
         unsafe {
-            let context = (*node).ss.ps.ps_ExprContext;
-            let (state, mut null) = (self.state, false);
-            let evaluate = (*state).evalfunc?;
-            let datum = pg_sys::ffi::pg_guard_ffi_boundary(|| evaluate(state, context, &mut null));
-            if null {
-                return None;
-            }
-            let kind = pg_sys::exprType(self.comparison.value.cast());
+            let datum = evaluate(self.state, node)?;
+            let kind = pg_sys::exprType(self.comparison.value.node().cast());
             let (mut length, mut by_value) = (0, false);
             pg_sys::get_typlenbyval(kind, &mut length, &mut by_value);
             if by_value || length != -1 {
                 return Some(datum);
             }
             Some(Datum::from(pg_sys::pg_detoast_datum_copy(datum.cast_mut_ptr())))
+        }
+    }
+
+    /// The ids that it names.
+    unsafe fn ids(&self, node: *mut pg_sys::ForeignScanState) -> Vec<String> {
+        // SAFETY: `instance_id = x` with a text, or `= ANY (x)` with an array of text.
+        unsafe {
+            match evaluate(self.state, node) {
+                None => Vec::new(),
+                Some(datum) if self.comparison.array => {
+                    let ids = Vec::<Option<String>>::from_datum(datum, false);
+                    ids.into_iter().flatten().flatten().collect()
+                }
+                Some(datum) => String::from_datum(datum, false).into_iter().collect(),
+            }
         }
     }
 }
@@ -255,12 +234,16 @@ pub unsafe fn go_on(node: *mut pg_sys::ForeignScanState) -> Result<bool, Error> 
         let slot = (*node).ss.ss_ScanTupleSlot;
         clear(slot);
         scan.close();
-        if matches!(scan.source, Source::New) {
+        if scan.source.is_none() {
             scan.start(node);
         }
+        let snapshot = scan.snapshot();
         while scan.current.is_none() {
-            pgrx::check_for_interrupts!();
-            let Some(place) = scan.next_place() else { return Ok(false) };
+            check_interrupts();
+            let source = scan.source.as_mut();
+            let Some(place) = source.and_then(|s| s.next(&scan.known.namespace, snapshot)) else {
+                return Ok(false);
+            };
             scan.open(node, &place);
         }
         blank(slot);
@@ -278,7 +261,7 @@ pub unsafe fn restart(node: *mut pg_sys::ForeignScanState) {
     unsafe {
         let scan = of(node);
         scan.close();
-        scan.source = Source::New;
+        scan.source = None;
     }
 }
 
@@ -296,6 +279,11 @@ pub unsafe fn end(node: *mut pg_sys::ForeignScanState) {
 }
 
 impl Scan {
+    pub fn snapshot(&self) -> Snapshot {
+        // SAFETY: the executor keeps the snapshot registered for as long as the scan lives.
+        unsafe { Snapshot::of_query(self.raw_snapshot) }
+    }
+
     /// Evaluates the conditions and decides where instances come from.
     unsafe fn start(&mut self, node: *mut pg_sys::ForeignScanState) {
         // SAFETY: nothing refers to the values any more: no table is open.
@@ -306,73 +294,34 @@ impl Scan {
                 pg_sys::MemoryContextReset(values);
                 Within::context(values)
             });
+            let mut ids = None;
             for value in &self.columns {
-                let Some((family, strategy)) = strategy(&value.comparison) else { continue };
-                let Some(datum) = value.evaluate(node) else {
+                let Some(search) = search(&value.comparison) else { continue };
+                match value.copied(node) {
+                    Some(datum) => self.tests.push(Test::new(&value.comparison, search, datum)),
                     // A comparison with null holds for no row.
-                    self.source = Source::Named(Vec::new().into_iter());
-                    return;
-                };
-                self.tests.push(Test::new(&value.comparison, family, strategy, datum));
-            }
-            self.source = match self.named(node) {
-                Some(ids) => Source::Named(ids.into_iter()),
-                None => {
-                    let (page, after) =
-                        registry::places(&self.known.namespace, None, PAGE, self.snapshot);
-                    Source::All { page: page.into_iter(), after }
+                    None => ids = Some(Vec::new()),
                 }
-            };
+            }
+            let ids = ids.or_else(|| self.named(node));
+            self.source = Some(Instances::new(&self.known.namespace, ids, self.snapshot()));
         }
     }
 
     /// The ids that conditions name, in order; `None` when none names any.
+    ///
+    /// # Safety
+    /// The node is that of the scan.
     pub unsafe fn named(&self, node: *mut pg_sys::ForeignScanState) -> Option<Vec<String>> {
-        let mut all: Option<Vec<String>> = None;
-        for key in &self.keys {
-            // SAFETY: `instance_id = x` with a text, or `= ANY (x)` with an array of text.
-            let mut ids: Vec<String> = unsafe {
-                match key.evaluate(node) {
-                    None => Vec::new(),
-                    Some(datum) if key.comparison.array => {
-                        let ids = Vec::<Option<String>>::from_datum(datum, false);
-                        ids.into_iter().flatten().flatten().collect()
-                    }
-                    Some(datum) => String::from_datum(datum, false).into_iter().collect(),
-                }
-            };
-            ids.sort_unstable();
-            ids.dedup();
-            if let Some(others) = &all {
-                ids.retain(|id| others.binary_search(id).is_ok());
-            }
-            all = Some(ids);
-        }
-        all
+        // SAFETY: as above.
+        self.keys.iter().fold(None, |all, key| Some(common(all, unsafe { key.ids(node) })))
     }
 
-    fn next_place(&mut self) -> Option<Place> {
-        loop {
-            match &mut self.source {
-                Source::New => return None,
-                Source::Named(ids) => {
-                    let id = ids.next()?;
-                    let place = registry::place(&self.known.namespace, &id, self.snapshot);
-                    if place.is_some() {
-                        return place;
-                    }
-                }
-                Source::All { page, after } => {
-                    if let Some(place) = page.next() {
-                        return Some(place);
-                    }
-                    let last = after.take()?;
-                    let (more, next) =
-                        registry::places(&self.known.namespace, Some(&last), PAGE, self.snapshot);
-                    (*page, *after) = (more.into_iter(), next);
-                }
-            }
-        }
+    /// Whether the ids that conditions name are there before the query runs, given whether it has
+    /// its parameters.
+    pub fn is_named_before(&self, has_parameters: bool) -> bool {
+        let there = |e: Expr| e.is_constant() || has_parameters && e.is_outer_parameter();
+        self.keys.iter().all(|key| there(key.comparison.value))
     }
 
     /// Opens an instance's table, unless a condition excludes the instance or it is gone.
@@ -381,21 +330,19 @@ impl Scan {
         unsafe {
             let _within = Within::context(self.memory);
             let id = place.id.as_str().into_datum().unwrap_or(Datum::null());
-            if !self.admits(node, id) {
-                pg_sys::MemoryContextReset(self.memory);
-                return;
+            if self.admits(node, id) {
+                self.read += 1;
+                self.forget_caches();
+                self.current = Tenant::open(
+                    &self.known,
+                    place,
+                    id,
+                    &mut self.wanted,
+                    &self.tests,
+                    self.raw_snapshot,
+                    (*(*node).ss.ps.state).es_query_cxt,
+                );
             }
-            self.read += 1;
-            self.forget_caches();
-            self.current = Tenant::open(
-                &self.known,
-                place,
-                id,
-                &mut self.wanted,
-                &self.tests,
-                self.raw_snapshot,
-                (*(*node).ss.ps.state).es_query_cxt,
-            );
             match &self.current {
                 Some(tenant) => self.by_index += u64::from(tenant.uses_index()),
                 None => pg_sys::MemoryContextReset(self.memory),
@@ -416,14 +363,11 @@ impl Scan {
             *(*slot).tts_values = id;
             *(*slot).tts_isnull = false;
             store(slot);
-            let context = (*node).ss.ps.ps_ExprContext;
-            (*context).ecxt_scantuple = slot;
-            let (state, mut null) = (self.filter, false);
-            let Some(evaluate) = (*state).evalfunc else { return true };
-            let holds = pg_sys::ffi::pg_guard_ffi_boundary(|| evaluate(state, context, &mut null));
+            (*(*node).ss.ps.ps_ExprContext).ecxt_scantuple = slot;
+            let holds = evaluate(self.filter, node);
             clear(slot);
             // A qual is true or false: it takes null for false.
-            holds.value() != 0
+            holds.is_some_and(|holds| holds.value() != 0)
         }
     }
 
