@@ -36,13 +36,15 @@ unsafe extern "C-unwind" {
 const SMALL: u32 = 4;
 const LOCK: pg_sys::LOCKMODE = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
 
+/// What is told that a relation has changed, or with `None` that any may have. It must not panic.
+pub type OnChange = fn(Option<Oid>);
+
 thread_local! {
-    static ON_CHANGE: Cell<Option<fn(Option<Oid>)>> = const { Cell::new(None) };
+    static ON_CHANGE: Cell<Option<OnChange>> = const { Cell::new(None) };
 }
 
-/// Has a function called whenever a relation has changed, with `None` when any may have; once per
-/// backend. It must not panic.
-pub fn on_change(tell: fn(Option<Oid>)) {
+/// Has changes told; once per backend.
+pub fn on_change(tell: OnChange) {
     unsafe extern "C-unwind" fn changed(_: Datum, relation: Oid) {
         if let Some(tell) = ON_CHANGE.get() {
             tell((relation != Oid::INVALID).then_some(relation));
