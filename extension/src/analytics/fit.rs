@@ -26,32 +26,29 @@ pub struct Indexed {
     pub collation: Oid,
 }
 
-/// How well an index serves.
+/// How an index serves.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Fit {
     score: usize,
-    /// Columns of the index, counted from 1, and the conditions that they serve.
-    pub keys: Vec<(i16, usize)>,
+    /// Which index it is.
+    pub index: usize,
+    /// Columns of the index and the conditions that they serve, both counted from 0.
+    pub keys: Vec<(usize, usize)>,
 }
 
-/// The index that serves best, if one does. Conditions come with their column of the table.
-pub fn best(
-    indexes: impl Iterator<Item = (Oid, Vec<Indexed>)>,
+/// How the index serves that serves best, if one does: the first of those. Conditions come with
+/// their column of the table.
+pub fn best<'i>(
+    indexes: impl Iterator<Item = &'i [Indexed]>,
     conditions: &[(i16, Search)],
-) -> Option<(Oid, Fit)> {
-    let mut best: Option<(Oid, Fit)> = None;
-    for (index, columns) in indexes {
-        let Some(fit) = fit(&columns, conditions) else { continue };
-        if best.as_ref().is_none_or(|(_, other)| fit.score > other.score) {
-            best = Some((index, fit));
-        }
-    }
-    best
+) -> Option<Fit> {
+    let fits = indexes.enumerate().filter_map(|(n, columns)| fit(n, columns, conditions));
+    fits.reduce(|best, next| if next.score > best.score { next } else { best })
 }
 
-fn fit(index: &[Indexed], conditions: &[(i16, Search)]) -> Option<Fit> {
+fn fit(index: usize, columns: &[Indexed], conditions: &[(i16, Search)]) -> Option<Fit> {
     let (mut score, mut keys) = (0, Vec::new());
-    for (place, indexed) in (1..).zip(index) {
+    for (place, indexed) in columns.iter().enumerate() {
         let serves = |(column, search): &(i16, Search)| {
             *column == indexed.column
                 && search.family == indexed.family
@@ -73,7 +70,7 @@ fn fit(index: &[Indexed], conditions: &[(i16, Search)]) -> Option<Fit> {
             break;
         }
     }
-    (score > 0).then_some(Fit { score, keys })
+    (score > 0).then_some(Fit { score, index, keys })
 }
 
 #[cfg(test)]
@@ -95,27 +92,27 @@ mod tests {
     #[test]
     fn equality_and_ranges_with_two_ends_are_served_and_one_end_alone_is_not() {
         let on_two = index(&[2, 3]);
-        let keys = |conditions: &[(i16, Search)]| fit(&on_two, conditions).map(|f| f.keys);
-        assert_eq!(keys(&[(2, search(EQUAL))]), Some(vec![(1, 0)]));
+        let keys = |conditions: &[(i16, Search)]| fit(0, &on_two, conditions).map(|f| f.keys);
+        assert_eq!(keys(&[(2, search(EQUAL))]), Some(vec![(0, 0)]));
         assert_eq!(keys(&[(3, search(EQUAL))]), None);
         assert_eq!(keys(&[(2, search(LESS))]), None);
-        assert_eq!(keys(&[(2, search(LESS)), (2, search(GREATER))]), Some(vec![(1, 0), (1, 1)]));
-        assert_eq!(keys(&[(3, search(LESS)), (2, search(EQUAL))]), Some(vec![(1, 1), (2, 0)]));
+        assert_eq!(keys(&[(2, search(LESS)), (2, search(GREATER))]), Some(vec![(0, 0), (0, 1)]));
+        assert_eq!(keys(&[(3, search(LESS)), (2, search(EQUAL))]), Some(vec![(0, 1), (1, 0)]));
     }
 
     #[test]
     fn an_index_serves_only_what_compares_as_it_sorts() {
         let other = Search { family: Oid::from_u32(2), ..search(EQUAL) };
-        assert_eq!(fit(&index(&[2]), &[(2, other)]), None);
+        assert_eq!(fit(0, &index(&[2]), &[(2, other)]), None);
         let other = Search { collation: Oid::from_u32(2), ..search(EQUAL) };
-        assert_eq!(fit(&index(&[2]), &[(2, other)]), None);
+        assert_eq!(fit(0, &index(&[2]), &[(2, other)]), None);
     }
 
     #[test]
     fn the_index_with_more_equalities_is_the_best() {
         let conditions = [(2, search(EQUAL)), (3, search(EQUAL))];
-        let indexes = [(Oid::from_u32(7), index(&[2])), (Oid::from_u32(8), index(&[3, 2]))];
-        let found = best(indexes.into_iter(), &conditions).map(|(index, _)| index);
-        assert_eq!(found, Some(Oid::from_u32(8)));
+        let indexes = [index(&[2]), index(&[3, 2]), index(&[2, 3])];
+        let found = best(indexes.iter().map(Vec::as_slice), &conditions);
+        assert_eq!(found.map(|fit| fit.index), Some(1));
     }
 }

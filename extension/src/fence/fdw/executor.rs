@@ -9,7 +9,7 @@
 
 use super::node::{Comparison, Expr, Within, list};
 use super::planner::Told;
-use super::table::{Tenant, Test, Wanted};
+use super::table::{Shape, Tenant, Test, Wanted};
 use crate::analytics::condition::{INSTANCE, search};
 use crate::analytics::instances::{Instances, common};
 use crate::analytics::known::{self, Known};
@@ -89,7 +89,8 @@ pub unsafe fn begin(node: *mut pg_sys::ForeignScanState) -> Result<(), Error> {
     // SAFETY: the nodes are the executor's, which has locked the table.
     unsafe {
         let estate = (*node).ss.ps.state;
-        let known = known::to_run((*(*node).ss.ss_currentRelation).rd_id)?;
+        let relation = (*node).ss.ss_currentRelation;
+        let known = known::to_run((*relation).rd_id)?;
         let Told { pushed: [keys, filters, columns], mut needed } =
             Told::of((*node).ss.ps.plan.cast());
         if needed.contains(&0) {
@@ -104,7 +105,8 @@ pub unsafe fn begin(node: *mut pg_sys::ForeignScanState) -> Result<(), Error> {
         needed.sort_unstable();
         needed.dedup();
         let wanted = needed.iter().filter(|n| **n > INSTANCE);
-        let wanted = wanted.filter_map(|n| Wanted::of(&known, *n)).collect();
+        let shape = Shape::of(relation);
+        let wanted = wanted.filter_map(|n| Wanted::of(&shape, *n)).collect();
 
         let memory = (*estate).es_query_cxt;
         let values = match columns.is_empty() {
@@ -279,8 +281,12 @@ pub unsafe fn end(node: *mut pg_sys::ForeignScanState) {
 }
 
 impl Scan {
-    pub fn snapshot(&self) -> Snapshot {
-        // SAFETY: the executor keeps the snapshot registered for as long as the scan lives.
+    /// What the query sees.
+    ///
+    /// # Safety
+    /// It is not used after the scan, for which the executor keeps it registered.
+    pub unsafe fn snapshot(&self) -> Snapshot {
+        // SAFETY: as above.
         unsafe { Snapshot::of_query(self.raw_snapshot) }
     }
 

@@ -27,7 +27,7 @@ pub struct Condition<'p> {
 
 /// Relations that have to be read before.
 #[derive(Clone, Copy)]
-pub struct Others(pg_sys::Relids);
+pub struct Others<'p>(pg_sys::Relids, PhantomData<&'p ()>);
 
 /// What things cost, in the planner's units.
 #[derive(Clone, Copy)]
@@ -37,14 +37,14 @@ pub struct Cost {
     pub page: f64,
 }
 
-impl PartialEq for Others {
+impl PartialEq for Others<'_> {
     fn eq(&self, other: &Self) -> bool {
         // SAFETY: both sets are the planner's.
         unsafe { pg_sys::bms_equal(self.0, other.0) }
     }
 }
 
-impl Others {
+impl Others<'_> {
     pub fn is_empty(&self) -> bool {
         // SAFETY: the set is the planner's.
         unsafe { pg_sys::bms_num_members(self.0) == 0 }
@@ -85,11 +85,11 @@ impl<'p> Condition<'p> {
     }
 
     /// The other relations that it needs.
-    pub fn others(&self) -> Others {
+    pub fn others(&self) -> Others<'p> {
         // SAFETY: the sets are the planner's; what is changed is a new one.
         unsafe {
             let all = pg_sys::bms_union((*self.info).clause_relids, (*self.rel.rel).lateral_relids);
-            Others(pg_sys::bms_del_member(all, self.relation() as _))
+            Others(pg_sys::bms_del_member(all, self.relation() as _), PhantomData)
         }
     }
 }
@@ -171,13 +171,13 @@ impl<'p> Rel<'p> {
     }
 
     /// What has to be read before in any case.
-    pub fn no_others(&self) -> Others {
+    pub fn no_others(&self) -> Others<'p> {
         // SAFETY: the node is the planner's.
-        Others(unsafe { (*self.rel).lateral_relids })
+        Others(unsafe { (*self.rel).lateral_relids }, PhantomData)
     }
 
     /// Adds a way to read it after others, which gives so many rows in the order of instances.
-    pub fn add_path(&self, rows: f64, total: impl Fn(Cost) -> f64, others: Others) {
+    pub fn add_path(&self, rows: f64, total: impl Fn(Cost) -> f64, others: Others<'p>) {
         // SAFETY: the nodes are the planner's; reads settings. The path is filled in as
         // create_foreignscan_path does, whose arguments are not those of every version.
         unsafe {

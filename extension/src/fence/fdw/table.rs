@@ -19,6 +19,7 @@ use pgrx::pg_sys::{self, Datum, MemoryContext, Oid, ScanDirection::ForwardScanDi
 use std::cell::Cell;
 use std::ffi::{CStr, c_int};
 use std::marker::PhantomData;
+use std::panic::catch_unwind;
 use std::ptr::null_mut;
 
 unsafe extern "C-unwind" {
@@ -36,7 +37,7 @@ unsafe extern "C-unwind" {
 const SMALL: u32 = 4;
 const LOCK: pg_sys::LOCKMODE = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
 
-/// What is told that a relation has changed, or with `None` that any may have. It must not panic.
+/// What is told that a relation has changed, or with `None` that any may have.
 pub type OnChange = fn(Option<Oid>);
 
 thread_local! {
@@ -47,7 +48,8 @@ thread_local! {
 pub fn on_change(tell: OnChange) {
     unsafe extern "C-unwind" fn changed(_: Datum, relation: Oid) {
         if let Some(tell) = ON_CHANGE.get() {
-            tell((relation != Oid::INVALID).then_some(relation));
+            // Nobody could be told of a panic here.
+            let _ = catch_unwind(|| tell((relation != Oid::INVALID).then_some(relation)));
         }
     }
     ON_CHANGE.set(Some(tell));
@@ -61,7 +63,7 @@ pub struct Shape<'t>(pg_sys::TupleDesc, PhantomData<&'t ()>);
 impl Shape<'_> {
     /// # Safety
     /// The table stays open while this is used.
-    unsafe fn of(table: pg_sys::Relation) -> Self {
+    pub unsafe fn of(table: pg_sys::Relation) -> Self {
         // SAFETY: as above.
         Self(unsafe { (*table).rd_att }, PhantomData)
     }
@@ -125,16 +127,16 @@ pub fn columns(table: Oid) -> Vec<Option<Column>> {
     }
 }
 
-/// What an instance shows that has not got the column; lives in the context.
+/// What an instance shows that has not got the column of that type; lives in the context.
 ///
 /// # Safety
 /// The context lives longer than the call.
-unsafe fn missing(column: &Column, context: MemoryContext) -> Option<Datum> {
+unsafe fn missing(column: &Column, kind: Oid, context: MemoryContext) -> Option<Datum> {
     let text = column.default.as_ref()?;
     let (mut input, mut parameter) = (Oid::INVALID, Oid::INVALID);
     // SAFETY: a type's own input function takes text; it may fail, but not go wrong.
     unsafe {
-        pg_sys::getTypeInputInfo(column.kind, &mut input, &mut parameter);
+        pg_sys::getTypeInputInfo(kind, &mut input, &mut parameter);
         let _within = Within::context(context);
         let text = text.as_ptr().cast_mut();
         Some(pg_sys::OidInputFunctionCall(input, text, parameter, column.modifier))
@@ -145,7 +147,9 @@ unsafe fn missing(column: &Column, context: MemoryContext) -> Option<Datum> {
 pub struct Wanted {
     /// Where it is among the relation's columns, counted from 0.
     place: usize,
-    /// Where it is in the table that is being read.
+    /// Its type there.
+    kind: Oid,
+    /// Where it is in the table that is being read; it has that type there.
     found: Found,
     /// Where it was last.
     last: usize,
@@ -157,11 +161,11 @@ pub struct Wanted {
 
 impl Wanted {
     /// The column of that number, unless it was dropped.
-    pub fn of(known: &Known, number: i16) -> Option<Self> {
+    pub fn of(relation: &Shape, number: i16) -> Option<Self> {
         let place = usize::try_from(number).ok()?.checked_sub(1)?;
-        known.columns.get(place)?.as_ref()?;
+        let kind = relation.kind(place)?;
         let found = Found::Missing;
-        Some(Self { place, found, last: 0, may_be_apart: false, missing: None })
+        Some(Self { place, kind, found, last: 0, may_be_apart: false, missing: None })
     }
 
     /// Looks it up in a table. What is found out once for all instances lives in `lasting`.
@@ -169,16 +173,16 @@ impl Wanted {
     /// # Safety
     /// That context lives as long as this.
     unsafe fn locate(&mut self, known: &Known, table: &Shape, lasting: MemoryContext) {
-        let Some(column) = &known.columns[self.place] else { return };
+        let Some(Some(column)) = known.columns.get(self.place) else { return };
         self.found = locate(column, table, self.last);
         match self.found {
-            Found::Here(n) => {
-                self.last = n;
-                self.may_be_apart = table.column(n).is_some_and(|c| c.attlen == -1);
-            }
+            Found::Here(n) => match table.column(n).filter(|c| c.atttypid == self.kind) {
+                Some(there) => (self.last, self.may_be_apart) = (n, there.attlen == -1),
+                None => self.found = Found::OtherType,
+            },
             Found::Missing => {
                 // SAFETY: as above.
-                self.missing.get_or_insert_with(|| unsafe { missing(column, lasting) });
+                self.missing.get_or_insert_with(|| unsafe { missing(column, self.kind, lasting) });
             }
             Found::OtherType => {}
         }
@@ -423,12 +427,18 @@ unsafe fn by_index(
             return None;
         }
         let searches: Vec<_> = tests.iter().map(|(column, t)| (*column, t.search)).collect();
-        let indexes = integers(pg_sys::RelationGetIndexList(table));
-        let indexes = indexes.map(|n| Oid::from(n as u32)).map(|index| (index, indexed(index)));
-        let (index, fit) = best(indexes, &searches)?;
-        let mut keys: Vec<_> = fit.keys.iter().map(|(at, t)| tests[*t].1.key(*at)).collect();
+        let indexes = integers(pg_sys::RelationGetIndexList(table)).map(|n| Oid::from(n as u32));
+        let indexes: Vec<_> = indexes.map(|index| (index, indexed(index))).collect();
+        let fit = best(indexes.iter().map(|(_, columns)| columns.as_slice()), &searches)?;
+        let (index, columns) = indexes.get(fit.index)?;
+        let key = |(at, test): (usize, usize)| {
+            let (there, (column, test)) = (columns.get(at)?, tests.get(test)?);
+            let serves = there.column == *column && there.family == test.search.family;
+            serves.then(|| test.key(at as i16 + 1))
+        };
+        let mut keys: Vec<_> = fit.keys.into_iter().filter_map(key).collect();
         let count = keys.len() as i32;
-        let index = pg_sys::index_open(index, LOCK);
+        let index = pg_sys::index_open(*index, LOCK);
         #[cfg(not(feature = "pg18"))]
         let scan = pg_sys::index_beginscan(table, index, snapshot, count, 0);
         #[cfg(feature = "pg18")]
