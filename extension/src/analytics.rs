@@ -8,6 +8,16 @@
 //!
 //! Schemas and relations belong to the superuser who owns the extension, not to `edgebase_owner`:
 //! what a config's migrations run as cannot show what is hidden.
+//!
+//! How a relation is read is in the modules below; the wrapper that PostgreSQL calls is
+//! `crate::fence::fdw`.
+
+pub mod columns;
+pub mod condition;
+pub mod fit;
+pub mod instances;
+pub mod known;
+pub mod plan;
 
 use crate::error::Error;
 use crate::fence::lock;

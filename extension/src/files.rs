@@ -9,11 +9,14 @@ use crate::answer::Answer;
 use crate::error::Error;
 use crate::fence::boundary::Args;
 use crate::fence::relation;
+use pgrx::pg_sys;
 use std::fs::{Metadata, metadata};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// PostgreSQL counts time from the year 2000.
 const EPOCH_SECONDS: u64 = 946_684_800;
+/// Bytes of a segment that is followed by another.
+const SEGMENT: u64 = pg_sys::RELSEG_SIZE as u64 * pg_sys::BLCKSZ as u64;
 
 /// `edgebase.file_size(relation oid)`
 pub fn file_size(args: &Args) -> Result<Answer, Error> {
@@ -27,13 +30,16 @@ pub fn file_written(args: &Args) -> Result<Answer, Error> {
     Ok(latest.and_then(timestamp).map_or(Answer::Null, Answer::Big))
 }
 
-/// The segments that the relation's main file consists of, 1 GB each but the last.
+/// The segments that the relation's main file consists of, all of one size but the last.
 fn segments(args: &Args) -> impl Iterator<Item = Metadata> {
     let path = relation::file_path(args.oid(0));
-    (0..).map_while(move |n| {
-        let path = path.as_ref()?;
+    let mut next = path.is_some().then_some(0);
+    std::iter::from_fn(move || {
+        let (path, n) = (path.as_ref()?, next.take()?);
         // The server's working directory is the data directory, which paths are relative to.
-        metadata(if n == 0 { path.clone() } else { format!("{path}.{n}") }).ok()
+        let found = if n == 0 { metadata(path) } else { metadata(format!("{path}.{n}")) }.ok()?;
+        next = (found.len() >= SEGMENT).then_some(n + 1);
+        Some(found)
     })
 }
 

@@ -5,9 +5,10 @@
 //! 1. A backend is one thread, and everything here runs on it (pgrx checks at each call).
 //! 2. Calls into PostgreSQL go through pgrx's guard, which turns an ERROR into an unwinding panic,
 //!    so Rust destructors run. The few calls that do not (raising at the very end of a function,
-//!    and passing a statement on in the utility hook) are made from frames that hold nothing with
-//!    a destructor, since the jump skips them.
-//! 3. No panic leaves a function that PostgreSQL calls: [`boundary`] catches every one.
+//!    passing a statement on in the utility hook, and reading one row after the other for a scan)
+//!    are made from frames that hold nothing with a destructor, since the jump skips them.
+//! 3. No panic leaves a function that PostgreSQL calls: [`boundary`] catches every one, and what
+//!    runs outside of it (callbacks of a line or two, and [`fdw::executor::row`]) cannot panic.
 //! 4. What is switched for a while (user, settings) is switched back by a guard on the ordinary
 //!    way out; on the way out of an ERROR the abort of the (sub)transaction restores it, as
 //!    PostgreSQL saved it at the start, so the guards leave it alone then.

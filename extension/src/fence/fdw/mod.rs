@@ -4,30 +4,33 @@
 //! foreign tables, and here are the functions that PostgreSQL calls to plan and run a query over
 //! one. There are none to write through one, so PostgreSQL refuses that by itself.
 //!
-//! | question | where |
-//! |---|---|
-//! | which conditions can be pushed down | [`clause`] |
-//! | what is a relation over, and how large is it | [`known`] |
-//! | what will it cost, how is it planned | [`plan`] |
-//! | which instances, one after the other | [`scan`] |
-//! | how is one instance's table read | [`tenant`] |
-//! | what does EXPLAIN say | [`explain`] |
+//! What is decided about such a query is decided in `crate::analytics`, which is safe code; here
+//! is what touches PostgreSQL's structures.
+//!
+//! | question | where | decided by |
+//! |---|---|---|
+//! | how are expressions read | [`node`], [`catalog`] | `analytics::condition` |
+//! | how is a query planned | [`planner`] | `analytics::plan` |
+//! | how does the executor get its rows | [`executor`] | `analytics::instances` |
+//! | how is one instance's table read | [`table`] | `analytics::columns`, `analytics::fit` |
+//! | what does EXPLAIN say | [`explain`] | |
 //!
 //! Who may read is PostgreSQL's own check of the foreign table's privileges. The tenants' tables
 //! are then read without one, so a foreign table counts only where the registry says that its
 //! schema is a block's, and nobody but superusers has the right to make another on this server.
 
-mod clause;
+pub mod catalog;
+pub mod executor;
 mod explain;
-mod known;
-mod list;
-mod plan;
-mod scan;
-mod tenant;
+pub mod node;
+pub mod planner;
+pub mod table;
 
+use self::planner::Rel;
 use super::boundary::guarded;
 use super::raise::{Plain, capturing, raise};
 use super::seal;
+use crate::analytics::{known, plan};
 use crate::error::Error;
 use pgrx::pg_sys::{self, NodeTag, Oid};
 use std::ffi::c_int;
@@ -48,13 +51,7 @@ pub extern "C-unwind" fn edgebase_analytics_handler(_: pg_sys::FunctionCallInfo)
             ExplainForeignScan: Some(explain_scan),
             ..Default::default()
         };
-        // SAFETY: palloc gives memory for the node, aligned for any type.
-        unsafe {
-            let node = pg_sys::palloc(size_of::<pg_sys::FdwRoutine>());
-            let node = node.cast::<pg_sys::FdwRoutine>();
-            node.write(routine);
-            Ok(pg_sys::Datum::from(node))
-        }
+        Ok(pg_sys::Datum::from(node::allocated(routine)))
     })
 }
 
@@ -95,8 +92,10 @@ unsafe extern "C-unwind" fn rel_size(
 ) {
     call(|| {
         refuse_sealed()?;
+        let size = known::to_plan(table)?.size;
         // SAFETY: PostgreSQL passes the planner's state and one of its base relations.
-        unsafe { plan::size(root, rel, table) }
+        plan::size(&unsafe { Rel::new(root, rel) }, size);
+        Ok(())
     });
 }
 
@@ -107,7 +106,7 @@ unsafe extern "C-unwind" fn paths(
 ) {
     call(|| {
         // SAFETY: as above, after `rel_size`.
-        unsafe { plan::paths(root, rel) };
+        plan::paths(&unsafe { Rel::new(root, rel) });
         Ok(())
     });
 }
@@ -123,33 +122,46 @@ unsafe extern "C-unwind" fn foreign_plan(
 ) -> *mut pg_sys::ForeignScan {
     call(|| {
         // SAFETY: as above; the lists are those of a path made by `paths`.
-        Ok(unsafe { plan::plan(root, rel, targets, clauses, outer) })
+        Ok(unsafe { Rel::new(root, rel).plan(targets, clauses, outer) })
     })
 }
 
-unsafe extern "C-unwind" fn begin(node: *mut pg_sys::ForeignScanState, flags: c_int) {
+unsafe extern "C-unwind" fn begin(node: *mut pg_sys::ForeignScanState, _: c_int) {
     call(|| {
         refuse_sealed()?;
         // SAFETY: PostgreSQL passes the state of a plan made by `foreign_plan`.
-        unsafe { scan::begin(node, flags) }
+        unsafe { executor::begin(node) }
     });
 }
 
 unsafe extern "C-unwind" fn iterate(
     node: *mut pg_sys::ForeignScanState,
 ) -> *mut pg_sys::TupleTableSlot {
-    call(|| {
-        // Also here: a cursor may have been opened before the seal.
-        refuse_sealed()?;
-        // SAFETY: after `begin`.
-        unsafe { scan::next(node) }
-    })
+    loop {
+        // A cursor may have been opened before the seal, which is therefore looked at here too.
+        if !seal::is_sealed() {
+            // SAFETY: after `begin`; nothing in this frame has a destructor.
+            let row = unsafe { executor::row(node) };
+            if !row.is_null() {
+                return row;
+            }
+        }
+        let more = call(|| {
+            refuse_sealed()?;
+            // SAFETY: after `begin`.
+            unsafe { executor::go_on(node) }
+        });
+        if !more {
+            // SAFETY: PostgreSQL passes the state of a plan of ours.
+            return unsafe { (*node).ss.ss_ScanTupleSlot };
+        }
+    }
 }
 
 unsafe extern "C-unwind" fn rescan(node: *mut pg_sys::ForeignScanState) {
     call(|| {
         // SAFETY: after `begin`.
-        unsafe { scan::restart(node) };
+        unsafe { executor::restart(node) };
         Ok(())
     });
 }
@@ -157,7 +169,7 @@ unsafe extern "C-unwind" fn rescan(node: *mut pg_sys::ForeignScanState) {
 unsafe extern "C-unwind" fn end(node: *mut pg_sys::ForeignScanState) {
     call(|| {
         // SAFETY: after `begin`; called at most once.
-        unsafe { scan::end(node) };
+        unsafe { executor::end(node) };
         Ok(())
     });
 }

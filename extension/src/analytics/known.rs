@@ -1,18 +1,19 @@
-//! Which block's table is a foreign table over, and how large is it?
+//! Which block's table is a foreign table over, with which columns, and how large is it?
 //!
 //! Looked up in the registry once and kept by the backend: what a relation is over changes only
 //! with the relation itself, which PostgreSQL tells. How large it is comes from a few instances,
 //! not from all, and is looked up again after a while, so that planning takes the same short time
 //! however many there are.
 
+use crate::analytics::columns::{Column, is_relation};
 use crate::error::Error;
+use crate::fence::fdw::table;
 use crate::fence::relation;
 use crate::fence::scan::Snapshot;
 use crate::registry;
-use pgrx::pg_sys::{self, Oid};
+use pgrx::pg_sys::Oid;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::ffi::CString;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -27,7 +28,9 @@ const FRESH: Duration = Duration::from_secs(10);
 pub struct Known {
     pub namespace: String,
     /// The table's name in the schema of each instance.
-    pub table: CString,
+    pub table: String,
+    /// The relation's columns by number, the first at 0; nothing where one was dropped.
+    pub columns: Vec<Option<Column>>,
     pub size: Size,
     since: Instant,
 }
@@ -48,23 +51,34 @@ thread_local! {
     static REGISTERED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// What the foreign table of that oid is over.
-pub fn relation(table: Oid) -> Result<Rc<Known>, Error> {
-    let known = KNOWN.with_borrow(|all| all.get(&table).cloned());
-    if let Some(known) = known.filter(|k| k.since.elapsed() < FRESH) {
-        return Ok(known);
-    }
+/// What the foreign table of that oid is over, as planning needs it: with a size to be believed.
+/// The caller has locked the foreign table, so that what is kept cannot have changed meanwhile.
+pub fn to_plan(table: Oid) -> Result<Rc<Known>, Error> {
+    kept(table).filter(|k| k.since.elapsed() < FRESH).map_or_else(|| look_up(table), Ok)
+}
+
+/// The same as running needs it: its size may be of any age.
+pub fn to_run(table: Oid) -> Result<Rc<Known>, Error> {
+    kept(table).map_or_else(|| look_up(table), Ok)
+}
+
+fn kept(table: Oid) -> Option<Rc<Known>> {
+    KNOWN.with_borrow(|all| all.get(&table).cloned())
+}
+
+fn look_up(table: Oid) -> Result<Rc<Known>, Error> {
     if !REGISTERED.replace(true) {
-        // SAFETY: the callback lives as long as the library, which is never unloaded.
-        unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(forget), pg_sys::Datum::null()) };
+        table::on_change(forget);
     }
     let (schema, name) =
         relation::name(table).ok_or_else(|| Error::NotARelation(table.to_u32().to_string()))?;
+    let columns = table::columns(table);
     let namespace = registry::analytics_block(&schema)
+        .filter(|_| is_relation(&columns))
         .ok_or_else(|| Error::NotARelation(format!("{schema}.{name}")))?;
     let size = size(&namespace, &name);
-    let name = CString::new(name).map_err(|e| Error::Internal(e.to_string()))?;
-    let known = Rc::new(Known { namespace, table: name, size, since: Instant::now() });
+    let since = Instant::now();
+    let known = Rc::new(Known { namespace, table: name, columns, size, since });
     KNOWN.with_borrow_mut(|all| all.insert(table, Rc::clone(&known)));
     Ok(known)
 }
@@ -86,15 +100,15 @@ fn size(namespace: &str, table: &str) -> Size {
     Size { instances, rows: mean(|s| s.0), pages: mean(|s| s.1) }
 }
 
-unsafe extern "C-unwind" fn forget(_: pg_sys::Datum, relation: Oid) {
-    // An invalidation can arrive while the table is borrowed for a moment; the entry being made
-    // then is of the newest state anyway.
+/// Called when a relation has changed, or with `None` when any may have.
+fn forget(relation: Option<Oid>) {
+    // An invalidation can arrive while an entry is being made. That entry is right nevertheless:
+    // its foreign table is locked, so the invalidation is not of it.
     KNOWN.with(|known| {
         if let Ok(mut all) = known.try_borrow_mut() {
-            if relation == Oid::INVALID {
-                all.clear();
-            } else {
-                all.remove(&relation);
+            match relation {
+                Some(oid) => drop(all.remove(&oid)),
+                None => all.clear(),
             }
         }
     });

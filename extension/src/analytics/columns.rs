@@ -1,0 +1,63 @@
+//! Where is a relation's column in one instance's table?
+//!
+//! It is found by name. One that the instance has not got yet shows what it will have after
+//! migrating, its default or null; one that has another type there shows null.
+
+use crate::analytics::condition::INSTANCE;
+use crate::fence::fdw::table::Shape;
+use edgebase_blocks::analytics::{INSTANCE_COLUMN, OPTION_FIELD, OPTION_MISSING};
+use pgrx::pg_sys::{self, Oid};
+use std::ffi::{CStr, CString};
+
+/// A column of a relation over all instances.
+pub struct Column {
+    /// Its name in the instances' tables.
+    name: CString,
+    pub kind: Oid,
+    pub modifier: i32,
+    /// What it is where an instance has not got it, as text; null where there is nothing.
+    pub default: Option<CString>,
+}
+
+impl Column {
+    /// The column as a foreign table declares it.
+    pub fn new(name: &CStr, kind: Oid, modifier: i32, options: Vec<(CString, CString)>) -> Self {
+        let mut column = Self { name: name.to_owned(), kind, modifier, default: None };
+        for (option, value) in options {
+            match option.to_str() {
+                Ok(OPTION_FIELD) => column.name = value,
+                Ok(OPTION_MISSING) => column.default = Some(value),
+                _ => {}
+            }
+        }
+        column
+    }
+}
+
+/// Whether a foreign table has the column that relations over all instances have first.
+pub fn is_relation(columns: &[Option<Column>]) -> bool {
+    let first = columns.get(INSTANCE as usize - 1).and_then(Option::as_ref);
+    first.is_some_and(|c| {
+        c.name.to_bytes() == INSTANCE_COLUMN.as_bytes() && c.kind == pg_sys::TEXTOID
+    })
+}
+
+/// Where a column is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// At this place, counted from 0.
+    Here(usize),
+    Missing,
+    OtherType,
+}
+
+/// Looks a column up in a table, where it was in the last one first.
+pub fn locate(column: &Column, table: &Shape, last: usize) -> Found {
+    let is = |n: usize| table.name(n) == Some(column.name.as_c_str());
+    let found = Some(last).filter(|n| is(*n)).or_else(|| (0..table.len()).find(|n| is(*n)));
+    match found {
+        None => Found::Missing,
+        Some(n) if table.kind(n) == Some(column.kind) => Found::Here(n),
+        Some(_) => Found::OtherType,
+    }
+}
