@@ -140,7 +140,7 @@ impl RuleReads {
             format!("ctx.db: {e}")
         })?;
         match outcome {
-            Outcome::Absent => Ok(Vec::new()),
+            Outcome::Absent | Outcome::NoTable => Ok(Vec::new()),
             Outcome::Done(mut results) => results
                 .swap_remove(0)
                 .iter()
