@@ -226,3 +226,17 @@ async fn what_is_not_there_is_in_no_receipt() {
     let names: Vec<&Value> = tables.iter().map(|t| &t["name"]).collect();
     assert_eq!(names, ["items", "orders"]);
 }
+
+#[tokio::test]
+async fn a_table_of_a_single_instance_block_that_is_gone_is_a_fault_and_not_empty() {
+    let product = super::product();
+    let admin = connect(&product.admin_url).await;
+    let (user, path) = (product.user("u"), "/api/db/app/tables/links");
+    user.get(path).await.expect(200);
+    admin.batch_execute("DROP TABLE app.links").await.unwrap();
+    assert_eq!(user.get(path).await.status, 503);
+    assert_eq!(user.post(path, &json!({})).await.status, 503);
+    let made = "SELECT edgebase.ensure_tables('app') -> 'created'";
+    assert_eq!(one(&admin, made).await, r#"["links"]"#);
+    user.post(path, &json!({})).await.expect(201);
+}

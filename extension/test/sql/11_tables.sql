@@ -68,6 +68,12 @@ SELECT home, replace(replace(part, home, 'HOME'), role, 'ROLE') AS part FROM (
 SELECT 1 / (count(*) > 40 AND count(DISTINCT part) * 2 = count(*))::int FROM pg_temp.shape WHERE home IN ('shop:a', 'shop:whole') \g /dev/null
 \ir ../lib/verdict.sql
 
+\set attack 'a list of lists is a list'
+\set expect 00000
+\ir ../lib/shop.sql
+SELECT 1 / (edgebase.ensure_tables('shop', 'a', ARRAY[['log'], ['lines']]) -> 'created' = '["lines", "log"]')::int \g /dev/null
+\ir ../lib/verdict.sql
+
 \set attack 'a table that the block does not have is refused'
 \set expect 42P01
 \ir ../lib/shop.sql

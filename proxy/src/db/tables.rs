@@ -29,10 +29,10 @@ impl Seen {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the table is to be asked for before a statement names it: the instance of a
-    /// single-instance block has all, and somebody else's statements name which they like.
+    /// Whether the table is to be asked for before a statement names it; somebody else's statements
+    /// name which they like.
     pub(super) fn is_unknown(&self, key: &InstanceKey, table: &Table) -> bool {
-        key.id().is_some() && !table.name.is_empty() && !self.has(table)
+        may_lack(key) && !table.name.is_empty() && !self.has(table)
     }
 
     fn has(&self, table: &Table) -> bool {
@@ -46,6 +46,11 @@ impl Seen {
             all.push(hash);
         }
     }
+}
+
+/// The instance of a single-instance block has all of its tables: one that is gone is a fault.
+fn may_lack(key: &InstanceKey) -> bool {
+    key.id().is_some()
 }
 
 impl Database {
@@ -77,6 +82,9 @@ impl Database {
     /// # Errors
     /// When no connection is free in time.
     pub async fn lacks(&self, key: &InstanceKey, table: &Table) -> Result<bool> {
+        if !may_lack(key) {
+            return Ok(false);
+        }
         let mut lease = self.slots.take(key).await?;
         let mut sql = key_args("SELECT edgebase.has_table(", key);
         sql.push(", ").bind(Bind::text(&*table.name)).push(")");
