@@ -19,10 +19,12 @@
 mod document;
 mod guide;
 mod path;
+mod sparse;
 mod step;
 
 pub use guide::Guide;
 pub use path::path;
+pub use sparse::kept;
 pub use step::{Change, Lock, Statement, Step, Work};
 
 use crate::ddl::{self, Column, Constraint, DOC_COLUMN};

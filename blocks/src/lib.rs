@@ -16,6 +16,7 @@ pub mod name;
 pub mod quote;
 pub mod rule;
 pub mod service_key;
+pub mod sparse;
 pub mod sqlstate;
 pub mod storage;
 pub mod table;

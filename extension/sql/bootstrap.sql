@@ -181,6 +181,32 @@ REVOKE ALL ON FUNCTION edgebase.create_instance(text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION edgebase.create_instance(text, text) TO edgebase_proxy, edgebase_admin;
 COMMENT ON FUNCTION edgebase.create_instance(text, text) IS 'Creates an instance unless it is there';
 
+CREATE FUNCTION edgebase.create_instance(namespace text, id text, tables text[]) RETURNS jsonb
+LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET client_min_messages = warning
+AS 'MODULE_PATHNAME', 'edgebase_create_instance_with';
+REVOKE ALL ON FUNCTION edgebase.create_instance(text, text, text[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION edgebase.create_instance(text, text, text[]) TO edgebase_proxy, edgebase_admin;
+COMMENT ON FUNCTION edgebase.create_instance(text, text, text[]) IS 'The same with some of its tables and those that they refer to';
+
+CREATE FUNCTION edgebase.ensure_tables(namespace text, id text DEFAULT NULL, tables text[] DEFAULT NULL) RETURNS jsonb
+LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET client_min_messages = warning
+AS 'MODULE_PATHNAME', 'edgebase_ensure_tables';
+REVOKE ALL ON FUNCTION edgebase.ensure_tables(text, text, text[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION edgebase.ensure_tables(text, text, text[]) TO edgebase_proxy, edgebase_admin;
+COMMENT ON FUNCTION edgebase.ensure_tables(text, text, text[]) IS 'Makes tables that the instance has not got yet; null stands for all';
+
+CREATE FUNCTION edgebase.has_table(namespace text, id text, table_name text) RETURNS boolean
+LANGUAGE c STABLE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'edgebase_has_table';
+REVOKE ALL ON FUNCTION edgebase.has_table(text, text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION edgebase.has_table(text, text, text) TO edgebase_proxy, edgebase_admin;
+COMMENT ON FUNCTION edgebase.has_table(text, text, text) IS 'Whether a table of the block has been made in the instance';
+
 CREATE FUNCTION edgebase.drop_instance(namespace text, id text DEFAULT NULL) RETURNS jsonb
 LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp

@@ -13,6 +13,8 @@ pub enum Answer {
     Text(String),
     /// `jsonb`
     Json(Value),
+    /// `boolean`
+    Bool(bool),
     /// `integer`
     Int(i32),
     /// `bigint`, or `timestamptz` in microseconds since 2000

@@ -202,7 +202,7 @@ fn carry_out(plan: &Plan) -> Result<(), Error> {
     analytics::keep_in_step(&plan.block)?;
     if plan.block.kind == BlockKind::Single {
         let (key, row) = registry::resolve(namespace, None)?;
-        let (instance, _) = lifecycle::create(&key, &row)?;
+        let (instance, _) = lifecycle::create(&key, &row, None)?;
         if instance.version != row.version {
             bring_up(&key)?;
         } else if shown {

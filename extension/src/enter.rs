@@ -16,7 +16,9 @@ use crate::fence::identity::{
 };
 use crate::fence::{lock, record, seal, settings};
 use crate::guc;
-use crate::registry;
+use crate::registry::{self, BlockRow};
+use crate::tables;
+use edgebase_blocks::block::BlockKind;
 use edgebase_blocks::quote::ident;
 use pgrx::guc::GucSetting;
 use pgrx::pg_sys::Oid;
@@ -51,10 +53,17 @@ pub fn read_record(args: &Args) -> Result<Answer, Error> {
     let (table, columns) = (args.text(2, "table_name")?, args.texts(3, "columns")?);
     let key = args.text(4, "key")?;
     let instance = hold(&args.text(0, "namespace")?, args.text_or_null(1).as_deref())?;
-    let table = record::Table::open(instance.schema_oid, instance.role, &table, || {
-        LOCK_WAIT.for_a_while()
-    })?;
-    let found = table.read(&columns, &key)?;
+    let bound = || LOCK_WAIT.for_a_while();
+    let (schema, role, block) = (instance.schema_oid, instance.role, instance.block);
+    let Some(open) = record::Table::open(schema, role, &table, bound)? else {
+        tables::wanted(registry::definition(&block.version)?, Some(std::slice::from_ref(&table)))?;
+        return match block.kind {
+            // Not made yet, so empty.
+            BlockKind::Dynamic => Ok(Answer::Null),
+            BlockKind::Single => Err(Error::TableMissing(table)),
+        };
+    };
+    let found = open.read(&columns, &key)?;
     Ok(found.map_or(Answer::Null, Answer::Text))
 }
 
@@ -63,6 +72,7 @@ struct Held {
     schema: String,
     schema_oid: Oid,
     role: Oid,
+    block: BlockRow,
 }
 
 /// Looks an instance up and locks it against being migrated or dropped.
@@ -96,7 +106,7 @@ fn hold(namespace: &str, id: Option<&str>) -> Result<Held, Error> {
                 "the instance role has been given rights it must not have",
             ));
         }
-        return Ok(Held { schema: instance.schema, schema_oid, role });
+        return Ok(Held { schema: instance.schema, schema_oid, role, block });
     }
     Err(Error::UnknownInstance(key.to_string()))
 }

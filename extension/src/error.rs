@@ -27,6 +27,14 @@ pub enum Error {
         /// What is wrong with it.
         cause: NameError,
     },
+    /// The block has no table of that name.
+    #[error("block \"{block}\" has no table \"{table}\"")]
+    UnknownTable {
+        /// The block.
+        block: String,
+        /// The table.
+        table: String,
+    },
     /// An id is missing, or given where none may be.
     #[error("{0}")]
     InvalidKey(String),
@@ -118,6 +126,7 @@ impl Error {
             return condition.code;
         }
         match self {
+            Self::UnknownTable { .. } => "42P01",
             Self::Misfit(_) => "22000",
             Self::Configured(_) => "55006",
             Self::RoleMissing(_) | Self::SchemaMissing(_) | Self::DefaultPrivileges => "55000",
@@ -150,6 +159,7 @@ impl Error {
             Self::Misfit(_) => Some(
                 "Change the rows in a migration of the same table, or the schema so that they fit.",
             ),
+            Self::UnknownTable { .. } => Some("Apply a config whose block declares it."),
             Self::Configured(_) => Some("Remove the block from the config and apply it first."),
             Self::RoleMissing(_) => Some(
                 "After restoring a dump, run SELECT edgebase.repair() as a superuser or edgebase_admin.",

@@ -9,11 +9,13 @@ use crate::answer::Answer;
 use crate::audit;
 use crate::error::Error;
 use crate::fence::boundary::Args;
+use crate::fence::lock::Mode;
 use crate::instance::as_owner;
 use crate::lifecycle::{self, bounded_waits, lock_instance};
 use crate::migrate::bring_up;
 use crate::registry;
 use crate::spi;
+use crate::tables::ensure;
 use edgebase_blocks::StoredBlock;
 use edgebase_blocks::ddl::{add_constraint, references};
 use edgebase_blocks::quote::{ident, qualified};
@@ -24,12 +26,14 @@ use serde_json::json;
 pub fn import_instance(args: &Args) -> Result<Answer, Error> {
     let (namespace, id) = (args.text(0, "namespace")?, args.text_or_null(1));
     let (key, block) = registry::resolve(&namespace, id.as_deref())?;
-    let (row, created) = lifecycle::create(&key, &block)?;
+    let (row, created) = lifecycle::create(&key, &block, None)?;
     if row.version != block.version {
         bring_up(&key)?;
     }
     let _bounded = bounded_waits()?;
-    let schema = lock_instance(&key)?.schema;
+    let row = lock_instance(&key, Mode::Alone)?;
+    ensure(&key, &row, None)?;
+    let schema = row.schema;
     let definition = registry::definition(&block.version)?;
     let total = as_owner(&schema, || fill(&schema, &definition, args))?;
     audit::record("import", &key, json!({ "rows": total, "created": created }))?;

@@ -13,11 +13,12 @@ use crate::answer::Answer;
 use crate::error::Error;
 use crate::fence::boundary::Args;
 use crate::fence::identity::RunAs;
-use crate::fence::{lock, settings};
+use crate::fence::{lock, relation, settings};
 use crate::registry::role_name;
 use crate::spi;
 use edgebase_blocks::block::BlockKind;
 use edgebase_blocks::quote::{ident, qualified};
+use edgebase_blocks::sparse::Names;
 use edgebase_blocks::{InstanceKey, StoredBlock, ddl, name};
 
 /// Runs `work` as the owner of instances, unqualified names meaning the given schema. Whoever
@@ -42,11 +43,21 @@ pub fn build(schema: &str, number: i64, block: &StoredBlock) -> Result<(), Error
     create_role(number)?;
     spi::run(&format!("CREATE SCHEMA {} AUTHORIZATION edgebase_owner", ident(schema)), &[])?;
     as_owner(schema, || {
-        for statement in ddl::create_block(schema, block) {
-            spi::ddl(&statement)?;
-        }
-        grant(schema, number, block)
+        grant_schema(schema, number, block.kind)?;
+        make_tables(schema, number, block)
     })
+}
+
+/// Makes tables, as the owner; foreign keys may lead to others that are there.
+pub fn make_tables(schema: &str, number: i64, tables: &StoredBlock) -> Result<(), Error> {
+    ddl::create_block(schema, tables).iter().try_for_each(|statement| spi::ddl(statement))?;
+    grant_tables(schema, number, tables)
+}
+
+/// Those of the block's tables that are there.
+pub fn tables(schema: &str, block: &StoredBlock) -> Names {
+    let there = |name: &String| relation::oid(schema, name).is_some();
+    block.tables.iter().map(|t| t.name.clone()).filter(there).collect()
 }
 
 /// Creates the instance role, as the definer: `edgebase_owner` cannot create roles.
@@ -57,17 +68,22 @@ pub fn create_role(number: i64) -> Result<(), Error> {
     spi::run(&format!("CREATE ROLE {role} {attributes}"), &[])
 }
 
-/// Grants the instance role what it may do, table by table. Repeating it changes nothing.
-pub fn grant(schema: &str, number: i64, block: &StoredBlock) -> Result<(), Error> {
+/// Lets the instance role into its schema. Repeating it changes nothing.
+pub fn grant_schema(schema: &str, number: i64, kind: BlockKind) -> Result<(), Error> {
     let role = ident(&role_name(number));
-    let tables: Vec<String> = block.tables.iter().map(|t| qualified(schema, &t.name)).collect();
-    let tables = tables.join(", ");
     let mut readers = vec![role.as_str()];
-    if block.kind == BlockKind::Single {
+    if kind == BlockKind::Single {
         readers.push(ANALYST);
     }
     let readers = readers.join(", ");
-    spi::run(&format!("GRANT USAGE ON SCHEMA {} TO {readers}", ident(schema)), &[])?;
+    spi::run(&format!("GRANT USAGE ON SCHEMA {} TO {readers}", ident(schema)), &[])
+}
+
+/// Grants the instance role what it may do, table by table. Repeating it changes nothing.
+pub fn grant_tables(schema: &str, number: i64, block: &StoredBlock) -> Result<(), Error> {
+    let role = ident(&role_name(number));
+    let tables: Vec<String> = block.tables.iter().map(|t| qualified(schema, &t.name)).collect();
+    let tables = tables.join(", ");
     if tables.is_empty() {
         return Ok(());
     }

@@ -29,6 +29,7 @@ mod registry;
 mod removal;
 mod repair;
 mod spi;
+mod tables;
 
 extension_sql_file!("../sql/bootstrap.sql", name = "bootstrap", bootstrap);
 extension_sql_file!("../sql/analytics.sql", name = "analytics", requires = ["bootstrap"]);

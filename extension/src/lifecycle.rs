@@ -13,6 +13,7 @@ use crate::guc;
 use crate::instance;
 use crate::registry::{self, BlockRow, InstanceRow};
 use crate::spi;
+use crate::tables;
 use edgebase_blocks::InstanceKey;
 use edgebase_blocks::block::BlockKind;
 use edgebase_blocks::quote::ident;
@@ -32,8 +33,18 @@ pub fn locate(args: &Args) -> Result<Answer, Error> {
 
 /// `edgebase.create_instance(namespace text, id text)`
 pub fn create_instance(args: &Args) -> Result<Answer, Error> {
+    answer_creation(args, None)
+}
+
+/// `edgebase.create_instance(namespace text, id text, tables text[])`: with those tables only, and
+/// those that they refer to.
+pub fn create_instance_with(args: &Args) -> Result<Answer, Error> {
+    answer_creation(args, args.texts_or_null(2, "tables")?.as_deref())
+}
+
+fn answer_creation(args: &Args, names: Option<&[String]>) -> Result<Answer, Error> {
     let (key, block) = key_of(args)?;
-    let (row, created) = create(&key, &block)?;
+    let (row, created) = create(&key, &block, names)?;
     Ok(Answer::Json(json!({
         "namespace": key.namespace(),
         "id": key.id(),
@@ -43,8 +54,13 @@ pub fn create_instance(args: &Args) -> Result<Answer, Error> {
     })))
 }
 
-/// Creates the instance unless it is there.
-pub fn create(key: &InstanceKey, block: &BlockRow) -> Result<(InstanceRow, bool), Error> {
+/// Creates the instance unless it is there, with all tables of its block or some. The instance of
+/// a single-instance block always has all.
+pub fn create(
+    key: &InstanceKey,
+    block: &BlockRow,
+    names: Option<&[String]>,
+) -> Result<(InstanceRow, bool), Error> {
     if let Some(row) = registry::instance(key) {
         return Ok((row, false));
     }
@@ -53,7 +69,9 @@ pub fn create(key: &InstanceKey, block: &BlockRow) -> Result<(InstanceRow, bool)
         let row = registry::instance(key).ok_or_else(|| Error::UnknownInstance(key.to_string()))?;
         return Ok((row, false));
     };
-    instance::build(&schema, number, &registry::definition(&block.version)?)?;
+    let definition = registry::definition(&block.version)?;
+    let names = names.filter(|_| block.kind == BlockKind::Dynamic);
+    instance::build(&schema, number, &tables::wanted(definition, names)?)?;
     audit::record("create", key, json!({ "schema": schema, "version": block.version }))?;
     Ok((InstanceRow { number, schema, version: block.version.clone() }, true))
 }
@@ -85,17 +103,17 @@ fn reserve(key: &InstanceKey, block: &BlockRow) -> Result<Option<(i64, String)>,
     Ok(None)
 }
 
-/// Locks an instance against entering, migrating and dropping, waiting a bounded time, and gives
-/// its row as it is once the locks are held. The row is locked before the schema, by everyone,
-/// since whoever looks for instances to migrate begins with rows.
-pub fn lock_instance(key: &InstanceKey) -> Result<InstanceRow, Error> {
+/// Locks an instance against migrating, dropping and new tables, and alone also against entering,
+/// waiting a bounded time, and gives its row as it is once the locks are held. The row is locked
+/// before the schema, by everyone, since whoever looks for instances to migrate begins with rows.
+pub fn lock_instance(key: &InstanceKey, mode: lock::Mode) -> Result<InstanceRow, Error> {
     let unknown = || Error::UnknownInstance(key.to_string());
     let found = registry::instance(key).ok_or_else(unknown)?;
     spi::run("SELECT FROM edgebase.instance WHERE number = $1 FOR UPDATE", &[found.number.into()])?;
     let row = registry::instance(key).filter(|again| again.number == found.number);
     let row = row.ok_or_else(unknown)?;
     if let Some(schema) = lock::schema_oid(&row.schema) {
-        lock::take_schema(schema);
+        lock::schema(schema, mode);
     }
     Ok(row)
 }
@@ -114,7 +132,7 @@ pub fn drop_instance(args: &Args) -> Result<Answer, Error> {
         return Err(Error::Configured(key.namespace().to_owned()));
     }
     let _bounded = bounded_waits()?;
-    let row = lock_instance(&key)?;
+    let row = lock_instance(&key, lock::Mode::Alone)?;
     let receipt = receipt(&key, &row)?;
     if lock::schema_oid(&row.schema).is_some() {
         instance::as_owner(&row.schema, || {

@@ -14,6 +14,7 @@ use crate::answer::Answer;
 use crate::audit;
 use crate::error::Error;
 use crate::fence::boundary::Args;
+use crate::fence::lock::Mode;
 use crate::fence::raise::Failure;
 use crate::fence::statements::attempt;
 use crate::guc;
@@ -21,7 +22,7 @@ use crate::instance;
 use crate::lifecycle::{bounded_waits, lock_instance};
 use crate::registry::{self, BlockRow, InstanceRow};
 use crate::spi;
-use edgebase_blocks::diff::{Statement, Step, diff, path};
+use edgebase_blocks::diff::{Statement, Step, diff, kept, path};
 use edgebase_blocks::quote::{ident, qualified};
 use edgebase_blocks::{InstanceKey, StoredBlock, ddl};
 use serde_json::{Value, json};
@@ -96,7 +97,7 @@ fn lock_behind(key: &InstanceKey) -> Result<Option<(InstanceRow, BlockRow)>, Err
     if row.version == block_of(key)?.version {
         return Ok(None);
     }
-    let row = lock_instance(key)?;
+    let row = lock_instance(key, Mode::Alone)?;
     let block = block_of(key)?;
     Ok((row.version != block.version).then_some((row, block)))
 }
@@ -171,14 +172,21 @@ fn take_steps(key: &InstanceKey, row: &InstanceRow, block: &BlockRow) -> Result<
     instance::refuse_default_privileges()?;
     let new = registry::definition(&block.version)?;
     let between = registry::between(key.namespace(), &row.version, &block.version)?;
-    let shapes = path(&registry::definition(&row.version)?, &between, &new);
+    let old = registry::definition(&row.version)?;
+    let there = instance::tables(&row.schema, &old);
+    let shapes = path(&old, &between, &new);
+    let kept = kept(&shapes, &there);
+    let lacking = old.part(&(&kept - &there));
+    let shapes: Vec<StoredBlock> = shapes.iter().map(|shape| shape.part(&kept)).collect();
+    let new = new.part(&kept);
     let steps: Vec<Step> = shapes.windows(2).flat_map(|w| diff(&w[0], &w[1])).collect();
     instance::as_owner(&row.schema, || {
+        instance::make_tables(&row.schema, row.number, &lacking)?;
         for step in &steps {
             take(step, &row.schema)?;
         }
         forbid_nulls(&row.schema, &new)?;
-        instance::grant(&row.schema, row.number, &new)?;
+        instance::grant_tables(&row.schema, row.number, &new)?;
         // A trigger that a migration's changes have deferred runs now and as the owner.
         spi::run("SET CONSTRAINTS ALL IMMEDIATE", &[])
     })?;

@@ -39,7 +39,11 @@ pub fn repair(_: &Args) -> Result<Answer, Error> {
         restore_owner(schema)?;
         let block = registry::definition(text("version"))?;
         revoked += revoke_strangers(schema, number, block.kind)?;
-        as_owner(schema, || instance::grant(schema, number, &block))?;
+        let there = block.part(&instance::tables(schema, &block));
+        as_owner(schema, || {
+            instance::grant_schema(schema, number, block.kind)?;
+            instance::grant_tables(schema, number, &there)
+        })?;
     }
     spi::run(
         "SELECT pg_catalog.setval('edgebase.instance_number', max(number))

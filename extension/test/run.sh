@@ -31,6 +31,7 @@ psql postgres -c "REVOKE TEMPORARY ON DATABASE postgres FROM proxy_login"
 attack postgres 05_other_callers.sql
 attack postgres 07_analytics.sql
 run postgres sql/10_lifecycle.sql
+run postgres sql/11_tables.sql
 run postgres sql/20_privileges.sql
 run postgres sql/30_analytics.sql
 run postgres sql/31_analytics_differential.sql

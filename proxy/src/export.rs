@@ -11,7 +11,7 @@
 use crate::app::{App, Head};
 use crate::auth::Scope;
 use crate::db::statement::Sql;
-use crate::db::{Mode, Outcome, Transaction};
+use crate::db::{Database, Mode, Outcome, Transaction};
 use crate::error::{Error, Result};
 use crate::instances;
 use crate::query::read;
@@ -20,10 +20,11 @@ use crate::snapshot::Snapshot;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
-use edgebase_blocks::Table;
+use edgebase_blocks::{Block, InstanceKey, Table};
 use futures::SinkExt as _;
 use futures::channel::mpsc::{Sender, channel};
 use serde_json::Value;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -61,7 +62,7 @@ pub async fn run(
     let Outcome::Done((transaction, _)) = opened else {
         return Err(Error::NotFound(format!("Instance '{key}' does not exist.")));
     };
-    let tables: Vec<Table> = block.tables.values().map(|t| t.table.clone()).collect();
+    let tables = tables(app.db_of(snapshot, namespace), &transaction, block, &key).await?;
     let (mut lines, stream) = channel::<std::io::Result<Bytes>>(1);
     tokio::spawn(async move {
         let done = send(&transaction, &tables, &mut lines).await;
@@ -79,6 +80,28 @@ pub async fn run(
         .headers_mut()
         .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
     Ok(response)
+}
+
+/// The block's tables that the transaction sees. One that it does not see is left out only when the
+/// database says that it has not been made yet; `db` is another than the transaction's, so that
+/// exports never wait for each other's connections.
+async fn tables(
+    db: &Database,
+    transaction: &Transaction,
+    block: &Block,
+    key: &InstanceKey,
+) -> Result<Vec<Table>> {
+    let names = read::tables(transaction.schema());
+    let rows = transaction.query(&names, &Table::default()).await?;
+    let there: HashSet<&str> =
+        rows.iter().map(|row| row.try_get(0).map_err(Error::internal)).collect::<Result<_>>()?;
+    let mut tables = Vec::with_capacity(there.len());
+    for table in block.tables.values().map(|t| &t.table) {
+        if there.contains(&*table.name) || !db.lacks(key, table).await? {
+            tables.push(table.clone());
+        }
+    }
+    Ok(tables)
 }
 
 async fn send(

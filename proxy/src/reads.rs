@@ -99,7 +99,7 @@ impl RuleReads {
                 let call = read::get(&key, table, &id);
                 let row = match self.db(&key).record(&key, table, &call).await.map_err(refused)? {
                     Outcome::Done(row) => row,
-                    Outcome::Absent => None,
+                    Outcome::Absent | Outcome::NoTable => None,
                 };
                 row.map_or(Ok(Value::Null), |row| decode(table, &row))
             }
@@ -138,7 +138,7 @@ impl RuleReads {
     ) -> Result<Vec<Value>, String> {
         let build = |schema: &str| vec![build(schema)];
         match self.db(key).read(key, table, &build).await.map_err(refused)? {
-            Outcome::Absent => Ok(Vec::new()),
+            Outcome::Absent | Outcome::NoTable => Ok(Vec::new()),
             Outcome::Done(mut results) => {
                 results.swap_remove(0).iter().map(|row| decode(table, row)).collect()
             }

@@ -93,3 +93,24 @@ async fn no_request_fails_while_a_config_is_applied_and_servers_of_both_run() {
         assert!(task.await.expect("no request of the old server failed") > 0);
     }
 }
+
+#[tokio::test]
+async fn a_table_that_has_another_name_is_not_taken_for_one_that_is_not_there_yet() {
+    let product = start();
+    let (old, id) = (product.user("u"), unique("renamed"));
+    fill(&old, &id, &["kept"]).await;
+    let memos = "memos: { migrations: [{ version: 1, description: 'rename notes to memos', \
+                 up: 'ALTER TABLE notes RENAME TO memos' }], schema:";
+    let config = beside(&product, "renamed.ts", &[("notes: { schema:", memos)]);
+    apply(&product, &config).await;
+    let new = serve(&product, &config, &[]).unwrap();
+    let path = format!("/api/db/room/{id}/tables/memos");
+    assert_eq!(new.user(&product).get(&path).await.items()[0]["title"], "kept");
+    // Rather no answer than that there are no notes, or a second table of that name.
+    assert_eq!(old.get(&notes(&id)).await.status, 503);
+    assert_eq!(old.post(&notes(&id), &json!({"title": "lost"})).await.status, 503);
+    assert_eq!(
+        serve(&product, &product.config, &[]).unwrap().user(&product).get(&notes(&id)).await.status,
+        503
+    );
+}

@@ -132,8 +132,9 @@ async fn every_instance_follows_while_requests_go_on_and_none_of_them_fails() {
         tokio::spawn(async move {
             let (mut slowest, mut i) = (Duration::ZERO, 7919 * (writes + 1));
             while !stop.load(Ordering::Relaxed) {
-                // A full cycle over the tenants in an order that is none of theirs.
-                i = (i * 5 + 3) % (count * 4 + 1);
+                // A full cycle over the tenants in an order that is none of theirs: modulo a power
+                // of two, by a multiplier of the form 4n + 1 and an odd increment.
+                i = (i * 1_664_525 + 1_013_904_223) % count.next_power_of_two();
                 let path = notes(&format!("l{}", i % count));
                 let begun = Instant::now();
                 let answer = match writes {

@@ -2,7 +2,7 @@
 
 use super::room::{beside, edgebase, notes, run, start};
 use super::served::serve;
-use edgebase_tests::sql::{connect, texts};
+use edgebase_tests::sql::{connect, refusal, texts};
 use edgebase_tests::{Product, unique};
 use serde_json::json;
 
@@ -72,15 +72,32 @@ async fn a_block_in_another_database_is_served_ruled_migrated_and_read_by_rules_
     let proxy = connect(&url).await;
     assert!(proxy.simple_query("SELECT FROM far.members").await.is_err());
 
+    // Analysts have the block where it is: its one instance is the relation.
+    let analyst = connect(&far(&product.admin_url)).await;
+    let reader =
+        "CREATE ROLE reader LOGIN IN ROLE edgebase_analyst; SET SESSION AUTHORIZATION reader";
+    analyst.batch_execute(reader).await.unwrap();
+    let seen = "SELECT id || ' ' || active FROM far.members";
+    assert_eq!(texts(&analyst, seen).await.unwrap(), ["u true"]);
+    let stats = "SELECT key FROM edgebase.instance_stats";
+    assert_eq!(texts(&analyst, stats).await.unwrap(), ["far"]);
+    for refused in ["DELETE FROM far.members", "SELECT edgebase.enter('far')"] {
+        assert_eq!(refusal(&analyst, refused).await.as_deref(), Some("42501"), "{refused}");
+    }
+
     // Another shape of it, while the server of the first runs.
     let second = config(
         &product,
         "second.ts",
-        "active: 'boolean', since: { type: 'string', default: 'ever' }",
+        "active: 'boolean', since: { type: 'string', default: 'ever' }, \
+         secret: { type: 'string', analytics: false }",
     );
     let (applied, said) = apply(&product, &second).await;
     assert!(applied && said.contains("far.members: add_column"), "{said}");
     user.get(MEMBERS).await.expect(200);
+    assert_eq!(texts(&analyst, "SELECT since FROM far.members").await.unwrap(), ["ever"]);
+    let hidden = refusal(&analyst, "SELECT secret FROM far.members").await;
+    assert_eq!(hidden.as_deref(), Some("42501"));
     let next = serve(&product, &second, &environment).unwrap();
     assert_eq!(next.user(&product).get(MEMBERS).await.items()[0]["since"], "ever");
     let list = ["instances", "list", "--json", "--database-url", &far(&product.admin_url)]

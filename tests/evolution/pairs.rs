@@ -1,7 +1,7 @@
 //! Is a migrated instance the same as one that was made new, with its rows?
 //!
-//! Configs are drawn by chance and applied one after the other, the instance holding rows made for
-//! the first. Where a step would lose data the config gets the migration that the guide suggests,
+//! Configs are drawn by chance and applied one after the other, an instance holding rows made for
+//! the first, and beside it one that has some of the tables only. Where a step would lose data the config gets the migration that the guide suggests,
 //! word for word. Then either the instance has the shape of a new one and what the difference
 //! called additive is still there; or its rows stood in the way, and it is exactly as it was.
 //!
@@ -24,6 +24,8 @@ const OBJECTIONS: [&str; 9] =
     ["22000", "22003", "22007", "22008", "22P02", "23502", "23503", "23505", "23514"];
 
 type Outcome<T> = Result<T, TestCaseError>;
+/// The rows of every table: table, id, record.
+type Contents = BTreeMap<String, BTreeMap<String, Value>>;
 
 fn fail<T>(why: String) -> Outcome<T> {
     Err(TestCaseError::fail(why))
@@ -65,8 +67,8 @@ async fn applied(client: &Client, tables: &Tables) -> Result<(), Error> {
     }
 }
 
-/// The rows of every table of a schema: table, id, record.
-async fn contents(client: &Client, schema: &str) -> BTreeMap<String, BTreeMap<String, Value>> {
+/// The rows of every table of a schema.
+async fn contents(client: &Client, schema: &str) -> Contents {
     let names = client
         .query("SELECT tablename FROM pg_tables WHERE schemaname = $1", &[&schema])
         .await
@@ -80,12 +82,14 @@ async fn contents(client: &Client, schema: &str) -> BTreeMap<String, BTreeMap<St
     all
 }
 
-async fn fill(client: &Client, tables: &Tables, rows: &Rows) {
+/// Fills those of the tables that the instance has.
+async fn fill(client: &Client, schema: &str, tables: &Tables, rows: &Rows) {
+    let there = contents(client, schema).await;
     for (name, choices) in TABLES.iter().zip(rows) {
-        let Some(table) = tables.get(*name) else { continue };
+        let Some(table) = tables.get(*name).filter(|_| there.contains_key(*name)) else { continue };
         for (number, choices) in choices.iter().enumerate() {
             let record = record(table, number, choices);
-            let place = format!("\"pair:a\".{}", ident(name));
+            let place = format!("{}.{}", ident(schema), ident(name));
             let columns: Vec<String> =
                 record.as_object().expect("an object").keys().map(|k| ident(k)).collect();
             let columns = columns.join(", ");
@@ -165,8 +169,6 @@ fn same(before: &Value, after: &Value, kind: &str) -> bool {
     }
 }
 
-type Contents = BTreeMap<String, BTreeMap<String, Value>>;
-
 /// What every config of the way keeps must be what it was.
 fn kept(way: &[Tables], before: &Contents, after: &Contents) -> Outcome<usize> {
     let mut compared = 0;
@@ -210,6 +212,7 @@ fn kept(way: &[Tables], before: &Contents, after: &Contents) -> Outcome<usize> {
 /// Whether the lines differ by nothing but a column that may be null because some row's is.
 async fn only_nulls(
     client: &Client,
+    schema: &str,
     fresh: &BTreeSet<String>,
     migrated: &BTreeSet<String>,
     tables: &Tables,
@@ -231,7 +234,8 @@ async fn only_nulls(
         {
             if line.starts_with(&format!("column {table} {field} ")) && tables.contains_key(table) {
                 let sql = format!(
-                    "SELECT FROM \"pair:a\".{} WHERE {} IS NULL LIMIT 1",
+                    "SELECT FROM {}.{} WHERE {} IS NULL LIMIT 1",
+                    ident(schema),
                     ident(table),
                     ident(field)
                 );
@@ -246,21 +250,123 @@ async fn only_nulls(
     true
 }
 
-/// One way through two or three configs; how it ended and how many values were compared.
+/// An instance at the beginning of the way.
+struct Start {
+    id: &'static str,
+    shape: BTreeSet<String>,
+    contents: Contents,
+}
+
+impl Start {
+    /// Makes the instance, with some of the tables or all, and fills it.
+    async fn make(
+        client: &Client,
+        id: &'static str,
+        some: Option<Vec<String>>,
+        tables: &Tables,
+        rows: &Rows,
+    ) -> Outcome<Self> {
+        let create = "SELECT edgebase.create_instance('pair', $1, $2)";
+        let made = client.query_one(create, &[&id, &some]).await;
+        made.map_err(|e| TestCaseError::fail(text(&e)))?;
+        let schema = format!("pair:{id}");
+        fill(client, &schema, tables, rows).await;
+        let (shape, contents) = (shape(client, &schema).await, contents(client, &schema).await);
+        Ok(Self { id, shape, contents })
+    }
+
+    /// Migrates it, makes what is then lacking, and looks at the outcome; how it ended and how
+    /// many values were compared.
+    async fn follow(
+        &self,
+        client: &Client,
+        way: &[Tables],
+        renamed: &[(String, String, String)],
+    ) -> Outcome<(String, usize)> {
+        let (id, before, schema) = (self.id, &self.contents, format!("pair:{}", self.id));
+        let tables = &way[way.len() - 1];
+        let answer = client.query_one("SELECT edgebase.try_migrate('pair', $1)", &[&id]).await;
+        let answer: Value = match answer {
+            Ok(row) => row.get(0),
+            Err(e) => return fail(format!("migrating {id} raises {}\n{}", text(&e), json!(way))),
+        };
+        if let Some(why) = answer.get("failed") {
+            let (shape, after) = (shape(client, &schema).await, contents(client, &schema).await);
+            let code = why["sqlstate"].as_str().unwrap_or_default().to_owned();
+            let defect = !OBJECTIONS.contains(&code.as_str());
+            if defect || shape != self.shape || after != *before {
+                let as_it_was = !defect;
+                return fail(format!(
+                    "{id} failed with {why}; as it was: {as_it_was}\n{}",
+                    json!(way)
+                ));
+            }
+            let state =
+                "SELECT state, failure FROM edgebase.instances WHERE key = 'pair:' || $1::text";
+            let row = client.query_one(state, &[&id]).await;
+            let row = row.map_err(|e| TestCaseError::fail(text(&e)))?;
+            if row.get::<_, &str>(0) != "failed" || row.get::<_, Value>(1) != *why {
+                return fail(format!("the registry does not say {why}"));
+            }
+            return Ok((code, 0));
+        }
+        let lacking = client.query_one("SELECT edgebase.ensure_tables('pair', $1)", &[&id]).await;
+        let lacking: Value = match lacking {
+            Ok(row) => row.get(0),
+            Err(e) => return fail(format!("making the rest raises {}\n{}", text(&e), json!(way))),
+        };
+        if self.is_whole(&way[0]) && lacking["created"] != json!([]) {
+            return fail(format!("{id} had all tables and lacks {lacking}\n{}", json!(way)));
+        }
+        let (shape_after, after) = (shape(client, &schema).await, contents(client, &schema).await);
+        let fresh = "SELECT edgebase.create_instance('pair', 'fresh')";
+        client.batch_execute(fresh).await.map_err(|e| TestCaseError::fail(text(&e)))?;
+        let fresh = shape(client, "pair:fresh").await;
+        if fresh != shape_after && !only_nulls(client, &schema, &fresh, &shape_after, tables).await
+        {
+            let lacks: Vec<_> = fresh.difference(&shape_after).collect();
+            let beyond: Vec<_> = shape_after.difference(&fresh).collect();
+            return fail(format!("{id} lacks {lacks:#?}\nhas {beyond:#?}\n{}", json!(way)));
+        }
+        let mut compared = kept(way, before, &after)?;
+        for (table, from, to) in renamed.iter().filter(|_| way.len() == 2) {
+            for (row_id, row) in before.get(table).into_iter().flatten() {
+                compared += 1;
+                let (old, new) = (&row[from], &after[table][row_id][to]);
+                if !same(old, new, kind(tables, table, to)) {
+                    return fail(format!(
+                        "{table}.{from} of {row_id} was {old}, renamed {to} is {new}\n{}",
+                        json!(way)
+                    ));
+                }
+            }
+        }
+        Ok(("migrated".to_owned(), compared))
+    }
+
+    fn is_whole(&self, first: &Tables) -> bool {
+        first.keys().all(|table| self.contents.contains_key(table))
+    }
+}
+
+/// One way through two or three configs; how each instance ended and how many values were compared.
 async fn walk(
     client: &Client,
     configs: &[Tables],
     rows: &Rows,
     rename: bool,
-) -> Outcome<(String, usize)> {
+    some: &[bool],
+) -> Outcome<Vec<(String, usize)>> {
     let mut way = vec![configs[0].clone()];
     if applied(client, &way[0]).await.is_err() {
         return Err(TestCaseError::reject("no config"));
     }
-    let create = |id: &str| format!("SELECT edgebase.create_instance('pair', '{id}')");
-    client.batch_execute(&create("a")).await.map_err(|e| TestCaseError::fail(text(&e)))?;
-    fill(client, &way[0], rows).await;
-    let (shape_before, before) = (shape(client, "pair:a").await, contents(client, "pair:a").await);
+    let some = TABLES.iter().zip(some).filter(|(name, some)| **some && way[0].contains_key(**name));
+    let some = some.map(|(name, _)| (*name).to_owned()).collect();
+    let starts = [
+        Start::make(client, "whole", None, &way[0], rows).await?,
+        Start::make(client, "sparse", Some(some), &way[0], rows).await?,
+    ];
     let mut renamed = Vec::new();
     for config in &configs[1..] {
         // Each version is recorded at a moment of its own.
@@ -279,49 +385,13 @@ async fn walk(
         }
         way.push(tables);
     }
-    let tables = &way[way.len() - 1];
-    let answer = client.query_one("SELECT edgebase.try_migrate('pair', 'a')", &[]).await;
-    let answer: Value = match answer {
-        Ok(row) => row.get(0),
-        Err(e) => return fail(format!("migrating raises {}\n{}", text(&e), json!(way))),
-    };
-    let after = contents(client, "pair:a").await;
-    let shape_after = shape(client, "pair:a").await;
-    if let Some(why) = answer.get("failed") {
-        let code = why["sqlstate"].as_str().unwrap_or_default().to_owned();
-        let defect = !OBJECTIONS.contains(&code.as_str());
-        if defect || shape_after != shape_before || after != before {
-            return fail(format!("failed with {why}; as it was: {}\n{}", !defect, json!(way)));
-        }
-        let state = client
-            .query_one("SELECT state, failure FROM edgebase.instances WHERE key = 'pair:a'", &[]);
-        let row = state.await.map_err(|e| TestCaseError::fail(text(&e)))?;
-        if row.get::<_, &str>(0) != "failed" || row.get::<_, Value>(1) != *why {
-            return fail(format!("the registry does not say {why}"));
-        }
-        return Ok((code, 0));
+    let mut ends = Vec::new();
+    for start in starts {
+        let (end, compared) = start.follow(client, &way, &renamed).await?;
+        let whole = start.is_whole(&way[0]);
+        ends.push((format!("{} {end}", if whole { "whole" } else { "sparse" }), compared));
     }
-    client.batch_execute(&create("b")).await.map_err(|e| TestCaseError::fail(text(&e)))?;
-    let fresh = shape(client, "pair:b").await;
-    if fresh != shape_after && !only_nulls(client, &fresh, &shape_after, tables).await {
-        let lacks: Vec<_> = fresh.difference(&shape_after).collect();
-        let beyond: Vec<_> = shape_after.difference(&fresh).collect();
-        return fail(format!("lacks {lacks:#?}\nhas {beyond:#?}\n{}", json!(way)));
-    }
-    let mut compared = kept(&way, &before, &after)?;
-    for (table, from, to) in renamed.iter().filter(|_| way.len() == 2) {
-        for (id, row) in &before[table] {
-            compared += 1;
-            let (old, new) = (&row[from], &after[table][id][to]);
-            if !same(old, new, kind(tables, table, to)) {
-                return fail(format!(
-                    "{table}.{from} of {id} was {old}, renamed {to} is {new}\n{}",
-                    json!(way)
-                ));
-            }
-        }
-    }
-    Ok(("migrated".to_owned(), compared))
+    Ok(ends)
 }
 
 #[test]
@@ -339,15 +409,17 @@ fn any_config_after_any_other_leaves_a_new_instances_shape_with_the_old_rows_or_
     };
     let ends: RefCell<BTreeMap<String, usize>> = RefCell::default();
     let compared = RefCell::new(0);
-    let ways = (prop::collection::vec(tables(), 2..4), rows(), any::<bool>());
-    let outcome = TestRunner::new(config).run(&ways, |(configs, rows, rename)| {
+    let some = prop::collection::vec(any::<bool>(), TABLES.len());
+    let ways = (prop::collection::vec(tables(), 2..4), rows(), any::<bool>(), some);
+    let outcome = TestRunner::new(config).run(&ways, |(configs, rows, rename, some)| {
         runtime.block_on(async {
             client.batch_execute("BEGIN; SET LOCAL timezone = 'UTC'").await.unwrap();
-            let end = walk(&client, &configs, &rows, rename).await;
+            let walked = walk(&client, &configs, &rows, rename, &some).await;
             client.batch_execute("ROLLBACK").await.unwrap();
-            let (end, values) = end?;
-            *ends.borrow_mut().entry(end).or_default() += 1;
-            *compared.borrow_mut() += values;
+            for (end, values) in walked? {
+                *ends.borrow_mut().entry(end).or_default() += 1;
+                *compared.borrow_mut() += values;
+            }
             Ok(())
         })
     });
@@ -355,6 +427,8 @@ fn any_config_after_any_other_leaves_a_new_instances_shape_with_the_old_rows_or_
     println!("{ends:?}, {compared} values compared");
     outcome.unwrap_or_else(|e| panic!("{e}"));
     // A test that migrates nothing shows nothing.
-    let migrated = ends.get("migrated").copied().unwrap_or(0);
-    assert!(migrated * 3 > pairs as usize && compared > pairs as usize, "{ends:?}, {compared}");
+    let count = |end: &str| ends.get(end).copied().unwrap_or(0);
+    let (whole, sparse) = (count("whole migrated"), count("sparse migrated"));
+    let enough = whole * 3 > pairs as usize && sparse * 4 > pairs as usize;
+    assert!(enough && compared > pairs as usize, "{ends:?}, {compared}");
 }

@@ -72,7 +72,7 @@ async fn of_fifty_first_writes_over_http_every_one_is_stored_in_one_instance() {
         }
         let count = product.user("reader").get(&format!("{}/count", notes(&id))).await.expect(200);
         assert_eq!(count["total"], CROWD);
-        assert_eq!(state(&admin, "room", &id).await, "whole");
+        assert_eq!(state(&admin, "room", &id).await, "sparse");
         assert_eq!(creations(&admin, &id).await, "1");
     }
     assert_eq!(orphans(&admin).await, [""; 0]);

@@ -173,6 +173,25 @@ async fn a_backend_killed_at_any_step_of_a_migration_or_drop_leaves_the_instance
 }
 
 #[tokio::test]
+async fn a_backend_killed_while_it_makes_tables_leaves_none_of_them() {
+    let product = Product::start(&fixture("lifecycle.ts"));
+    for point in ["pg_class", "pg_constraint"] {
+        let id = unique("tables");
+        let admin = connect_again(&product.admin_url).await;
+        configure(&admin, 2).await;
+        let sql = format!("SELECT edgebase.create_instance('late', {}, '{{}}')", literal(&id));
+        admin.batch_execute(&sql).await.unwrap();
+        drop(admin);
+        let admin = killed_at(&product, &id, "ensure_tables", point, Victim::Backend).await;
+        let tables = format!("SELECT tablename FROM pg_tables WHERE schemaname = 'late:{id}'");
+        assert_eq!(texts(&admin, &tables).await.unwrap(), [""; 0], "killed at {point}");
+        call(&product, "ensure_tables", &id).await;
+        assert_eq!(state(&admin, "late", &id).await, "whole", "killed at {point}, and again");
+    }
+    serves(&product).await;
+}
+
+#[tokio::test]
 async fn a_server_killed_in_the_middle_comes_back_and_the_next_call_finishes() {
     let product = Product::start(&fixture("lifecycle.ts"));
     let mut columns = 2;

@@ -12,6 +12,7 @@ mod dump;
 mod hostile;
 mod portability;
 mod raw_sql;
+mod sparse;
 mod state;
 mod under_load;
 mod walk;

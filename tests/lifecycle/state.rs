@@ -9,8 +9,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 use tokio_postgres::{Client, Error};
 
-/// `whole` when registry row, schema, role and all tables are there, `nothing` when none is, else
-/// what there is.
+/// `whole` when registry row, schema, role and all tables are there, `sparse` when only some tables
+/// are, `nothing` when nothing is, else what there is.
 pub async fn state(admin: &Client, namespace: &str, id: &str) -> String {
     let (namespace, id) = (literal(namespace), literal(id));
     let sql = format!(
@@ -32,6 +32,8 @@ pub async fn state(admin: &Client, namespace: &str, id: &str) -> String {
             WHEN registered + schemas + roles = 0 THEN 'nothing'
             WHEN registered = 1 AND schemas = 1 AND roles = 1 AND tables = (SELECT wanted FROM i)
                 THEN CASE WHEN (SELECT current FROM i) THEN 'whole' ELSE 'behind' END
+            WHEN registered = 1 AND schemas = 1 AND roles = 1 AND tables < (SELECT wanted FROM i)
+                THEN 'sparse'
             ELSE to_jsonb(s)::text END FROM s"
     );
     one(admin, &sql).await

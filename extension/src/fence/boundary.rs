@@ -33,10 +33,19 @@ impl Args {
 
     /// A `text[]` argument without nulls.
     pub fn texts(&self, n: usize, name: &'static str) -> Result<Vec<String>, Error> {
+        self.texts_or_null(n, name)?.ok_or(Error::NullArgument(name))
+    }
+
+    /// A `text[]` argument, null as a whole or without any null in it.
+    pub fn texts_or_null(
+        &self,
+        n: usize,
+        name: &'static str,
+    ) -> Result<Option<Vec<String>>, Error> {
         // SAFETY: as above, declared as text[].
         let texts = unsafe { pg_getarg::<Vec<Option<String>>>(self.fcinfo, n) };
-        let texts = texts.ok_or(Error::NullArgument(name))?;
-        texts.into_iter().map(|text| text.ok_or(Error::NullArgument(name))).collect()
+        let texts = texts.map(|all| all.into_iter().collect::<Option<_>>());
+        texts.map(|all| all.ok_or(Error::NullArgument(name))).transpose()
     }
 
     /// A `boolean` argument; null counts as false.
@@ -137,6 +146,7 @@ fn run(fcinfo: pg_sys::FunctionCallInfo, body: fn(&Args) -> Result<Answer, Error
             Answer::Nothing | Answer::Null => unsafe { pg_return_null(fcinfo) },
             Answer::Text(text) => text.into_datum().unwrap_or(pg_sys::Datum::null()),
             Answer::Json(json) => JsonB(json).into_datum().unwrap_or(pg_sys::Datum::null()),
+            Answer::Bool(yes) => pg_sys::Datum::from(yes),
             Answer::Int(n) => pg_sys::Datum::from(n),
             Answer::Big(n) => pg_sys::Datum::from(n),
         })

@@ -8,7 +8,7 @@
 
 use super::boundary;
 use super::{hooks, identity, seal};
-use crate::{apply, enter, files, guc, import, lifecycle, migrate, removal, repair};
+use crate::{apply, enter, files, guc, import, lifecycle, migrate, removal, repair, tables};
 use pgrx::pg_sys;
 
 pgrx::pg_module_magic!(name, version);
@@ -49,6 +49,9 @@ sql_functions! {
     edgebase_read_record, pg_finfo_edgebase_read_record => enter::read_record;
     edgebase_locate, pg_finfo_edgebase_locate => lifecycle::locate;
     edgebase_create_instance, pg_finfo_edgebase_create_instance => lifecycle::create_instance;
+    edgebase_create_instance_with, pg_finfo_edgebase_create_instance_with => lifecycle::create_instance_with;
+    edgebase_ensure_tables, pg_finfo_edgebase_ensure_tables => tables::ensure_tables;
+    edgebase_has_table, pg_finfo_edgebase_has_table => tables::has_table;
     edgebase_drop_instance, pg_finfo_edgebase_drop_instance => lifecycle::drop_instance;
     edgebase_migrate, pg_finfo_edgebase_migrate => migrate::migrate;
     edgebase_try_migrate, pg_finfo_edgebase_try_migrate => migrate::try_migrate;

@@ -17,13 +17,22 @@ pub fn schema_oid(name: &str) -> Option<Oid> {
     (oid != Oid::INVALID).then_some(oid)
 }
 
+/// How much a lock on an instance excludes.
+#[derive(Clone, Copy)]
+pub enum Mode {
+    /// Other users of the instance may come and go.
+    Use,
+    /// Nobody else.
+    Alone,
+}
+
 const SHARED: pg_sys::LOCKMODE = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
 
 /// Shares a schema to the end of the transaction. `bound` limits the waiting while its guard
 /// lives, and is called only where there is something to wait for.
 pub fn share_schema<G>(oid: Oid, bound: impl FnOnce() -> Result<G, Error>) -> Result<(), Error> {
     let schemas = pg_sys::NamespaceRelationId;
-    // SAFETY: as in `take_schema`.
+    // SAFETY: as in `schema`.
     if unsafe { !pg_sys::ConditionalLockDatabaseObject(schemas, oid, 0, SHARED) } {
         let _bounded = bound()?;
         // SAFETY: as above.
@@ -43,9 +52,12 @@ pub fn share_table<G>(oid: Oid, bound: impl FnOnce() -> Result<G, Error>) -> Res
     Ok(())
 }
 
-/// Excludes everybody from a schema to the end of the transaction, waiting at most `lock_timeout`.
-pub fn take_schema(oid: Oid) {
-    let mode = pg_sys::AccessExclusiveLock as pg_sys::LOCKMODE;
+/// Locks a schema to the end of the transaction, waiting at most `lock_timeout`.
+pub fn schema(oid: Oid, mode: Mode) {
+    let mode = match mode {
+        Mode::Use => SHARED,
+        Mode::Alone => pg_sys::AccessExclusiveLock as pg_sys::LOCKMODE,
+    };
     // SAFETY: an object lock on a catalog entry; the object may be gone, which callers check
     // afterwards, since waiting made the caches current.
     unsafe { pg_sys::LockDatabaseObject(pg_sys::NamespaceRelationId, oid, 0, mode) };

@@ -41,23 +41,22 @@ struct Column {
 }
 
 impl Table {
-    /// Opens a table of the schema that the role may select from. `bound` limits the waiting for
+    /// Opens a table of the schema that the role may select from, if it is there. `bound` limits the waiting for
     /// its lock.
     pub fn open<G>(
         schema: Oid,
         role: Oid,
         name: &str,
         bound: impl FnOnce() -> Result<G, Error>,
-    ) -> Result<Self, Error> {
+    ) -> Result<Option<Self>, Error> {
         let denied = || Error::PermissionDenied(name.to_owned());
-        let missing = || Error::TableMissing(name.to_owned());
-        let c_name = CString::new(name).map_err(|_| missing())?;
+        let Ok(c_name) = CString::new(name) else { return Ok(None) };
         // SAFETY: catalog lookups by oid and NUL-terminated name; an opened relation's entry is
         // valid while it is open.
         unsafe {
             let table = pg_sys::get_relname_relid(c_name.as_ptr(), schema);
             if table == Oid::INVALID {
-                return Err(missing());
+                return Ok(None);
             }
             if !may_use(schema, role)
                 || pg_sys::pg_class_aclcheck(table, role, pg_sys::ACL_SELECT as pg_sys::AclMode)
@@ -74,7 +73,7 @@ impl Table {
             if form.relrowsecurity {
                 return Err(Error::Unreadable(format!("table \"{name}\" has row security")));
             }
-            Ok(table)
+            Ok(Some(table))
         }
     }
 

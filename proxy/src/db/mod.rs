@@ -16,6 +16,7 @@ mod secure;
 mod slots;
 pub mod sqlstate;
 pub mod statement;
+mod tables;
 mod transaction;
 mod turns;
 pub mod wire;
@@ -50,6 +51,8 @@ pub enum Outcome<T> {
     Done(T),
     /// There is no such instance.
     Absent,
+    /// The instance has not got the table yet.
+    NoTable,
 }
 
 /// What happens to a connection before it is used again.
@@ -121,6 +124,7 @@ struct Known {
     schema: Mutex<Option<Arc<str>>>,
     /// Made by this proxy and not used since.
     made: AtomicBool,
+    tables: tables::Seen,
     turns: Arc<Turns>,
 }
 
@@ -193,6 +197,7 @@ impl Database {
         let rows = match self.at_once(key, table, &build, Mode::Call).await? {
             Outcome::Done(rows) => rows,
             Outcome::Absent => return Ok(Outcome::Absent),
+            Outcome::NoTable => return Ok(Outcome::NoTable),
         };
         let row = rows.into_iter().flatten().next();
         Ok(Outcome::Done(row.filter(|row| row.cells().next().is_some_and(|c| c.is_some()))))
@@ -209,6 +214,7 @@ impl Database {
         Ok(match self.open(key, table, build, mode).await? {
             Outcome::Done((_, rows)) => Outcome::Done(rows),
             Outcome::Absent => Outcome::Absent,
+            Outcome::NoTable => Outcome::NoTable,
         })
     }
 
@@ -245,17 +251,21 @@ impl Database {
         self.slots.status()
     }
 
-    /// Makes the instance; idempotent.
+    /// Makes the instance, with that table and those that it refers to, or with all; idempotent.
     ///
     /// # Errors
     /// When the database refuses.
-    pub async fn create(&self, key: &InstanceKey) -> Result<()> {
+    pub async fn create(&self, key: &InstanceKey, table: Option<&Table>) -> Result<()> {
         let known = self.known(key);
         let _turn = known.turns.take(key, Work::Write).await?;
         let mut lease = self.slots.take_for_newcomer(key).await?;
-        call(&mut lease, "SELECT edgebase.create_instance(", key)
-            .await
-            .map_err(|e| sqlstate::to_error(&e, None))?;
+        let mut sql = tables::call("SELECT edgebase.create_instance(", key, table);
+        sql.push(" ->> 'created'");
+        let made = one(&mut lease, &sql).await.map_err(|e| sqlstate::to_error(&e, None))?;
+        // Another creator may have chosen other tables.
+        if made.first().is_some_and(|row| row.try_get::<&str>(0).is_ok_and(|made| made == "true")) {
+            table.into_iter().for_each(|t| known.tables.set(t, true));
+        }
         known.made.store(true, Ordering::Relaxed);
         Ok(())
     }
@@ -318,6 +328,7 @@ impl Database {
                 Arc::new(Known {
                     schema: Mutex::new(None),
                     made: AtomicBool::new(false),
+                    tables: tables::Seen::default(),
                     turns: Arc::new(Turns::new(self.reach)),
                 })
             })
@@ -389,6 +400,12 @@ impl Database {
                     None => return Ok(Outcome::Absent),
                 },
             };
+            if mode != Mode::Call
+                && known.tables.is_unknown(key, table)
+                && self.lacks(key, table).await?
+            {
+                return Ok(Outcome::NoTable);
+            }
             // Where it was made its tables are known already.
             let lease = if known.made.swap(false, Ordering::Relaxed) {
                 self.slots.take_for_newcomer(key).await?
@@ -409,6 +426,14 @@ impl Database {
                 Some(Signal::Behind) if !migrated => {
                     migrated = true;
                     self.migrate(key).await?;
+                }
+                Some(Signal::NoTable) if self.lacks(key, table).await? => {
+                    return Ok(Outcome::NoTable);
+                }
+                // Or another request has made it meanwhile.
+                Some(Signal::NoTable) if !relocated => {
+                    relocated = true;
+                    known.set_schema(None);
                 }
                 Some(Signal::Moved) if is_cached && !relocated => {
                     relocated = true;
@@ -461,10 +486,14 @@ async fn call(lease: &mut Lease, function: &str, key: &InstanceKey) -> Result<Ve
 
 /// `SELECT edgebase.f(namespace, id)`.
 fn key_call(function: &str, key: &InstanceKey) -> Sql {
+    let mut sql = key_args(function, key);
+    sql.push(")");
+    sql
+}
+
+/// The same, to be continued with further arguments.
+fn key_args(function: &str, key: &InstanceKey) -> Sql {
     let mut sql = Sql::new(function);
-    sql.bind(Bind::text(key.namespace()))
-        .push(", ")
-        .bind(Bind::Text(key.id().map(str::to_owned)))
-        .push(")");
+    sql.bind(Bind::text(key.namespace())).push(", ").bind(Bind::Text(key.id().map(str::to_owned)));
     sql
 }

@@ -16,6 +16,8 @@ pub enum Signal {
     Behind,
     /// What was located is no longer there: dropped, or dropped and made anew.
     Moved,
+    /// A table is not there: not made yet, or as `Moved`.
+    NoTable,
 }
 
 /// The signal in an error, if it is one.
@@ -25,9 +27,11 @@ pub fn signal(error: &Failure) -> Option<Signal> {
     match code {
         _ if code == sqlstate::UNKNOWN_INSTANCE.code => Some(Signal::Absent),
         _ if code == sqlstate::INSTANCE_BEHIND.code => Some(Signal::Behind),
-        // undefined_table, invalid_schema_name, insufficient_privilege, undefined_object: the
-        // schema or role that was cached belongs to an instance that is gone.
-        "42P01" | "3F000" | "42501" | "42704" => Some(Signal::Moved),
+        // undefined_table
+        "42P01" => Some(Signal::NoTable),
+        // invalid_schema_name, insufficient_privilege, undefined_object: the schema or role that
+        // was cached belongs to an instance that is gone.
+        "3F000" | "42501" | "42704" => Some(Signal::Moved),
         _ => None,
     }
 }

@@ -142,9 +142,9 @@ pub(super) async fn batch(target: &Target<'_>, request: BatchRequest) -> Result<
         None => false,
     };
     let need = if creates { Need::Creates } else { Need::Existing };
-    let answer = match target.begin(table, need, &|_| Vec::new()).await? {
+    let answer = match target.begin_on(table, need).await? {
         None => absent(&request),
-        Some((transaction, _)) => {
+        Some(transaction) => {
             let work = Work { transaction: &transaction, target, config }.perform(&request).await;
             let (answer, events) = finish(transaction, table, work).await?;
             for event in events {
@@ -156,7 +156,7 @@ pub(super) async fn batch(target: &Target<'_>, request: BatchRequest) -> Result<
     Ok(respond::json(StatusCode::OK, answer.to_string()))
 }
 
-/// The answer of an instance that does not exist: nothing is found.
+/// The answer of an instance or table that does not exist: nothing is found.
 fn absent(request: &BatchRequest) -> Value {
     let mut answer = Object::new();
     if request.inserts.is_some() {

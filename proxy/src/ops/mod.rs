@@ -2,7 +2,8 @@
 //!
 //! [`Request`] is a table request with every parameter and field checked; [`run`] performs it.
 //! Reads of an instance that does not exist answer as from an empty database and create
-//! nothing; the first write creates it, when `canCreate` allows (contract 9 and the design).
+//! nothing; the first write creates it, when `canCreate` allows (contract 9 and the design). So it
+//! is with a table that the instance has not got yet: who may write to it makes it.
 
 mod batch;
 mod bulk;
@@ -117,10 +118,14 @@ async fn perform(target: &Target<'_>, request: Request) -> Result<Response> {
     }
 }
 
+/// Tries of an operation: the instance is made, then its table, as another request may have made
+/// it with another one.
+const ATTEMPTS: usize = 3;
+
 /// Whether an operation may bring its instance into being.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Need {
-    /// It writes rows: the instance is created.
+    /// It writes new rows: the instance and its table are created.
     Creates,
     /// It can be answered as from an empty database.
     Existing,
@@ -153,40 +158,42 @@ impl<'a> Target<'a> {
         self.app.db_of(self.snapshot, self.key.namespace())
     }
 
-    /// Runs statements that write nothing in one round trip; `None` when the instance does not
-    /// exist.
+    /// Runs statements that write nothing in one round trip; `None` when the instance or its table
+    /// does not exist.
     async fn select(&self, table: &Table, build: Build<'_>) -> Result<Option<Vec<Vec<Row>>>> {
         match self.db().read(&self.key, table, build).await? {
             Outcome::Done(rows) => Ok(Some(rows)),
-            Outcome::Absent => self.prepare(Need::Existing).await.map(|_| None),
+            Outcome::Absent => self.create(table, Need::Existing).await.map(|_| None),
+            Outcome::NoTable => Ok(None),
         }
     }
 
-    /// Runs statements in one round trip; `None` when the instance does not exist and need not.
+    /// Runs statements in one round trip; `None` when the instance or its table does not exist and
+    /// need not.
     async fn run(
         &self,
         table: &Table,
         need: Need,
         build: Build<'_>,
     ) -> Result<Option<Vec<Vec<Row>>>> {
-        match self.db().run(&self.key, table, build).await? {
-            Outcome::Done(rows) => Ok(Some(rows)),
-            Outcome::Absent if self.prepare(need).await? => {
-                match self.db().run(&self.key, table, build).await? {
-                    Outcome::Done(rows) => Ok(Some(rows)),
-                    Outcome::Absent => Err(vanished(&self.key)),
-                }
+        for _ in 0..ATTEMPTS {
+            match self.db().run(&self.key, table, build).await? {
+                Outcome::Done(rows) => return Ok(Some(rows)),
+                Outcome::Absent if self.create(table, need).await? => {}
+                Outcome::NoTable if self.make(table, need).await? => {}
+                Outcome::Absent | Outcome::NoTable => return Ok(None),
             }
-            Outcome::Absent => Ok(None),
         }
+        Err(vanished(&self.key))
     }
 
-    /// The record of that id; `None` when it or the instance does not exist.
+    /// The record of that id; `None` when it, the table or the instance does not exist.
     async fn record(&self, table: &Table, id: &str) -> Result<Option<Row>> {
         let call = read::get(&self.key, table, id);
         match self.db().record(&self.key, table, &call).await? {
             Outcome::Done(row) => Ok(row),
-            Outcome::Absent => self.prepare(Need::Existing).await.map(|_| None),
+            Outcome::Absent => self.create(table, Need::Existing).await.map(|_| None),
+            Outcome::NoTable => Ok(None),
         }
     }
 
@@ -197,20 +204,39 @@ impl<'a> Target<'a> {
         need: Need,
         build: Build<'_>,
     ) -> Result<Option<(Transaction, Vec<Vec<Row>>)>> {
-        match self.db().begin(&self.key, table, build).await? {
-            Outcome::Done(open) => Ok(Some(open)),
-            Outcome::Absent if self.prepare(need).await? => {
-                match self.db().begin(&self.key, table, build).await? {
-                    Outcome::Done(open) => Ok(Some(open)),
-                    Outcome::Absent => Err(vanished(&self.key)),
-                }
+        for _ in 0..ATTEMPTS {
+            match self.db().begin(&self.key, table, build).await? {
+                Outcome::Done(open) => return Ok(Some(open)),
+                Outcome::Absent if self.create(table, need).await? => {}
+                Outcome::NoTable if self.make(table, need).await? => {}
+                Outcome::Absent | Outcome::NoTable => return Ok(None),
             }
-            Outcome::Absent => Ok(None),
         }
+        Err(vanished(&self.key))
+    }
+
+    /// Begins work on a table that later statements name: it is there, or the work needs none.
+    async fn begin_on(&self, table: &Table, need: Need) -> Result<Option<Transaction>> {
+        let open = self.begin(table, need, &|schema| vec![read::none(schema, table)]).await?;
+        Ok(open.map(|(transaction, _)| transaction))
+    }
+
+    /// The same for work that creates what is not there.
+    async fn begin_writing(&self, table: &Table) -> Result<Transaction> {
+        let open = self.begin_on(table, Need::Creates).await?;
+        open.ok_or_else(|| Error::internal("an instance that was to be created is absent"))
+    }
+
+    /// The instance has not got the table: must it? Answers whether it has it now.
+    async fn make(&self, table: &Table, need: Need) -> Result<bool> {
+        if need == Need::Creates {
+            self.db().ensure_tables(&self.key, Some(table)).await?;
+        }
+        Ok(need == Need::Creates)
     }
 
     /// The instance does not exist: may it, and must it? Answers whether it has been created.
-    async fn prepare(&self, need: Need) -> Result<bool> {
+    async fn create(&self, table: &Table, need: Need) -> Result<bool> {
         let Some(id) = self.key.id().filter(|_| self.block.kind == BlockKind::Dynamic) else {
             return Err(Error::unavailable(
                 "This database is not set up yet. Apply the config to the server's database.",
@@ -219,7 +245,7 @@ impl<'a> Target<'a> {
         };
         self.access().can_create(self.block, id).await?;
         if need == Need::Creates {
-            self.db().create(&self.key).await?;
+            self.db().create(&self.key, Some(table)).await?;
         }
         Ok(need == Need::Creates)
     }

@@ -204,11 +204,7 @@ pub(super) async fn insert(target: &Target<'_>, request: InsertRequest) -> Resul
                 .await?
         }
         Some(_) => {
-            let Some((transaction, _)) =
-                target.begin(table, Need::Creates, &|_| Vec::new()).await?
-            else {
-                return Err(Error::internal("an instance that was to be created is absent"));
-            };
+            let transaction = target.begin_writing(table).await?;
             let written = async {
                 let (row, _) = hooked_row(target, config, row, &body, Place::Insert).await?;
                 transaction

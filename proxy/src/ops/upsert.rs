@@ -4,8 +4,8 @@
 //! the `update` rule on that very row and only the fields sent are written; if not, the `insert`
 //! rule (the design's choice: the original lets an insert permission overwrite any row).
 
+use super::Target;
 use super::record::{RowChange, change_row, finish, first, hooked_row};
-use super::{Need, Target};
 use crate::app::Head;
 use crate::db::Transaction;
 use crate::db::statement::Bind;
@@ -114,9 +114,7 @@ impl UpsertRequest {
 pub(super) async fn upsert(target: &Target<'_>, request: UpsertRequest) -> Result<Response> {
     let config = target.table()?;
     let table = &config.table;
-    let Some((transaction, _)) = target.begin(table, Need::Creates, &|_| Vec::new()).await? else {
-        return Err(Error::internal("an instance that was to be created is absent"));
-    };
+    let transaction = target.begin_writing(table).await?;
     let work = upsert_row(&transaction, target, config, &request.row).await;
     let (record, happened) = finish(transaction, table, work).await?;
     let mut value = respond::decode(&record)?;

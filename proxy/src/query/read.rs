@@ -114,6 +114,26 @@ pub fn list(
     sql
 }
 
+/// No record; fails where the table is not there.
+#[must_use]
+pub fn none(schema: &str, table: &Table) -> Sql {
+    let mut sql = Sql::new("SELECT FROM ");
+    sql.table(schema, &table.name).push(" LIMIT 0");
+    sql
+}
+
+/// The names of the tables that the transaction sees.
+#[must_use]
+pub fn tables(schema: &str) -> Sql {
+    let mut sql = Sql::new(
+        "SELECT c.relname::text FROM pg_catalog.pg_class c \
+         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         WHERE c.relkind IN ('r', 'p') AND n.nspname = ",
+    );
+    sql.bind(Bind::text(schema));
+    sql
+}
+
 /// Every record, in id order.
 #[must_use]
 pub fn all(schema: &str, table: &Table) -> Sql {

@@ -13,7 +13,8 @@ use crate::app::{App, Head};
 use crate::auth::Scope;
 use crate::body;
 use crate::db::failure::Failure;
-use crate::db::{Outcome, sqlstate};
+use crate::db::sqlstate::{self, Signal};
+use crate::db::{Outcome, Transaction};
 use crate::error::{Error, Result};
 use crate::respond;
 use crate::snapshot::Snapshot;
@@ -144,33 +145,45 @@ fn reworded(error: Error) -> Error {
 
 type Rows = (Vec<Map<String, Value>>, Vec<String>, u64);
 
+/// Runs it in an instance that is made if need be. A statement that names a table which is not there
+/// is run once more with all tables there: its text may name any of them.
 async fn execute(app: &App, snapshot: &Snapshot, statement: &Statement) -> Result<Rows> {
-    let namespace = statement.key.namespace();
-    let db = app.sql_db_of(snapshot, namespace);
-    // Constraints are named as PostgreSQL names them; no table of the config stands behind SQL.
-    let table = Table::default();
-    let opened = match db.begin(&statement.key, &table, &|_| Vec::new()).await? {
-        Outcome::Done(opened) => Some(opened),
-        Outcome::Absent => {
-            app.db_of(snapshot, namespace).create(&statement.key).await?;
-            match db.begin(&statement.key, &table, &|_| Vec::new()).await? {
-                Outcome::Done(opened) => Some(opened),
-                Outcome::Absent => None,
+    let (key, db) = (&statement.key, app.db_of(snapshot, statement.key.namespace()));
+    let mut made = false;
+    loop {
+        let transaction = match begin(app, snapshot, key).await? {
+            Some(transaction) => transaction,
+            None => {
+                db.create(key, None).await?;
+                begin(app, snapshot, key).await?.ok_or_else(|| {
+                    Error::unavailable(
+                        "This database is being deleted. Try again.",
+                        "vanished after its creation",
+                    )
+                })?
+            }
+        };
+        match values::rows(&transaction, &statement.text, &statement.params).await {
+            Ok(rows) => return transaction.commit(&Table::default()).await.map(|()| rows),
+            Err(error) => {
+                transaction.rollback().await;
+                if made || sqlstate::signal(&error) != Some(Signal::NoTable) {
+                    return Err(failure(&error));
+                }
             }
         }
-    };
-    let Some((transaction, _)) = opened else {
-        return Err(Error::unavailable(
-            "This database is being deleted. Try again.",
-            "vanished after its creation",
-        ));
-    };
-    match values::rows(&transaction, &statement.text, &statement.params).await {
-        Ok(rows) => transaction.commit(&table).await.map(|()| rows),
-        Err(error) => {
-            transaction.rollback().await;
-            Err(failure(&error))
-        }
+        db.ensure_tables(key, None).await?;
+        made = true;
+    }
+}
+
+/// A transaction in the instance; `None` where there is none.
+async fn begin(app: &App, snapshot: &Snapshot, key: &InstanceKey) -> Result<Option<Transaction>> {
+    let db = app.sql_db_of(snapshot, key.namespace());
+    // Constraints are named as PostgreSQL names them; no table of the config stands behind SQL.
+    match db.begin(key, &Table::default(), &|_| Vec::new()).await? {
+        Outcome::Done((transaction, _)) => Ok(Some(transaction)),
+        Outcome::Absent | Outcome::NoTable => Ok(None),
     }
 }
 
