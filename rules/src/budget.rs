@@ -17,8 +17,7 @@
 //! The one module of this crate with unsafe code.
 #![allow(unsafe_code)]
 
-use mimalloc::MiMalloc;
-use std::alloc::{GlobalAlloc, Layout};
+use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -43,34 +42,34 @@ thread_local! {
     };
 }
 
-/// mimalloc with a budget for threads that evaluate rules.
+/// The system's allocator with a budget for threads that evaluate rules.
 pub struct Budgeted;
 
-// SAFETY: every method passes its arguments on to `MiMalloc` unchanged and returns what it
+// SAFETY: every method passes its arguments on to `System` unchanged and returns what it
 // returns; `charge` touches only a thread-local without a destructor and does not allocate.
 unsafe impl GlobalAlloc for Budgeted {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         charge(layout.size() as i64);
         // SAFETY: the caller's promises are passed on.
-        unsafe { MiMalloc.alloc(layout) }
+        unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         charge(layout.size() as i64);
         // SAFETY: the caller's promises are passed on.
-        unsafe { MiMalloc.alloc_zeroed(layout) }
+        unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         charge(-(layout.size() as i64));
         // SAFETY: the caller's promises are passed on.
-        unsafe { MiMalloc.dealloc(pointer, layout) }
+        unsafe { System.dealloc(pointer, layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         charge(size as i64 - layout.size() as i64);
         // SAFETY: the caller's promises are passed on.
-        unsafe { MiMalloc.realloc(pointer, layout, size) }
+        unsafe { System.realloc(pointer, layout, size) }
     }
 }
 
