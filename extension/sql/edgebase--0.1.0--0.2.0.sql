@@ -206,11 +206,13 @@ SELECT i.namespace || CASE WHEN i.id = '' THEN '' ELSE ':' || i.id END AS key,
        (SELECT coalesce(sum(pg_catalog.pg_total_relation_size(c.oid)), 0)::bigint
         FROM pg_catalog.json_array_elements(v.definition -> 'tables') t
         JOIN pg_catalog.pg_namespace n ON n.nspname = i.schema_name
-        JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = (t ->> 'name')) AS size,
+        CROSS JOIN LATERAL (SELECT c.oid, c.reltuples FROM pg_catalog.pg_class c
+                            WHERE c.relname = (t ->> 'name') AND c.relnamespace = n.oid OFFSET 0) c) AS size,
        (SELECT coalesce(sum(greatest(c.reltuples, 0)), 0)::bigint
         FROM pg_catalog.json_array_elements(v.definition -> 'tables') t
         JOIN pg_catalog.pg_namespace n ON n.nspname = i.schema_name
-        JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = (t ->> 'name')) AS rows,
+        CROSS JOIN LATERAL (SELECT c.oid, c.reltuples FROM pg_catalog.pg_class c
+                            WHERE c.relname = (t ->> 'name') AND c.relnamespace = n.oid OFFSET 0) c) AS rows,
        CASE WHEN i.failed_version = b.version THEN i.failed_at END AS failed_at,
        CASE WHEN i.failed_version = b.version THEN i.failure END AS failure
 FROM edgebase.instance i

@@ -25,4 +25,5 @@ pub mod relation;
 pub mod scan;
 pub mod seal;
 pub mod settings;
+pub mod shape;
 pub mod statements;

@@ -9,6 +9,7 @@
 
 use super::lock;
 use super::scan::{Key, Row, Snapshot, each_of};
+use super::shape::Shape;
 use crate::error::Error;
 use pgrx::datum::{FromDatum, IntoDatum};
 use pgrx::pg_sys::{self, Datum, Oid};
@@ -104,20 +105,13 @@ impl Table {
     }
 
     fn column(&self, name: &str) -> Result<Column, Error> {
-        // SAFETY: the table is open; attributes are looked at within their number, and a name is
-        // NUL-terminated within its 64 bytes.
-        unsafe {
-            let shape = (*self.0).rd_att;
-            for n in 0..(*shape).natts {
-                let column = &*attribute(shape, n as usize);
-                if !column.attisdropped
-                    && CStr::from_ptr(column.attname.data.as_ptr()).to_bytes() == name.as_bytes()
-                {
-                    return Ok(Column { number: column.attnum, kind: column.atttypid });
-                }
-            }
-        }
-        Err(Error::ColumnMissing(name.to_owned()))
+        // SAFETY: the table is open for as long as `self` lives.
+        let shape = unsafe { Shape::of(self.0) };
+        let is =
+            |place: &usize| shape.name(*place).is_some_and(|n| n.to_bytes() == name.as_bytes());
+        let found = (0..shape.len()).find(is).and_then(|place| shape.column(place));
+        let found = found.ok_or_else(|| Error::ColumnMissing(name.to_owned()))?;
+        Ok(Column { number: found.attnum, kind: found.atttypid })
     }
 
     /// The index of the primary key, if that is this column alone and can be probed for text.
@@ -143,18 +137,6 @@ impl Table {
             pg_sys::index_close(index, pg_sys::NoLock as pg_sys::LOCKMODE);
             if fits { oid } else { Oid::INVALID }
         }
-    }
-}
-
-unsafe fn attribute(shape: pg_sys::TupleDesc, n: usize) -> *const pg_sys::FormData_pg_attribute {
-    // SAFETY: callers stay within the number of attributes, which follow the descriptor; from
-    // PostgreSQL 18 on, behind their short forms.
-    unsafe {
-        #[cfg(not(feature = "pg18"))]
-        let first = (*shape).attrs.as_ptr();
-        #[cfg(feature = "pg18")]
-        let first = (*shape).compact_attrs.as_ptr().add((*shape).natts as usize).cast();
-        first.add(n)
     }
 }
 

@@ -9,12 +9,13 @@
 
 use super::node::{Comparison, Expr, Within, list};
 use super::planner::Told;
-use super::table::{Shape, Tenant, Test, Wanted};
+use super::table::{Tenant, Test, Wanted};
 use crate::analytics::condition::{INSTANCE, search};
 use crate::analytics::instances::{Instances, common};
 use crate::analytics::known::{self, Known};
 use crate::error::Error;
 use crate::fence::scan::Snapshot;
+use crate::fence::shape::Shape;
 use crate::guc;
 use crate::registry::Place;
 use pgrx::PgMemoryContexts;
