@@ -19,6 +19,7 @@ pub mod fdw;
 pub mod hooks;
 pub mod identity;
 pub mod lock;
+pub mod plain;
 pub mod raise;
 pub mod record;
 pub mod relation;
