@@ -14,10 +14,13 @@
 
 pub mod columns;
 pub mod condition;
+pub mod explain;
+pub mod expr;
 pub mod fit;
 pub mod instances;
 pub mod known;
 pub mod plan;
+pub mod scan;
 
 use crate::error::Error;
 use crate::fence::lock;

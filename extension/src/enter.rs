@@ -14,8 +14,9 @@ use crate::fence::boundary::Args;
 use crate::fence::identity::{
     Identity, bypasses_rls, is_member, is_superuser, role_oid, session_user,
 };
-use crate::fence::{lock, record, seal, settings};
+use crate::fence::{lock, seal, settings};
 use crate::guc;
+use crate::record;
 use crate::registry::{self, BlockRow};
 use crate::tables;
 use edgebase_blocks::block::BlockKind;
@@ -55,7 +56,7 @@ pub fn read_record(args: &Args) -> Result<Answer, Error> {
     let instance = hold(&args.text(0, "namespace")?, args.text_or_null(1).as_deref())?;
     let bound = || LOCK_WAIT.for_a_while();
     let (schema, role, block) = (instance.schema_oid, instance.role, instance.block);
-    let Some(open) = record::Table::open(schema, role, &table, bound)? else {
+    let Some(open) = record::open(schema, role, &table, bound)? else {
         tables::wanted(registry::definition(&block.version)?, Some(std::slice::from_ref(&table)))?;
         return match block.kind {
             // Not made yet, so empty.
@@ -63,7 +64,7 @@ pub fn read_record(args: &Args) -> Result<Answer, Error> {
             BlockKind::Single => Err(Error::TableMissing(table)),
         };
     };
-    let found = open.read(&columns, &key)?;
+    let found = record::read(&open, &columns, &key)?;
     Ok(found.map_or(Answer::Null, Answer::Text))
 }
 

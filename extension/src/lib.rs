@@ -25,9 +25,11 @@ mod import;
 mod instance;
 mod lifecycle;
 mod migrate;
+mod record;
 mod registry;
 mod removal;
 mod repair;
+mod shape;
 mod spi;
 mod tables;
 

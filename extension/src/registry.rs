@@ -1,7 +1,7 @@
 //! Which blocks and instances are there?
 //!
 //! The registry is the only authority on where an instance lives; no schema or role name is ever
-//! computed from a key elsewhere. Reads go by primary key without a query (see `fence::scan`), so
+//! computed from a key elsewhere. Reads go by primary key without a query (see `fence::rows`), so
 //! they see the newest committed state and what this transaction itself has written; those for
 //! analysts see what the query sees that asks.
 //!
@@ -11,7 +11,7 @@
 
 use crate::error::Error;
 use crate::fence::identity::database_oid;
-use crate::fence::scan::{self, Key, Snapshot};
+use crate::fence::rows::{self, Key, Row, Snapshot};
 use crate::spi;
 use edgebase_blocks::block::BlockKind;
 use edgebase_blocks::name;
@@ -47,7 +47,7 @@ pub fn role_name(number: i64) -> String {
 
 /// The registered block, configured or kept.
 pub fn block(namespace: &str) -> Option<BlockRow> {
-    scan::by_key(c"block", c"block_pkey", &[namespace], |row| {
+    rows::by_key(rows::BLOCK, &[namespace], |row| {
         let kind = match row.text(2)?.as_str() {
             "single" => BlockKind::Single,
             _ => BlockKind::Dynamic,
@@ -60,7 +60,7 @@ pub fn block(namespace: &str) -> Option<BlockRow> {
 /// The instance of that key.
 pub fn instance(key: &InstanceKey) -> Option<InstanceRow> {
     let keys = [key.namespace(), key.id().unwrap_or_default()];
-    scan::by_key(c"instance", c"instance_pkey", &keys, |row| {
+    rows::by_key(rows::INSTANCE, &keys, |row| {
         Some(InstanceRow { number: row.bigint(3)?, schema: row.text(4)?, version: row.text(5)? })
     })
     .flatten()
@@ -68,7 +68,7 @@ pub fn instance(key: &InstanceKey) -> Option<InstanceRow> {
 
 /// The shape that a version stands for.
 pub fn definition(version: &str) -> Result<StoredBlock, Error> {
-    let text = scan::by_key(c"block_version", c"block_version_pkey", &[version], |row| row.text(3))
+    let text = rows::by_key(rows::VERSION, &[version], |row| row.text(3))
         .flatten()
         .ok_or_else(|| Error::Internal(format!("block version {version} is not stored")))?;
     serde_json::from_str(&text)
@@ -77,7 +77,7 @@ pub fn definition(version: &str) -> Result<StoredBlock, Error> {
 
 /// What analysts see of a block.
 pub fn analytics(namespace: &str) -> Result<Option<StoredBlock>, Error> {
-    let text = scan::by_key(c"analytics", c"analytics_pkey", &[namespace], |row| row.text(3));
+    let text = rows::by_key(rows::ANALYTICS, &[namespace], |row| row.text(3));
     text.flatten()
         .map(|text| serde_json::from_str(&text))
         .transpose()
@@ -88,7 +88,7 @@ pub fn analytics(namespace: &str) -> Result<Option<StoredBlock>, Error> {
 pub fn analytics_block(schema: &str) -> Option<String> {
     let mut namespace = None;
     let key = [Key::equal(2, schema)];
-    scan::each(c"analytics", c"analytics_schema_key", &key, Snapshot::NEWEST, |row| {
+    rows::each(rows::ANALYTICS_BY_SCHEMA, &key, Snapshot::NEWEST, |row| {
         namespace = row.text(1);
         false
     });
@@ -102,7 +102,7 @@ pub struct Place {
     pub schema: String,
 }
 
-fn place_of(row: &scan::Row) -> Option<Place> {
+fn place_of(row: &Row) -> Option<Place> {
     let active = row.text(6).as_deref() == Some("active");
     active.then_some(Place { id: row.text(2)?, schema: row.text(4)? })
 }
@@ -111,7 +111,7 @@ fn place_of(row: &scan::Row) -> Option<Place> {
 pub fn place(namespace: &str, id: &str, snapshot: Snapshot) -> Option<Place> {
     let mut found = None;
     let keys = [Key::equal(1, namespace), Key::equal(2, id)];
-    scan::each(c"instance", c"instance_pkey", &keys, snapshot, |row| {
+    rows::each(rows::INSTANCE, &keys, snapshot, |row| {
         found = place_of(row);
         false
     });
@@ -129,7 +129,7 @@ pub fn places(
     let (mut found, mut last, mut seen) = (Vec::new(), None, 0);
     let keys = [Key::equal(1, namespace), Key::after(2, after.unwrap_or_default())];
     let keys = if after.is_some() { &keys[..] } else { &keys[..1] };
-    scan::each(c"instance", c"instance_pkey", keys, snapshot, |row| {
+    rows::each(rows::INSTANCE, keys, snapshot, |row| {
         seen += 1;
         if seen == limit {
             last = row.text(2);

@@ -4,7 +4,7 @@
 //! migrating, its default or null; one that has another type there shows null.
 
 use crate::analytics::condition::INSTANCE;
-use crate::fence::shape::Shape;
+use crate::shape::Shape;
 use edgebase_blocks::analytics::{INSTANCE_COLUMN, OPTION_FIELD, OPTION_MISSING};
 use pgrx::pg_sys::{self, Oid};
 use std::ffi::{CStr, CString};

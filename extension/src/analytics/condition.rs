@@ -9,11 +9,14 @@
 //! Nothing is pushed down whose evaluation could be noticed: no volatile function, no subquery,
 //! and nothing that a security barrier view has not let pass yet.
 
+use crate::analytics::expr::{self, Comparison, Expr, comparison};
 use crate::analytics::fit::{EQUAL, Search};
-use crate::fence::fdw::catalog;
-use crate::fence::fdw::node::{Comparison, Expr};
-use crate::fence::fdw::planner::Condition;
-use pgrx::pg_sys;
+use crate::fence::fdw::planner::Rel;
+use crate::fence::plain;
+use pgrx::pg_sys::{self, Oid, RestrictInfo};
+
+/// A condition of a query.
+pub type Condition<'q> = crate::fence::node::Ptr<'q, RestrictInfo>;
 
 /// The column that every relation has first.
 pub const INSTANCE: i16 = 1;
@@ -37,27 +40,28 @@ pub struct Clause<'q> {
 }
 
 /// What the condition is good for, if for anything.
-pub fn classify<'q>(condition: &Condition<'q>) -> Option<Clause<'q>> {
-    let expr = condition.expr();
-    if !condition.may_come_first() || !expr.is_silent() {
+pub fn classify<'q>(rel: Rel<'q>, condition: Condition<'q>) -> Option<Clause<'q>> {
+    let expr = condition.clause()?;
+    if condition.pseudoconstant || !rel.may_come_first(condition) || !expr.is_silent() {
         return None;
     }
-    compare(condition, expr).or_else(|| {
-        (expr.attributes(condition.relation()) == [INSTANCE])
+    compare(rel, expr).or_else(|| {
+        (expr.attributes(rel.rel.relid) == [INSTANCE])
             .then_some(Clause { usage: Use::Filter, expr })
     })
 }
 
-fn compare<'q>(condition: &Condition<'q>, expr: Expr<'q>) -> Option<Clause<'q>> {
-    let ours = |c: &Comparison| c.column.is_of(condition.relation()) && c.column.attribute > 0;
-    let (expr, found) = match expr.comparison().filter(ours) {
+fn compare<'q>(rel: Rel<'q>, expr: Expr<'q>) -> Option<Clause<'q>> {
+    let number = rel.rel.relid;
+    let ours = |c: &Comparison| c.column.is_of(number) && c.column.attribute > 0;
+    let (expr, found) = match comparison(expr).filter(ours) {
         Some(found) => (expr, found),
         None => {
-            let turned = expr.commuted()?;
-            (turned, turned.comparison().filter(ours)?)
+            let turned = expr::commuted(expr)?;
+            (turned, comparison(turned).filter(ours)?)
         }
     };
-    if condition.is_about(found.value) {
+    if found.value.relations(rel.root).members().contains(&(number as i32)) {
         return None;
     }
     let usage = if found.column.attribute == INSTANCE {
@@ -68,10 +72,11 @@ fn compare<'q>(condition: &Condition<'q>, expr: Expr<'q>) -> Option<Clause<'q>> 
     Some(Clause { usage, expr })
 }
 
-/// Whether it compares as the registry does.
+/// Whether it compares as the registry does: equal texts are the same bytes.
 fn names_instances(found: &Comparison) -> bool {
     found.operator.to_u32() == pg_sys::TextEqualOperator
-        && catalog::is_deterministic(found.collation)
+        && found.collation != Oid::INVALID
+        && plain::get_collation_isdeterministic(found.collation)
 }
 
 /// How a B-tree over the column would be searched. The value must be of the column's type and
@@ -82,20 +87,21 @@ pub fn search(found: &Comparison) -> Option<Search> {
     if column.kind == pg_sys::JSONBOID || found.collation != column.collation {
         return None;
     }
-    let family = catalog::btree_family(column.kind)?;
-    if catalog::operands(found.operator) != (column.kind, column.kind) {
+    let family = plain::btree_family(column.kind)?;
+    if plain::operands(found.operator) != (column.kind, column.kind) {
         return None;
     }
-    let strategy = catalog::strategy(found.operator, family)?;
-    let served = !found.array || strategy == EQUAL;
+    // 0 where the operator is nothing to it.
+    let strategy = plain::get_op_opfamily_strategy(found.operator, family) as u16;
+    let served = strategy != 0 && (!found.array || strategy == EQUAL);
     served.then_some(Search { family, strategy, collation: found.collation })
 }
 
 /// How many instances a condition names that is of [`Use::Key`]; nothing where that is not known
 /// before it runs.
 pub fn named(clause: &Clause) -> Option<usize> {
-    match clause.expr.comparison() {
-        Some(found) if found.array => found.value.constant_texts(),
+    match comparison(clause.expr) {
+        Some(found) if found.array => expr::constant_texts(found.value),
         _ => Some(1),
     }
 }

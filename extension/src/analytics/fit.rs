@@ -18,7 +18,7 @@ pub struct Search {
 }
 
 /// A column of an index.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Indexed {
     /// Which column of the table it is, counted from 1; 0 for an expression.
     pub column: i16,

@@ -3,8 +3,7 @@
 //! All of a block, page by page, or those that conditions name; by id in either case, as the
 //! query's snapshot has the registry.
 
-use crate::fence::fdw::executor::check_interrupts;
-use crate::fence::scan::Snapshot;
+use crate::fence::rows::Snapshot;
 use crate::registry::{self, Place};
 use std::vec;
 
@@ -73,7 +72,7 @@ pub fn count(namespace: &str, ids: Option<Vec<String>>, snapshot: Snapshot) -> u
     }
     let (mut count, mut after) = (0, None);
     loop {
-        check_interrupts();
+        pgrx::check_for_interrupts!();
         let (page, more) = registry::places(namespace, after.as_deref(), COUNTED, snapshot);
         count += page.len() as u64;
         after = more;

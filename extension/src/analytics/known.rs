@@ -7,10 +7,12 @@
 
 use crate::analytics::columns::{Column, is_relation};
 use crate::error::Error;
-use crate::fence::fdw::table;
+use crate::fence::foreign;
+use crate::fence::open::{Lock, Relation};
 use crate::fence::relation;
-use crate::fence::scan::Snapshot;
+use crate::fence::rows::Snapshot;
 use crate::registry;
+use crate::shape::Shape;
 use pgrx::pg_sys::Oid;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -68,11 +70,11 @@ fn kept(table: Oid) -> Option<Rc<Known>> {
 
 fn look_up(table: Oid) -> Result<Rc<Known>, Error> {
     if !REGISTERED.replace(true) {
-        table::on_change(forget);
+        foreign::on_change(forget);
     }
     let (schema, name) =
         relation::name(table).ok_or_else(|| Error::NotARelation(table.to_u32().to_string()))?;
-    let columns = table::columns(table);
+    let columns = columns(table);
     let namespace = registry::analytics_block(&schema)
         .filter(|_| is_relation(&columns))
         .ok_or_else(|| Error::NotARelation(format!("{schema}.{name}")))?;
@@ -81,6 +83,18 @@ fn look_up(table: Oid) -> Result<Rc<Known>, Error> {
     let known = Rc::new(Known { namespace, table: name, columns, size, since });
     KNOWN.with_borrow_mut(|all| all.insert(table, Rc::clone(&known)));
     Ok(known)
+}
+
+/// The columns of a foreign table by number, the first at 0; nothing where one was dropped.
+fn columns(table: Oid) -> Vec<Option<Column>> {
+    let Some(open) = Relation::open(table, Lock::WhileOpen) else { return Vec::new() };
+    let shape = Shape::of(&open);
+    let column = |place| {
+        let (column, name) = (shape.column(place)?, shape.name(place)?);
+        let options = foreign::column_options(table, column.attnum);
+        Some(Column::new(name, column.atttypid, column.atttypmod, options))
+    };
+    (0..shape.len()).map(column).collect()
 }
 
 fn size(namespace: &str, table: &str) -> Size {

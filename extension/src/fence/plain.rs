@@ -34,7 +34,7 @@ macro_rules! values {
         }
     )*};
 }
-values!((), bool, u16, i32, u32, u64, Oid);
+values!((), bool, u16, i32, u32, u64, f64, Oid);
 
 impl Given for &CStr {
     type Raw = *const c_char;
@@ -88,6 +88,8 @@ functions! {
     format_type_be(kind: Oid) -> Option<String>;
     get_commutator(operator: Oid) -> Oid;
     get_op_opfamily_strategy(operator: Oid, family: Oid) -> i32;
+    get_opcode(operator: Oid) -> Oid;
+    get_element_type(array: Oid) -> Oid;
     get_collation_isdeterministic(collation: Oid) -> bool;
 
     // Locks, which last to the end of the transaction.
@@ -119,4 +121,23 @@ variables! {
     StatementTimeout: i32;
     LockTimeout: i32;
     work_mem: i32;
+    cpu_tuple_cost: f64;
+    seq_page_cost: f64;
+}
+
+/// The operator family by which a B-tree sorts the type if nothing else is said.
+pub fn btree_family(kind: Oid) -> Option<Oid> {
+    // SAFETY: a catalog lookup; the cache entry stays.
+    let family = unsafe {
+        (*pg_sys::lookup_type_cache(kind, pg_sys::TYPECACHE_BTREE_OPFAMILY as _)).btree_opf
+    };
+    (family != Oid::INVALID).then_some(family)
+}
+
+/// The types of the operator's two sides.
+pub fn operands(operator: Oid) -> (Oid, Oid) {
+    let (mut left, mut right) = (Oid::INVALID, Oid::INVALID);
+    // SAFETY: a catalog lookup that writes two locals.
+    unsafe { pg_sys::op_input_types(operator, &mut left, &mut right) };
+    (left, right)
 }

@@ -1,66 +1,54 @@
-//! What does EXPLAIN say of a scan over all instances?
-//!
-//! How many instances will be read, as the registry is now and before conditions that are
-//! evaluated for each, unless that depends on values that come with the other rows of a join;
-//! which conditions were pushed down; and with ANALYZE how many instances were read, and how many
-//! of them by an index. It shows nothing that is not the query's own text or a number.
+//! How is something added to what EXPLAIN says of a scan?
 
-use super::executor;
-use super::node::Expr;
-use super::planner::Told;
-use crate::analytics::condition::INSTANCE;
-use crate::analytics::instances;
-use pgrx::pg_sys;
+use super::executor::Executing;
+use crate::fence::node::Ptr;
+use pgrx::pg_sys::{self, ExplainState, Expr};
 use std::ffi::{CStr, CString};
 use std::ptr::{null, null_mut};
 
-/// Adds what is to be said of the node.
-///
-/// # Safety
-/// Called by EXPLAIN after the scan was begun.
-pub unsafe fn explain(node: *mut pg_sys::ForeignScanState, state: *mut pg_sys::ExplainState) {
-    // SAFETY: the nodes are the executor's and EXPLAIN's own.
-    unsafe {
-        let scan = executor::of(node);
-        if scan.is_named_before(!(*(*node).ss.ps.state).es_param_list_info.is_null()) {
-            let ids = scan.named(node);
-            let count = instances::count(&scan.known.namespace, ids, scan.snapshot());
-            number(c"Instances", count, state);
-        }
-        let plan = (*node).ss.ps.plan.cast::<pg_sys::ForeignScan>();
-        let pushed = Told::of(plan).pushed.concat();
-        if !pushed.is_empty()
-            && let Ok(text) = CString::new(texts(plan, &pushed, state).join(" AND "))
-        {
-            pg_sys::ExplainPropertyText(c"Pushed Down".as_ptr(), text.as_ptr(), state);
-        }
-        if (*state).analyze {
-            number(c"Instances Read", scan.read, state);
-            number(c"Instances Read by Index", scan.by_index, state);
-        }
+/// An EXPLAIN that runs.
+#[derive(Clone, Copy)]
+pub struct Explaining<'e>(Ptr<'e, ExplainState>);
+
+impl<'e> Explaining<'e> {
+    /// # Safety
+    /// Null, or the state of an EXPLAIN that runs for as long as `'e`.
+    pub(super) unsafe fn new(state: *mut ExplainState) -> Option<Self> {
+        // SAFETY: as above.
+        unsafe { Ptr::new(state) }.map(Self)
     }
-}
 
-unsafe fn number(label: &CStr, value: u64, state: *mut pg_sys::ExplainState) {
-    let value = i64::try_from(value).unwrap_or(i64::MAX);
-    // SAFETY: the label is a constant.
-    unsafe { pg_sys::ExplainPropertyInteger(label.as_ptr(), null(), value, state) };
-}
+    /// Whether the query was run.
+    pub fn is_of_a_run(self) -> bool {
+        self.0.analyze
+    }
 
-/// Conditions of a plan as SQL.
-unsafe fn texts(
-    plan: *mut pg_sys::ForeignScan,
-    conditions: &[Expr],
-    state: *mut pg_sys::ExplainState,
-) -> Vec<String> {
-    // SAFETY: the expressions are the plan's; the texts are palloc'd and copied.
-    unsafe {
-        let names = pg_sys::set_deparse_context_plan((*state).deparse_cxt, plan.cast(), null_mut());
-        let prefix = !(*state).rtable.is_null() && (*(*state).rtable).length > i32::from(INSTANCE);
-        let text = |expr: &Expr| {
-            let text = pg_sys::deparse_expression(expr.node().cast(), names, prefix, false);
-            CStr::from_ptr(text).to_string_lossy().into_owned()
-        };
-        conditions.iter().map(text).collect()
+    pub fn number(self, label: &CStr, value: u64) {
+        let value = i64::try_from(value).unwrap_or(i64::MAX);
+        // SAFETY: NUL-terminated, and copied.
+        unsafe { pg_sys::ExplainPropertyInteger(label.as_ptr(), null(), value, self.0.raw()) };
+    }
+
+    pub fn text(self, label: &CStr, text: &CStr) {
+        // SAFETY: as above.
+        unsafe { pg_sys::ExplainPropertyText(label.as_ptr(), text.as_ptr(), self.0.raw()) };
+    }
+
+    /// Expressions of the node's plan as SQL, joined by `AND`.
+    pub fn deparse(self, node: Executing, expressions: &[Ptr<Expr>]) -> Option<CString> {
+        let plan = node.plan()?;
+        // SAFETY: all are of the query that is explained; the texts are palloc'd, and copied.
+        unsafe {
+            let context = self.0.deparse_cxt;
+            let names = pg_sys::set_deparse_context_plan(context, plan.raw().cast(), null_mut());
+            let tables = self.0.rtable;
+            let prefix = !tables.is_null() && (*tables).length > 1;
+            let text = |expr: &Ptr<Expr>| {
+                let text = pg_sys::deparse_expression(expr.raw().cast(), names, prefix, false);
+                CStr::from_ptr(text).to_string_lossy().into_owned()
+            };
+            let all: Vec<String> = expressions.iter().map(text).collect();
+            CString::new(all.join(" AND ")).ok()
+        }
     }
 }

@@ -1,43 +1,37 @@
-//! How does PostgreSQL read a relation over all instances of a block?
+//! Which functions does PostgreSQL call to plan and run a query over all instances of a block?
 //!
-//! By a foreign-data wrapper: `sql/analytics.sql` declares it, `crate::analytics` makes the
-//! foreign tables, and here are the functions that PostgreSQL calls to plan and run a query over
-//! one. There are none to write through one, so PostgreSQL refuses that by itself.
-//!
-//! What is decided about such a query is decided in `crate::analytics`, which is safe code; here
-//! is what touches PostgreSQL's structures.
-//!
-//! | question | where | decided by |
-//! |---|---|---|
-//! | how are expressions read | [`node`], [`catalog`] | `analytics::condition` |
-//! | how is a query planned | [`planner`] | `analytics::plan` |
-//! | how does the executor get its rows | [`executor`] | `analytics::instances` |
-//! | how is one instance's table read | [`table`] | `analytics::columns`, `analytics::fit` |
-//! | what does EXPLAIN say | [`explain`] | |
+//! Those of a foreign-data wrapper: `sql/analytics.sql` declares it, `crate::analytics` makes the
+//! foreign tables. There are none to write through one, so PostgreSQL refuses that by itself. What
+//! is decided about a query is decided in `crate::analytics`, which is safe code; here is what
+//! touches PostgreSQL's structures.
 //!
 //! Who may read is PostgreSQL's own check of the foreign table's privileges. The tenants' tables
 //! are then read without one, so a foreign table counts only where the registry says that its
 //! schema is a block's, and nobody but superusers has the right to make another on this server.
 
-pub mod catalog;
 pub mod executor;
-mod explain;
-pub mod node;
+pub mod explain;
 pub mod planner;
-pub mod table;
+pub mod reading;
 
+use self::executor::Executing;
+use self::explain::Explaining;
 use self::planner::Rel;
 use super::boundary::guarded;
+use super::node::{Ptr, allocated, pointers};
 use super::raise::{Plain, capturing, raise};
 use super::seal;
-use crate::analytics::{known, plan};
+use crate::analytics::scan::Scan;
+use crate::analytics::{explain as explanation, known, plan};
 use crate::error::Error;
-use pgrx::pg_sys::{self, NodeTag, Oid};
+use pgrx::pg_sys::{
+    self, Datum, ForeignScanState, List, NodeTag, Oid, PlannerInfo, RelOptInfo, TupleTableSlot,
+};
 use std::ffi::c_int;
 
 /// `edgebase.analytics_handler()`: the functions below, for PostgreSQL to call.
 #[unsafe(no_mangle)]
-pub extern "C-unwind" fn edgebase_analytics_handler(_: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+pub extern "C-unwind" fn edgebase_analytics_handler(_: pg_sys::FunctionCallInfo) -> Datum {
     call(|| {
         let routine = pg_sys::FdwRoutine {
             type_: NodeTag::T_FdwRoutine,
@@ -51,7 +45,7 @@ pub extern "C-unwind" fn edgebase_analytics_handler(_: pg_sys::FunctionCallInfo)
             ExplainForeignScan: Some(explain_scan),
             ..Default::default()
         };
-        Ok(pg_sys::Datum::from(node::allocated(routine)))
+        Ok(Datum::from(allocated(routine)))
     })
 }
 
@@ -85,102 +79,122 @@ fn refuse_sealed() -> Result<(), Error> {
     Ok(())
 }
 
-unsafe extern "C-unwind" fn rel_size(
-    root: *mut pg_sys::PlannerInfo,
-    rel: *mut pg_sys::RelOptInfo,
-    table: Oid,
-) {
+/// Plans with what PostgreSQL passes.
+fn planning<T: Copy>(
+    root: *mut PlannerInfo,
+    rel: *mut RelOptInfo,
+    work: impl FnOnce(Rel<'_>) -> Result<T, Error>,
+) -> T {
     call(|| {
-        refuse_sealed()?;
-        let size = known::to_plan(table)?.size;
         // SAFETY: PostgreSQL passes the planner's state and one of its base relations.
-        plan::size(&unsafe { Rel::new(root, rel) }, size);
+        let rel = unsafe { Rel::new(root, rel) };
+        work(rel.ok_or_else(|| Error::Internal("planning of nothing".to_owned()))?)
+    })
+}
+
+unsafe extern "C-unwind" fn rel_size(root: *mut PlannerInfo, rel: *mut RelOptInfo, table: Oid) {
+    planning(root, rel, |rel| {
+        refuse_sealed()?;
+        plan::size(rel, known::to_plan(table)?.size);
         Ok(())
     });
 }
 
-unsafe extern "C-unwind" fn paths(
-    root: *mut pg_sys::PlannerInfo,
-    rel: *mut pg_sys::RelOptInfo,
-    _: Oid,
-) {
-    call(|| {
-        // SAFETY: as above, after `rel_size`.
-        plan::paths(&unsafe { Rel::new(root, rel) });
+unsafe extern "C-unwind" fn paths(root: *mut PlannerInfo, rel: *mut RelOptInfo, _: Oid) {
+    planning(root, rel, |rel| {
+        plan::paths(rel);
         Ok(())
     });
 }
 
 unsafe extern "C-unwind" fn foreign_plan(
-    root: *mut pg_sys::PlannerInfo,
-    rel: *mut pg_sys::RelOptInfo,
+    root: *mut PlannerInfo,
+    rel: *mut RelOptInfo,
     _: Oid,
     _: *mut pg_sys::ForeignPath,
-    targets: *mut pg_sys::List,
-    clauses: *mut pg_sys::List,
+    targets: *mut List,
+    clauses: *mut List,
     outer: *mut pg_sys::Plan,
 ) -> *mut pg_sys::ForeignScan {
-    call(|| {
-        // SAFETY: as above; the lists are those of a path made by `paths`.
-        Ok(unsafe { Rel::new(root, rel).plan(targets, clauses, outer) })
+    planning(root, rel, |rel| {
+        // SAFETY: the lists are those of a path that `paths` added; its clauses are conditions.
+        unsafe {
+            let conditions = pointers(clauses).filter_map(|condition| Ptr::new(condition));
+            Ok(rel.plan(targets, outer, plan::parts(rel, conditions)))
+        }
     })
 }
 
-unsafe extern "C-unwind" fn begin(node: *mut pg_sys::ForeignScanState, _: c_int) {
+/// Runs with the node that PostgreSQL passes, and the scan that was begun for it.
+fn running<T: Copy + Default>(
+    node: *mut ForeignScanState,
+    work: impl FnOnce(Executing, &mut Scan) -> Result<T, Error>,
+) -> T {
+    call(|| {
+        // SAFETY: PostgreSQL passes the state of a plan of ours, and calls one function after the
+        // other. There is no scan where beginning it failed.
+        let given = unsafe { Executing::new(node).and_then(|node| Some((node, node.scan()?))) };
+        given.map_or(Ok(T::default()), |(node, scan)| work(node, scan))
+    })
+}
+
+unsafe extern "C-unwind" fn begin(node: *mut ForeignScanState, _: c_int) {
     call(|| {
         refuse_sealed()?;
-        // SAFETY: PostgreSQL passes the state of a plan made by `foreign_plan`.
-        unsafe { executor::begin(node) }
+        // SAFETY: as above.
+        if let Some(node) = unsafe { Executing::new(node) } {
+            node.keep(Scan::begin(node)?);
+        }
+        Ok(())
     });
 }
 
-unsafe extern "C-unwind" fn iterate(
-    node: *mut pg_sys::ForeignScanState,
-) -> *mut pg_sys::TupleTableSlot {
+unsafe extern "C-unwind" fn iterate(node: *mut ForeignScanState) -> *mut TupleTableSlot {
     loop {
         // A cursor may have been opened before the seal, which is therefore looked at here too.
         if !seal::is_sealed() {
             // SAFETY: after `begin`; nothing in this frame has a destructor.
-            let row = unsafe { executor::row(node) };
-            if !row.is_null() {
-                return row;
+            unsafe {
+                let scan = (*node).fdw_state.cast::<Scan>();
+                if (*scan).reader.next(node) {
+                    return (*node).ss.ss_ScanTupleSlot;
+                }
             }
         }
-        let more = call(|| {
+        let more = running(node, |node, scan| {
             refuse_sealed()?;
-            // SAFETY: after `begin`.
-            unsafe { executor::go_on(node) }
+            scan.go_on(node)
         });
         if !more {
-            // SAFETY: PostgreSQL passes the state of a plan of ours.
+            // SAFETY: the node has its slot, which is empty now.
             return unsafe { (*node).ss.ss_ScanTupleSlot };
         }
     }
 }
 
-unsafe extern "C-unwind" fn rescan(node: *mut pg_sys::ForeignScanState) {
-    call(|| {
-        // SAFETY: after `begin`.
-        unsafe { executor::restart(node) };
+unsafe extern "C-unwind" fn rescan(node: *mut ForeignScanState) {
+    running(node, |node, scan| {
+        scan.restart(node);
         Ok(())
     });
 }
 
-unsafe extern "C-unwind" fn end(node: *mut pg_sys::ForeignScanState) {
-    call(|| {
-        // SAFETY: after `begin`; called at most once.
-        unsafe { executor::end(node) };
+unsafe extern "C-unwind" fn end(node: *mut ForeignScanState) {
+    running(node, |node, scan| {
+        scan.reader.close(node);
         Ok(())
     });
 }
 
 unsafe extern "C-unwind" fn explain_scan(
-    node: *mut pg_sys::ForeignScanState,
+    node: *mut ForeignScanState,
     state: *mut pg_sys::ExplainState,
 ) {
-    call(|| {
-        // SAFETY: after `begin`.
-        unsafe { explain::explain(node, state) };
+    running(node, |node, scan| {
+        // SAFETY: EXPLAIN passes its state.
+        if let Some(state) = unsafe { Explaining::new(state) } {
+            explanation::explain(node, scan, state);
+        }
         Ok(())
     });
 }

@@ -1,203 +1,138 @@
-//! How does the planner show a relation, and how is it told what reading one costs?
+//! What does the planner tell of a relation of ours, and what is it told?
 //!
-//! [`Rel`] and [`Condition`] live as long as the planning that they were made in. What is done with
-//! them is decided in `crate::analytics::plan`.
+//! What is said is decided in `crate::analytics::plan`.
 
-use super::node::{Expr, allocated, attributes, integers, list, pointers};
-use crate::analytics::plan::{Estimate, Sorted, is_instance, sort};
-use pgrx::pg_sys::{self, NodeTag};
+use crate::analytics::plan::{Estimate, is_instance};
+use crate::fence::node::{Ptr, Set, allocated, list};
+use pgrx::pg_sys::{
+    self, EquivalenceClass, EquivalenceMember, Expr, NodeTag, PathKey, PlannerInfo, RelOptInfo,
+    RestrictInfo,
+};
 use std::ffi::c_void;
-use std::marker::PhantomData;
 use std::ptr::null_mut;
 
 /// A relation of ours in a query that is being planned.
 #[derive(Clone, Copy)]
 pub struct Rel<'p> {
-    root: *mut pg_sys::PlannerInfo,
-    rel: *mut pg_sys::RelOptInfo,
-    planning: PhantomData<&'p ()>,
+    pub root: Ptr<'p, PlannerInfo>,
+    pub rel: Ptr<'p, RelOptInfo>,
 }
 
-/// A condition of the query on it.
-#[derive(Clone, Copy)]
-pub struct Condition<'p> {
-    rel: Rel<'p>,
-    info: *mut pg_sys::RestrictInfo,
+/// A way to read it.
+pub struct Way<'p> {
+    /// Relations that have to be read before.
+    pub others: Set<'p>,
+    pub rows: f64,
+    pub startup_cost: f64,
+    pub total_cost: f64,
+    pub order: Option<Ptr<'p, PathKey>>,
 }
 
-/// Relations that have to be read before.
-#[derive(Clone, Copy)]
-pub struct Others<'p>(pg_sys::Relids, PhantomData<&'p ()>);
-
-/// What things cost, in the planner's units.
-#[derive(Clone, Copy)]
-pub struct Cost {
-    pub startup: f64,
-    pub row: f64,
-    pub page: f64,
-}
-
-impl PartialEq for Others<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        // SAFETY: both sets are the planner's.
-        unsafe { pg_sys::bms_equal(self.0, other.0) }
-    }
-}
-
-impl Others<'_> {
-    pub fn is_empty(&self) -> bool {
-        // SAFETY: the set is the planner's.
-        unsafe { pg_sys::bms_num_members(self.0) == 0 }
-    }
-}
-
-impl<'p> Condition<'p> {
-    /// Whether it has no column in it, and so is decided once for the whole query.
-    pub fn is_pseudoconstant(&self) -> bool {
-        // SAFETY: the node is the planner's.
-        unsafe { (*self.info).pseudoconstant }
-    }
-
-    /// Whether it may be decided before all others, as far as security barriers go.
-    pub fn may_come_first(&self) -> bool {
-        // SAFETY: both nodes are the planner's.
-        !self.is_pseudoconstant()
-            && unsafe { pg_sys::restriction_is_securely_promotable(self.info, self.rel.rel) }
-    }
-
-    pub fn expr(&self) -> Expr<'p> {
-        // SAFETY: a condition's clause is an expression of the query.
-        unsafe { Expr::new((*self.info).clause) }
-    }
-
-    /// The number of the relation.
-    pub fn relation(&self) -> pg_sys::Index {
-        self.rel.number()
-    }
-
-    /// Whether an expression mentions the relation.
-    pub fn is_about(&self, expr: Expr) -> bool {
-        // SAFETY: both belong to the planning.
-        unsafe {
-            let relations = pg_sys::pull_varnos(self.rel.root, expr.node().cast());
-            pg_sys::bms_is_member(self.relation() as _, relations)
-        }
-    }
-
-    /// The other relations that it needs.
-    pub fn others(&self) -> Others<'p> {
-        // SAFETY: the sets are the planner's; what is changed is a new one.
-        unsafe {
-            let all = pg_sys::bms_union((*self.info).clause_relids, (*self.rel.rel).lateral_relids);
-            Others(pg_sys::bms_del_member(all, self.relation() as _), PhantomData)
-        }
-    }
+/// What a plan has of expressions.
+pub struct Parts<'p> {
+    /// Evaluated for each row.
+    pub local: Vec<Ptr<'p, Expr>>,
+    /// What the scan is told, with numbers to go with it.
+    pub told: Vec<Ptr<'p, Expr>>,
+    pub numbers: Vec<i32>,
+    /// Evaluated when a row was changed meanwhile and is looked at again.
+    pub recheck: Vec<Ptr<'p, Expr>>,
 }
 
 impl<'p> Rel<'p> {
     /// # Safety
     /// Both are the planner's and live as long as `'p`.
-    pub unsafe fn new(root: *mut pg_sys::PlannerInfo, rel: *mut pg_sys::RelOptInfo) -> Self {
-        Self { root, rel, planning: PhantomData }
+    pub(super) unsafe fn new(root: *mut PlannerInfo, rel: *mut RelOptInfo) -> Option<Self> {
+        // SAFETY: as above.
+        unsafe { Ptr::new(root).zip(Ptr::new(rel)) }.map(|(root, rel)| Self { root, rel })
     }
 
-    fn number(&self) -> pg_sys::Index {
-        // SAFETY: the node is the planner's.
-        unsafe { (*self.rel).relid }
+    /// Whether a condition may be decided before all others, as far as security barriers go.
+    pub fn may_come_first(self, condition: Ptr<'p, RestrictInfo>) -> bool {
+        // SAFETY: both are the planner's.
+        unsafe { pg_sys::restriction_is_securely_promotable(condition.raw(), self.rel.raw()) }
     }
 
-    fn condition(self, info: *mut pg_sys::RestrictInfo) -> Condition<'p> {
-        Condition { rel: self, info }
+    /// Whether the relation may be read under a condition of a join.
+    pub fn may_join_by(self, condition: Ptr<'p, RestrictInfo>) -> bool {
+        // SAFETY: both are the planner's.
+        unsafe { pg_sys::join_clause_is_movable_to(condition.raw(), self.rel.raw()) }
     }
 
-    /// The conditions on it alone.
-    pub fn conditions(self) -> impl Iterator<Item = Condition<'p>> {
-        // SAFETY: the list is the planner's, of such nodes.
-        unsafe { pointers((*self.rel).baserestrictinfo) }.map(move |info| self.condition(info))
+    /// The relations that a condition needs.
+    pub fn needs(self, condition: Ptr<'p, RestrictInfo>) -> Set<'p> {
+        // SAFETY: the set is the planner's.
+        unsafe { Set::new(condition.clause_relids) }
     }
 
-    /// The conditions by which a join could name the instance.
-    pub fn join_conditions(self) -> Vec<Condition<'p>> {
-        // SAFETY: the nodes are the planner's; the callback cannot fail.
+    /// The relations that have to be read before in any case.
+    pub fn lateral(self) -> Set<'p> {
+        // SAFETY: the set is the planner's.
+        unsafe { Set::new(self.rel.lateral_relids) }
+    }
+
+    /// The conditions of joins on `instance_id` that follow from others.
+    pub fn implied(self) -> Vec<Ptr<'p, RestrictInfo>> {
+        let (root, rel, laterals) = (self.root.raw(), self.rel.raw(), self.rel.lateral_referencers);
+        if !self.rel.has_eclass_joins {
+            return Vec::new();
+        }
+        // SAFETY: all are the planner's, and so are the conditions that it lists.
         unsafe {
-            let rel = self.rel;
-            let mut all: Vec<*mut pg_sys::RestrictInfo> = pointers((*rel).joininfo).collect();
-            if (*rel).has_eclass_joins {
-                all.extend(pointers::<pg_sys::RestrictInfo>(
-                    pg_sys::generate_implied_equalities_for_column(
-                        self.root,
-                        rel,
-                        Some(equals_instance),
-                        null_mut(),
-                        (*rel).lateral_referencers,
-                    ),
-                ));
-            }
-            all.retain(|info| pg_sys::join_clause_is_movable_to(*info, rel));
-            all.into_iter().map(|info| self.condition(info)).collect()
+            let all = pg_sys::generate_implied_equalities_for_column(
+                root,
+                rel,
+                Some(equals_instance),
+                null_mut(),
+                laterals,
+            );
+            super::super::node::pointers(all).filter_map(|info| Ptr::new(info)).collect()
         }
     }
 
     /// Has the planner estimate the rows that come of `tuples` under these conditions; which part
     /// of them that is.
-    pub fn estimate_rows(&self, tuples: f64, conditions: Vec<Condition<'p>>) -> f64 {
-        // SAFETY: the nodes are the planner's; its list of conditions is put back.
+    pub fn estimate_rows(self, tuples: f64, conditions: Vec<Ptr<'p, RestrictInfo>>) -> f64 {
+        let (conditions, rel) = (list(conditions), self.rel.raw());
+        // SAFETY: both are the planner's; its list of conditions is put back.
         unsafe {
-            let conditions = list(conditions.into_iter().map(|c| c.info));
-            (*self.rel).tuples = tuples.max(1.0);
-            let all = std::mem::replace(&mut (*self.rel).baserestrictinfo, conditions);
-            pg_sys::set_baserel_size_estimates(self.root, self.rel);
-            (*self.rel).baserestrictinfo = all;
-            (*self.rel).rows / (*self.rel).tuples
+            (*rel).tuples = tuples.max(1.0);
+            let all = std::mem::replace(&mut (*rel).baserestrictinfo, conditions);
+            pg_sys::set_baserel_size_estimates(self.root.raw(), rel);
+            (*rel).baserestrictinfo = all;
+            (*rel).rows / (*rel).tuples
         }
     }
 
-    /// The rows that it was estimated to give.
-    pub fn rows(&self) -> f64 {
-        // SAFETY: the node is the planner's.
-        unsafe { (*self.rel).rows }
-    }
-
     /// Keeps an estimate with the relation.
-    pub fn keep(&self, estimate: Estimate) {
+    pub fn keep(self, estimate: Estimate) {
         // SAFETY: the field is ours, and nothing else is put there.
-        unsafe { (*self.rel).fdw_private = allocated(estimate).cast() };
+        unsafe { (*self.rel.raw()).fdw_private = allocated(estimate).cast() };
     }
 
     /// What was kept.
-    pub fn kept(&self) -> Option<Estimate> {
+    pub fn kept(self) -> Option<Estimate> {
         // SAFETY: as above.
-        unsafe { (*self.rel).fdw_private.cast::<Estimate>().as_ref().copied() }
+        unsafe { self.rel.fdw_private.cast::<Estimate>().as_ref().copied() }
     }
 
-    /// What has to be read before in any case.
-    pub fn no_others(&self) -> Others<'p> {
-        // SAFETY: the node is the planner's.
-        Others(unsafe { (*self.rel).lateral_relids }, PhantomData)
-    }
-
-    /// Adds a way to read it after others, which gives so many rows in the order of instances.
-    pub fn add_path(&self, rows: f64, total: impl Fn(Cost) -> f64, others: Others<'p>) {
-        // SAFETY: the nodes are the planner's; reads settings. The path is filled in as
-        // create_foreignscan_path does, whose arguments are not those of every version.
+    /// Adds a way to read it.
+    pub fn add(self, way: &Way<'p>) {
+        let (root, rel) = (self.root.raw(), self.rel.raw());
+        // SAFETY: all are the planner's. The path is filled in as create_foreignscan_path does,
+        // whose arguments are not those of every version.
         unsafe {
-            let rel = self.rel;
-            let cost = Cost {
-                startup: (*rel).baserestrictcost.startup,
-                row: pg_sys::cpu_tuple_cost + (*rel).baserestrictcost.per_tuple,
-                page: pg_sys::seq_page_cost,
-            };
             let path = pg_sys::Path {
                 type_: NodeTag::T_ForeignPath,
                 pathtype: NodeTag::T_ForeignScan,
                 parent: rel,
                 pathtarget: (*rel).reltarget,
-                param_info: pg_sys::get_baserel_parampathinfo(self.root, rel, others.0),
+                param_info: pg_sys::get_baserel_parampathinfo(root, rel, way.others.raw()),
                 parallel_safe: (*rel).consider_parallel,
-                rows,
-                startup_cost: cost.startup,
-                total_cost: total(cost),
-                pathkeys: self.order(),
+                rows: way.rows,
+                startup_cost: way.startup_cost,
+                total_cost: way.total_cost,
+                pathkeys: list(way.order),
                 ..Default::default()
             };
             let path = allocated(pg_sys::ForeignPath { path, ..Default::default() });
@@ -205,59 +140,30 @@ impl<'p> Rel<'p> {
         }
     }
 
-    /// The order in which rows come, as far as the query asks for it: by `instance_id`, ascending
-    /// in collation "C", which is the order of the registry's key.
-    fn order(&self) -> *mut pg_sys::List {
-        // SAFETY: the nodes are the planner's.
-        unsafe {
-            let Some(key) = pointers::<pg_sys::PathKey>((*self.root).query_pathkeys).next() else {
-                return null_mut();
-            };
-            #[cfg(not(feature = "pg18"))]
-            let ascending = (*key).pk_strategy == pg_sys::BTLessStrategyNumber as i32;
-            #[cfg(feature = "pg18")]
-            let ascending = (*key).pk_cmptype == pg_sys::CompareType::COMPARE_LT;
-            let class = &*(*key).pk_eclass;
-            let ours = pointers::<pg_sys::EquivalenceMember>(class.ec_members)
-                .any(|m| is_instance(Expr::new((*m).em_expr).column(), self.number()));
-            let text = (*key).pk_opfamily == pg_sys::TEXT_BTREE_FAM_OID;
-            let bytes = class.ec_collation == pg_sys::C_COLLATION_OID;
-            list((ascending && ours && text && bytes && !class.ec_has_volatile).then_some(key))
-        }
-    }
-
-    /// The plan for a path of ours: what the executor is told is the conditions that are pushed
-    /// down, and how many of each use there are, followed by the columns that the query needs.
+    /// The plan for a way to read it.
     ///
     /// # Safety
-    /// The lists are what the planner has for a path made by [`add_path`](Self::add_path).
-    pub unsafe fn plan(
+    /// The lists are what the planner has for that way.
+    pub(super) unsafe fn plan(
         self,
         targets: *mut pg_sys::List,
-        clauses: *mut pg_sys::List,
         outer: *mut pg_sys::Plan,
+        parts: Parts<'p>,
     ) -> *mut pg_sys::ForeignScan {
-        // SAFETY: as above.
+        let (local, told, recheck) = (list(parts.local), list(parts.told), list(parts.recheck));
+        // SAFETY: as above; a null list is an empty one.
         unsafe {
-            let Sorted { exact, local, pushed } =
-                sort(pointers(clauses).map(|info| self.condition(info)));
-            let nodes = |exprs: &[Expr]| list(exprs.iter().map(|e| e.node()));
-            let local = nodes(&local);
-            let mut numbers: Vec<i32> = pushed.iter().map(|of_use| of_use.len() as i32).collect();
-            let mut needed = attributes((*(*self.rel).reltarget).exprs.cast(), self.number());
-            needed.extend(attributes(local.cast(), self.number()));
-            needed.sort_unstable();
-            needed.dedup();
-            numbers.extend(needed.into_iter().map(i32::from));
-            let told = numbers.into_iter().fold(null_mut(), |all, n| pg_sys::lappend_int(all, n));
+            let add = |all, number: i32| pg_sys::lappend_int(all, number);
+            let numbers = parts.numbers.into_iter().fold(null_mut(), add);
+            let relation = self.rel.relid;
             pg_sys::make_foreignscan(
                 targets,
                 local,
-                self.number(),
-                nodes(&pushed.concat()),
+                relation,
                 told,
+                numbers,
                 null_mut(),
-                nodes(&exact),
+                recheck,
                 outer,
             )
         }
@@ -266,37 +172,13 @@ impl<'p> Rel<'p> {
 
 /// Whether a member of an equivalence class is the relation's `instance_id`.
 unsafe extern "C-unwind" fn equals_instance(
-    _: *mut pg_sys::PlannerInfo,
-    rel: *mut pg_sys::RelOptInfo,
-    _: *mut pg_sys::EquivalenceClass,
-    member: *mut pg_sys::EquivalenceMember,
+    _: *mut PlannerInfo,
+    rel: *mut RelOptInfo,
+    _: *mut EquivalenceClass,
+    member: *mut EquivalenceMember,
     _: *mut c_void,
 ) -> bool {
-    // SAFETY: called back by the planner; nothing here can fail or has a destructor.
-    unsafe { is_instance(Expr::new((*member).em_expr).column(), (*rel).relid) }
-}
-
-/// What the executor is told of a scan.
-pub struct Told<'q> {
-    /// Conditions by [`Use`](crate::analytics::condition::Use).
-    pub pushed: [Vec<Expr<'q>>; 3],
-    /// Columns of the relation; 0 for all of them.
-    pub needed: Vec<i16>,
-}
-
-impl Told<'_> {
-    /// # Safety
-    /// The plan was made by [`Rel::plan`].
-    pub unsafe fn of(plan: *mut pg_sys::ForeignScan) -> Self {
-        // SAFETY: as above.
-        unsafe {
-            let mut numbers = integers((*plan).fdw_private);
-            let mut exprs = pointers((*plan).fdw_exprs).map(|e| Expr::new(e));
-            let pushed = std::array::from_fn(|_| {
-                let count = numbers.next().unwrap_or_default() as usize;
-                exprs.by_ref().take(count).collect()
-            });
-            Self { pushed, needed: numbers.map(|n| n as i16).collect() }
-        }
-    }
+    // SAFETY: called back by the planner with its own; nothing here can fail.
+    let given = unsafe { Ptr::new(member).zip(Ptr::new(rel)) };
+    given.is_some_and(|(member, rel)| is_instance(member.em_expr(), rel.relid))
 }

@@ -1,0 +1,265 @@
+//! How does a query over all instances get its rows?
+//!
+//! One instance after the other: its table is locked while it is read and no longer. Which
+//! instances, is `instances`; which column is which, `columns`; which index serves, `fit`.
+//!
+//! The lock is waited for, as by any query: skipping an instance that is being migrated would make
+//! sums wrong. What is gone once the lock is there is skipped.
+//!
+//! The relation cache grows with the instances read, as a backend never evicts from it. It is
+//! emptied every `edgebase.analytics_cache` instances.
+
+use crate::analytics::columns::{Column, Found, locate};
+use crate::analytics::condition::{INSTANCE, search};
+use crate::analytics::expr::{Comparison, Expr, comparison, is_constant, is_outer_parameter};
+use crate::analytics::fit::{Search, best};
+use crate::analytics::instances::{Instances, common};
+use crate::analytics::known::{self, Known};
+use crate::analytics::plan::Told;
+use crate::error::Error;
+use crate::fence::fdw::executor::{Executing, Prepared};
+use crate::fence::fdw::reading::{Reader, Request, Source, Tests};
+use crate::fence::open::{Lock, Relation};
+use crate::fence::plain;
+use crate::fence::relation;
+use crate::fence::value::Value;
+use crate::guc;
+use crate::registry::Place;
+use crate::shape::Shape;
+use edgebase_blocks::quote::ident;
+use pgrx::pg_sys::{self, Oid};
+use std::rc::Rc;
+
+/// Tables of at most so many pages are read through: opening an index costs more.
+const SMALL: u32 = 4;
+
+/// A condition whose value is evaluated once a scan.
+struct Compared {
+    comparison: Comparison<'static>,
+    value: Prepared,
+}
+
+/// A column that the query needs.
+struct Wanted {
+    /// Where it is among the relation's columns, counted from 0.
+    place: usize,
+    /// Where it was in the table of the last instance.
+    last: usize,
+    /// Its value where an instance has not got it, once there was one.
+    missing: Option<Option<Value<'static>>>,
+}
+
+/// A scan between begin and end.
+pub struct Scan {
+    /// What the relation is over.
+    pub known: Rc<Known>,
+    /// Whether the query needs the instance's id.
+    shows_instance: bool,
+    wanted: Vec<Wanted>,
+    keys: Vec<Compared>,
+    filter: Option<Prepared>,
+    columns: Vec<Compared>,
+    tests: Tests,
+    /// The column of each test, by its place among the relation's.
+    tested: Vec<usize>,
+    /// Where the next instance comes from, once that is decided.
+    source: Option<Instances>,
+    /// Reads the instance that is read now.
+    pub reader: Reader,
+    /// Since the scan began, restarts included.
+    pub read: u64,
+    pub by_index: u64,
+}
+
+impl Scan {
+    /// Prepares a scan and reads nothing yet.
+    pub fn begin(node: Executing) -> Result<Self, Error> {
+        let relation = node.relation();
+        let known = known::to_run(relation.oid())?;
+        let plan = node.plan().ok_or_else(|| Error::Internal("a scan without plan".to_owned()))?;
+        let Told { pushed: [keys, filters, columns], mut needed } = Told::of(plan, node.numbers());
+        if needed.contains(&0) {
+            needed = (1..=known.columns.len() as i16).collect();
+        }
+        let (keys, columns) = (compared(node, keys), compared(node, columns));
+        // A condition that is pushed down needs its column, whether the query shows it or not.
+        needed.extend(columns.iter().map(|c| c.comparison.column.attribute));
+        needed.sort_unstable();
+        needed.dedup();
+        let shape = Shape::of(&relation);
+        let wanted = needed.iter().filter(|number| **number > INSTANCE);
+        let wanted = wanted.map(|number| *number as usize - 1);
+        let wanted = wanted.filter(|place| shape.column(*place).is_some());
+        Ok(Self {
+            known,
+            shows_instance: needed.contains(&INSTANCE),
+            wanted: wanted.map(|place| Wanted { place, last: 0, missing: None }).collect(),
+            keys,
+            filter: node.prepare_filter(filters),
+            columns,
+            tests: Tests::new(node),
+            tested: Vec::new(),
+            source: None,
+            reader: Reader::new(node),
+            read: 0,
+            by_index: 0,
+        })
+    }
+
+    /// Opens the next instance's table; false when there is none.
+    pub fn go_on(&mut self, node: Executing) -> Result<bool, Error> {
+        self.reader.close(node);
+        if self.source.is_none() {
+            self.start(node);
+        }
+        while !self.reader.is_open() {
+            pgrx::check_for_interrupts!();
+            let source = self.source.as_mut();
+            let next = source.and_then(|s| s.next(&self.known.namespace, node.snapshot()));
+            let Some(place) = next else { return Ok(false) };
+            self.open(node, &place);
+        }
+        Ok(true)
+    }
+
+    /// Ends what was begun and starts again at the next call, with the values that conditions have
+    /// then.
+    pub fn restart(&mut self, node: Executing) {
+        self.reader.close(node);
+        self.source = None;
+    }
+
+    /// Evaluates the conditions and decides where instances come from.
+    fn start(&mut self, node: Executing) {
+        self.tests.clear();
+        self.tested.clear();
+        let mut ids = None;
+        for Compared { comparison, value } in &self.columns {
+            let Some(search) = search(comparison) else { continue };
+            let Comparison { operator, array, .. } = *comparison;
+            match node.evaluate(value) {
+                Some(value) => {
+                    if self.tests.add(operator, array, search, value) {
+                        self.tested.push(comparison.column.attribute as usize - 1);
+                    }
+                }
+                // A comparison with null holds for no row.
+                None => ids = Some(Vec::new()),
+            }
+        }
+        let ids = ids.or_else(|| self.named(node));
+        self.source = Some(Instances::new(&self.known.namespace, ids, node.snapshot()));
+    }
+
+    /// The ids that conditions name, in order; `None` when none names any.
+    pub fn named(&self, node: Executing) -> Option<Vec<String>> {
+        let ids = |key: &Compared| match node.evaluate(&key.value) {
+            None => Vec::new(),
+            Some(ids) if key.comparison.array => {
+                ids.texts().into_iter().flatten().flatten().collect()
+            }
+            Some(id) => id.text().map(str::to_owned).into_iter().collect(),
+        };
+        self.keys.iter().fold(None, |all, key| Some(common(all, ids(key))))
+    }
+
+    /// Whether the ids that conditions name are there before the query runs, given whether it has
+    /// its parameters.
+    pub fn is_named_before(&self, has_parameters: bool) -> bool {
+        let there = |e: Expr| is_constant(e) || has_parameters && is_outer_parameter(e);
+        self.keys.iter().all(|key| there(key.comparison.value))
+    }
+
+    /// Opens an instance's table, unless a condition excludes the instance or it is gone.
+    fn open(&mut self, node: Executing, place: &Place) {
+        if let Some(filter) = &self.filter
+            && !self.reader.admits(node, filter, &place.id)
+        {
+            return;
+        }
+        self.read += 1;
+        self.forget_caches();
+        let Some(table) = open_table(&place.schema, &self.known.table) else { return };
+        let shape = Shape::of(&table);
+        let mut columns = Vec::with_capacity(self.wanted.len());
+        for wanted in &mut self.wanted {
+            let Some(Some(column)) = self.known.columns.get(wanted.place) else { continue };
+            columns.push((wanted.place, wanted.source(node, column, &shape)));
+        }
+        // A test of a column that is not here, or not of this type, is left to the executor.
+        let number = |place: &usize| match columns.iter().find(|(to, _)| to == place) {
+            Some((_, Source::Column(n))) => Some(*n as i16 + 1),
+            _ => None,
+        };
+        let tested: Vec<Option<i16>> = self.tested.iter().map(number).collect();
+        let index = self.index(&table, &tested);
+        drop(shape);
+        let id = self.shows_instance.then_some(place.id.as_str());
+        let request = Request { table, id, columns, tests: &self.tests, tested, index };
+        self.by_index += u64::from(self.reader.open(node, request));
+    }
+
+    /// The index that serves the tests best, when the table is not small and one does.
+    fn index(
+        &self,
+        table: &Relation,
+        tested: &[Option<i16>],
+    ) -> Option<(Oid, Vec<(usize, usize)>)> {
+        if tested.iter().all(Option::is_none) || table.pages() <= SMALL {
+            return None;
+        }
+        // 0 is no column.
+        let searches = tested.iter().map(|number| number.unwrap_or_default());
+        let searches: Vec<(i16, Search)> = searches.zip(self.tests.searches()).collect();
+        let columns = |index| Relation::open(index, Lock::WhileOpen).map(|i| (index, i.indexed()));
+        let indexes: Vec<_> = table.indexes().into_iter().filter_map(columns).collect();
+        let fit = best(indexes.iter().map(|(_, columns)| columns.as_slice()), &searches)?;
+        indexes.get(fit.index).map(|(index, _)| (*index, fit.keys))
+    }
+
+    /// Every so many instances the backend's caches are emptied, as an invalidation of everything
+    /// would, and as PostgreSQL does at a lock whose invalidation messages overflowed: what is in
+    /// use stays, and what is needed again is read again.
+    fn forget_caches(&self) {
+        let every = guc::ANALYTICS_CACHE.get() as u64;
+        if every != 0 && self.read.is_multiple_of(every) {
+            plain::InvalidateSystemCaches();
+        }
+    }
+}
+
+fn compared(node: Executing, conditions: Vec<Expr<'static>>) -> Vec<Compared> {
+    let ready = |expr| {
+        let comparison = comparison(expr)?;
+        Some(Compared { comparison, value: node.prepare(comparison.value)? })
+    };
+    conditions.into_iter().filter_map(ready).collect()
+}
+
+impl Wanted {
+    /// Where the column's values come from in an instance's table.
+    fn source(&mut self, node: Executing, column: &Column, table: &Shape) -> Source {
+        match locate(column, table, self.last) {
+            Found::Here(n) => {
+                self.last = n;
+                Source::Column(n)
+            }
+            Found::Missing => Source::Value(*self.missing.get_or_insert_with(|| {
+                let default = column.default.as_ref()?;
+                Some(node.parse(default, column.kind, column.modifier))
+            })),
+            Found::OtherType => Source::Value(None),
+        }
+    }
+}
+
+/// Locks and opens the table, if it is there and stays.
+fn open_table(schema: &str, name: &str) -> Option<Relation> {
+    let table = Relation::open(relation::oid(schema, name)?, Lock::WhileOpen)?;
+    if table.form().relkind as u8 != pg_sys::RELKIND_RELATION {
+        let (schema, name) = (ident(schema), ident(name));
+        pgrx::warning!("{schema}.{name} is no plain table: its rows are left out");
+        return None;
+    }
+    Some(table)
+}

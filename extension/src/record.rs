@@ -1,0 +1,137 @@
+//! How is one row of an instance's table read by its key, without planning a query?
+//!
+//! For a row read by its key, parsing and planning cost several times what the reading does, and
+//! of one tenant among thousands no plan is kept. So the row is read as the registry's are: the
+//! table is opened, its primary key probed, the columns asked for written as JSON, in the form
+//! that `row_to_json` gives them. No statement runs and nothing that a tenant could have written:
+//! no view, operator or function. What a statement would check is checked here, once the table is
+//! locked: that the instance role may use the schema and select from the table, and that no row
+//! security is in force.
+
+use crate::error::Error;
+use crate::fence::open::{Lock, Relation};
+use crate::fence::rows::{Key, Row, Snapshot, find};
+use crate::fence::value::Value;
+use crate::fence::{lock, plain};
+use crate::shape::Shape;
+use pgrx::pg_sys::{self, AclMode, AclResult::ACLCHECK_OK, Oid};
+use std::ffi::CString;
+
+/// The key's column.
+const KEY: &str = "id";
+/// How records show a timestamp (contract 7.3).
+const ISO: &str = r#"YYYY-MM-DD"T"HH24:MI:SS.MS"Z""#;
+
+/// Opens a table of the schema that the role may select from, if it is there. Its lock is held to
+/// the end of the transaction; `bound` limits the waiting for it.
+pub fn open<G>(
+    schema: Oid,
+    role: Oid,
+    name: &str,
+    bound: impl FnOnce() -> Result<G, Error>,
+) -> Result<Option<Relation>, Error> {
+    let Ok(c_name) = CString::new(name) else { return Ok(None) };
+    let table = plain::get_relname_relid(&c_name, schema);
+    if table == Oid::INVALID {
+        return Ok(None);
+    }
+    lock::share_table(table, bound)?;
+    let Some(open) = Relation::open(table, Lock::ToTheEnd) else { return Ok(None) };
+    let denied = || Error::PermissionDenied(name.to_owned());
+    if !may_use(schema, role) {
+        return Err(denied());
+    }
+    if plain::pg_class_aclcheck(table, role, pg_sys::ACL_SELECT as AclMode) != ACLCHECK_OK {
+        return Err(denied());
+    }
+    if open.form().relkind as u8 != pg_sys::RELKIND_RELATION {
+        return Err(Error::Unreadable(format!("\"{name}\" is not a table")));
+    }
+    if open.form().relrowsecurity {
+        return Err(Error::Unreadable(format!("table \"{name}\" has row security")));
+    }
+    Ok(Some(open))
+}
+
+/// Whether a role may use a schema.
+fn may_use(schema: Oid, role: Oid) -> bool {
+    let usage = pg_sys::ACL_USAGE as AclMode;
+    #[cfg(feature = "pg15")]
+    let result = plain::pg_namespace_aclcheck(schema, role, usage);
+    #[cfg(not(feature = "pg15"))]
+    let result = plain::object_aclcheck(pg_sys::NamespaceRelationId, schema, role, usage);
+    result == ACLCHECK_OK
+}
+
+/// The row of that key as JSON, with these columns in this order, as the newest committed state has
+/// it, or as the transaction's snapshot does where it keeps one.
+pub fn read(table: &Relation, columns: &[String], key: &str) -> Result<Option<String>, Error> {
+    let shape = Shape::of(table);
+    let (id, kind) = column(&shape, KEY)?;
+    if kind != pg_sys::TEXTOID {
+        return Err(Error::Unreadable(format!("column \"{KEY}\" is not of type text")));
+    }
+    let mut shown = Vec::with_capacity(columns.len());
+    for name in columns {
+        shown.push((name.as_str(), column(&shape, name)?.0));
+    }
+    Snapshot::now(|now| find(table, Key::equal(id, key), now, |row| write(row, &shown))).transpose()
+}
+
+/// Number, counted from 1, and type of a column.
+fn column(shape: &Shape, name: &str) -> Result<(i16, Oid), Error> {
+    let is = |place: &usize| shape.name(*place).is_some_and(|n| n.to_bytes() == name.as_bytes());
+    let found = (0..shape.len()).find(is).and_then(|place| shape.column(place));
+    let found = found.ok_or_else(|| Error::ColumnMissing(name.to_owned()))?;
+    Ok((found.attnum, found.atttypid))
+}
+
+/// The row as `row_to_json` writes it, but for timestamps, which are shown as records show them.
+fn write(row: &Row, columns: &[(&str, i16)]) -> Result<String, Error> {
+    let mut json = String::with_capacity(256);
+    let mut separator = '{';
+    for (name, number) in columns {
+        json.push(separator);
+        separator = ',';
+        write_text(&mut json, name)?;
+        json.push(':');
+        match row.value(*number) {
+            None => json.push_str("null"),
+            Some(value) => write_value(&mut json, value)?,
+        }
+    }
+    json.push_str(if separator == '{' { "{}" } else { "}" });
+    Ok(json)
+}
+
+fn write_value(json: &mut String, value: Value) -> Result<(), Error> {
+    match value.kind() {
+        pg_sys::TEXTOID => write_text(json, value.text().unwrap_or_default())?,
+        pg_sys::BOOLOID => {
+            json.push_str(if value.boolean() == Some(true) { "true" } else { "false" });
+        }
+        pg_sys::FLOAT8OID => {
+            let text = value.printed().unwrap_or_default();
+            // JSON has no number for these.
+            let finite = value.float().is_some_and(f64::is_finite);
+            if finite { json.push_str(text) } else { write_text(json, text)? }
+        }
+        pg_sys::JSONBOID => json.push_str(value.printed().unwrap_or_default()),
+        pg_sys::TIMESTAMPTZOID => match value.timestamp(ISO) {
+            Some(text) => write_text(json, text)?,
+            None => json.push_str("null"),
+        },
+        kind => {
+            let name = plain::format_type_be(kind).unwrap_or_default();
+            return Err(Error::Unreadable(format!("no record shows a column of type {name}")));
+        }
+    }
+    Ok(())
+}
+
+/// A JSON string, escaped as PostgreSQL does.
+fn write_text(json: &mut String, text: &str) -> Result<(), Error> {
+    let quoted = serde_json::to_string(text).map_err(|e| Error::Internal(e.to_string()))?;
+    json.push_str(&quoted);
+    Ok(())
+}
