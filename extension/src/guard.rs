@@ -44,6 +44,25 @@ pub enum Statement<'a> {
     Other,
 }
 
+/// What a function runs.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Code {
+    /// `LANGUAGE internal`: a part of the server.
+    Builtin {
+        /// What implements it.
+        symbol: String,
+    },
+    /// `LANGUAGE c`: a part of a library.
+    Library {
+        /// The library's file.
+        path: String,
+        /// What implements it.
+        symbol: String,
+    },
+    /// Any other language.
+    Interpreted,
+}
+
 /// Settings that a tenant may change for the rest of its transaction: how values read and how
 /// queries are planned. Not among them: timeouts, memory, `search_path`, anything of ours.
 const LOCAL_SETTINGS: &[&str] = &[
@@ -132,13 +151,21 @@ const DENIED_LIBRARIES: &[&str] = &["dblink", "pg_background", "pg_cron", "plpro
 /// Functions of other libraries that change the session: `pg_trgm` keeps a threshold in a setting.
 const DENIED_LIBRARY_SYMBOLS: &[&str] = &["set_limit"];
 
-/// Whether a sealed transaction may call a function of `LANGUAGE internal`.
-pub fn allows_builtin(symbol: &str) -> bool {
+/// Whether a sealed transaction may call a function. What an interpreted one does comes here too,
+/// statement by statement and call by call.
+pub fn allows_call(code: &Code) -> bool {
+    match code {
+        Code::Builtin { symbol } => allows_builtin(symbol),
+        Code::Library { path, symbol } => allows_library(path, symbol),
+        Code::Interpreted => true,
+    }
+}
+
+fn allows_builtin(symbol: &str) -> bool {
     !DENIED_SYMBOLS.contains(&symbol) && !DENIED_PREFIXES.iter().any(|p| symbol.starts_with(p))
 }
 
-/// Whether a sealed transaction may call a function of a loaded library.
-pub fn allows_library(path: &str, symbol: &str) -> bool {
+fn allows_library(path: &str, symbol: &str) -> bool {
     let file = path.rsplit('/').next().unwrap_or(path);
     let name = file.strip_suffix(".so").unwrap_or(file);
     !DENIED_LIBRARIES.contains(&name) && !DENIED_LIBRARY_SYMBOLS.contains(&symbol)

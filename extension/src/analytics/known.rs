@@ -8,9 +8,9 @@
 use crate::analytics::columns::{Column, is_relation};
 use crate::error::Error;
 use crate::fence::fdw::table;
-use crate::fence::relation;
 use crate::fence::scan::Snapshot;
 use crate::registry;
+use crate::relation;
 use pgrx::pg_sys::Oid;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;

@@ -14,17 +14,14 @@
 //!    PostgreSQL saved it at the start, so the guards leave it alone then.
 
 pub mod boundary;
+pub mod catalog;
 pub mod exports;
 pub mod fdw;
 pub mod hooks;
-pub mod identity;
-pub mod lock;
 pub mod plain;
 pub mod raise;
 pub mod record;
-pub mod relation;
 pub mod scan;
-pub mod seal;
-pub mod settings;
+pub mod session;
 pub mod shape;
 pub mod statements;

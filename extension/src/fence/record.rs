@@ -7,10 +7,10 @@
 //! no view, operator or function. What a statement would check is checked here: that the instance
 //! role may use the schema and select from the table, and that no row security is in force.
 
-use super::lock;
 use super::scan::{Key, Row, Snapshot, each_of};
 use super::shape::Shape;
 use crate::error::Error;
+use crate::lock;
 use pgrx::datum::{FromDatum, IntoDatum};
 use pgrx::pg_sys::{self, Datum, Oid};
 use std::ffi::{CStr, CString};

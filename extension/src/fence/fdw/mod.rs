@@ -29,9 +29,9 @@ pub mod table;
 use self::planner::Rel;
 use super::boundary::guarded;
 use super::raise::{Plain, capturing, raise};
-use super::seal;
 use crate::analytics::{known, plan};
 use crate::error::Error;
+use crate::seal;
 use pgrx::pg_sys::{self, NodeTag, Oid};
 use std::ffi::c_int;
 
