@@ -2,12 +2,14 @@
 //!
 //! One of ours, or one of PostgreSQL's that unwinds as a panic: with the code, text, detail and hint
 //! that it was raised with. pgrx knows only the SQLSTATEs of its enum and turns all others, class
-//! `EB` among them, into XX000, so the true one is asked of the fence.
+//! `EB` among them, into XX000, so the true one is noted while an error is
+//! reported.
 
 use crate::error::Error;
-use crate::fence::raise::last_code;
 use pgrx::pg_sys::panic::{CaughtError, ErrorReport, ErrorReportWithLevel};
 use std::any::Any;
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// An error on its way out.
 pub struct Failure {
@@ -19,6 +21,24 @@ pub struct Failure {
     pub detail: Option<String>,
     /// What to do about it.
     pub hint: Option<String>,
+}
+
+thread_local! {
+    /// The raw code of the last error reported under the fence's `capturing`.
+    static LAST_CODE: Cell<i32> = const { Cell::new(0) };
+}
+
+/// Notes the code of an error that PostgreSQL reports; 0 when work begins.
+pub fn note_code(code: i32) {
+    LAST_CODE.set(code);
+}
+
+/// Runs `work`, and gives what it fails or panics with.
+pub fn caught<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Failure> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(done) => done.map_err(Failure::from),
+        Err(payload) => Err(Failure::from_panic(&*payload)),
+    }
 }
 
 /// PostgreSQL packs the five characters six bits each.
@@ -80,7 +100,7 @@ impl Failure {
 
     fn from_report(report: &ErrorReportWithLevel, postgres: bool) -> Self {
         let known = report.sql_error_code() as isize as i32;
-        let captured = last_code();
+        let captured = LAST_CODE.get();
         // pgrx maps a code it does not know to XX000; the captured one is the true one.
         let lost = postgres && known == pack("XX000") && captured != 0;
         Self {

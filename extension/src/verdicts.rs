@@ -4,7 +4,7 @@
 //! tells that functions have changed.
 
 use crate::error::Error;
-use crate::fence::catalog;
+use crate::fence::{catalog, plain};
 use crate::guard;
 use crate::seal;
 use pgrx::pg_sys::Oid;
@@ -35,9 +35,9 @@ pub fn check(function: Oid) -> Result<(), Error> {
 
 /// The name to refuse the function by, or nothing when it is allowed.
 fn judge(function: Oid) -> Option<String> {
-    match catalog::function(function) {
-        None => Some(function.to_u32().to_string()),
-        Some((name, code)) => (!guard::allows_call(&code)).then_some(name),
+    match catalog::code(function) {
+        Some(code) if guard::allows_call(&code) => None,
+        _ => Some(plain::get_func_name(function).unwrap_or_else(|| function.to_u32().to_string())),
     }
 }
 

@@ -8,7 +8,7 @@ use super::raise::{Plain, capturing, raise};
 use super::statements;
 use crate::answer::Answer;
 use crate::error::Error;
-use crate::failure::Failure;
+use crate::failure::caught;
 use pgrx::datum::{DatumWithOid, FromDatum};
 use pgrx::fcinfo::{pg_getarg, pg_return_null};
 use pgrx::pg_sys::{self, Datum, FunctionCallInfo};
@@ -38,7 +38,7 @@ impl Args {
     /// the call is anything else.
     pub fn dropped_extensions(&self) -> Vec<String> {
         // SAFETY: fcinfo is valid for the call; its context is null or a node.
-        unsafe { statements::dropped_extensions((*self.fcinfo).context) }
+        unsafe { statements::dropped_extensions((*self.fcinfo).context) }.unwrap_or_default()
     }
 }
 
@@ -72,11 +72,8 @@ pub unsafe fn callback<T: Copy>(work: impl FnOnce() -> Result<T, Error>) -> T {
 /// Runs `work`; what it returns or panics with as an error comes back ready to be raised.
 #[inline(never)]
 pub fn guarded<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Plain> {
-    let failure = match catch_unwind(AssertUnwindSafe(work)) {
-        Ok(Ok(value)) => return Ok(value),
-        Ok(Err(error)) => Failure::from(error),
-        Err(payload) => Failure::from_panic(&*payload),
-    };
-    // Copying the texts can itself fail when memory has run out.
-    Err(catch_unwind(AssertUnwindSafe(|| Plain::from(failure))).unwrap_or(Plain::OUT_OF_WORDS))
+    caught(work).map_err(|failure| {
+        // Copying the texts can itself fail when memory has run out.
+        catch_unwind(AssertUnwindSafe(|| failure.into())).unwrap_or(Plain::OUT_OF_WORDS)
+    })
 }

@@ -5,37 +5,33 @@
 use crate::guard::Code;
 use pgrx::datum::{FromDatum, IntoDatum};
 use pgrx::pg_sys::{self, HeapTuple, Oid};
-use std::ffi::{CStr, c_int};
+use std::ffi::c_int;
 
 /// Fixed in every PostgreSQL (pg_language.dat).
 const INTERNAL_LANGUAGE: Oid = Oid::from_u32(12);
 /// Likewise.
 const C_LANGUAGE: Oid = Oid::from_u32(13);
 
-/// A function's name and what it runs.
-pub fn function(oid: Oid) -> Option<(String, Code)> {
+/// What a function runs.
+pub fn code(function: Oid) -> Option<Code> {
     let cache = pg_sys::SysCacheIdentifier::PROCOID as c_int;
-    row(cache, oid, |tuple| {
+    row(cache, function, |tuple| {
         // SAFETY: the row is valid here, and its attributes `prosrc` and `probin` are texts.
         let text = |attribute: u32| unsafe {
             let mut null = false;
             let datum = pg_sys::SysCacheGetAttr(cache, tuple, attribute as i16, &mut null);
             String::from_datum(datum, null).unwrap_or_default()
         };
-        // SAFETY: as above; this is the fixed part of a row of pg_proc, whose name ends in NUL.
-        let (language, name) = unsafe {
-            let form = &*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_proc>();
-            (form.prolang, CStr::from_ptr(form.proname.data.as_ptr()))
-        };
-        let code = match language {
+        // SAFETY: as above, and this is the fixed part of a row of pg_proc.
+        let form = unsafe { &*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_proc>() };
+        match form.prolang {
             INTERNAL_LANGUAGE => Code::Builtin { symbol: text(pg_sys::Anum_pg_proc_prosrc) },
             C_LANGUAGE => Code::Library {
                 path: text(pg_sys::Anum_pg_proc_probin),
                 symbol: text(pg_sys::Anum_pg_proc_prosrc),
             },
             _ => Code::Interpreted,
-        };
-        (name.to_string_lossy().into_owned(), code)
+        }
     })
 }
 

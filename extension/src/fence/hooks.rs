@@ -4,11 +4,13 @@
 //! before a function is first called in a query, when functions have changed, and when
 //! transactions end. What to do then is decided in [`guard`], [`verdicts`] and [`seal`].
 
+#![allow(clippy::unit_arg)] // `Ok` of what gives nothing
+
 use super::boundary::callback;
 use super::statements;
 use crate::error::Error;
 use crate::{guard, seal, verdicts};
-use pgrx::pg_sys::{self, Datum, Oid};
+use pgrx::pg_sys::{self, Datum, Oid, SubTransactionId, SubXactEvent, XactEvent};
 use std::cell::Cell;
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr::null_mut;
@@ -20,7 +22,7 @@ unsafe extern "C-unwind" {
     fn standard_process_utility(
         statement: *mut pg_sys::PlannedStmt,
         text: *const c_char,
-        read_only_tree: bool,
+        read_only: bool,
         context: pg_sys::ProcessUtilityContext::Type,
         params: pg_sys::ParamListInfo,
         environment: *mut pg_sys::QueryEnvironment,
@@ -53,7 +55,7 @@ pub fn install() {
 unsafe extern "C-unwind" fn on_utility(
     statement: *mut pg_sys::PlannedStmt,
     text: *const c_char,
-    read_only_tree: bool,
+    read_only: bool,
     context: pg_sys::ProcessUtilityContext::Type,
     params: pg_sys::ParamListInfo,
     environment: *mut pg_sys::QueryEnvironment,
@@ -66,16 +68,7 @@ unsafe extern "C-unwind" fn on_utility(
     // nothing with a destructor.
     unsafe {
         callback(|| check((*statement).utilityStmt));
-        next(
-            statement,
-            text,
-            read_only_tree,
-            context,
-            params,
-            environment,
-            destination,
-            completion,
-        );
+        next(statement, text, read_only, context, params, environment, destination, completion);
     }
 }
 
@@ -112,35 +105,20 @@ unsafe extern "C-unwind" fn on_access(
 
 unsafe extern "C-unwind" fn on_change(_: Datum, _: c_int, _: u32) {
     // SAFETY: PostgreSQL calls this, and nothing here has a destructor.
-    unsafe {
-        callback(|| {
-            verdicts::forget();
-            Ok(())
-        })
-    }
+    unsafe { callback(|| Ok(verdicts::forget())) }
 }
 
-unsafe extern "C-unwind" fn at_transaction(event: pg_sys::XactEvent::Type, _: *mut c_void) {
+unsafe extern "C-unwind" fn at_transaction(event: XactEvent::Type, _: *mut c_void) {
     // SAFETY: as above.
-    unsafe {
-        callback(|| {
-            seal::at_transaction(event);
-            Ok(())
-        })
-    }
+    unsafe { callback(|| Ok(seal::at_transaction(event))) }
 }
 
 unsafe extern "C-unwind" fn at_subtransaction(
-    event: pg_sys::SubXactEvent::Type,
-    _: pg_sys::SubTransactionId,
-    _: pg_sys::SubTransactionId,
+    event: SubXactEvent::Type,
+    _: SubTransactionId,
+    _: SubTransactionId,
     _: *mut c_void,
 ) {
     // SAFETY: as above.
-    unsafe {
-        callback(|| {
-            seal::at_subtransaction(event);
-            Ok(())
-        })
-    }
+    unsafe { callback(|| Ok(seal::at_subtransaction(event))) }
 }

@@ -4,19 +4,20 @@
 //! says which structure it is.
 
 use super::fdw::node::pointers;
+use super::plain::text;
 use crate::error::Error;
 use crate::guard::Statement;
 use pgrx::is_a;
 use pgrx::pg_sys::{self, Node, NodeTag};
-use std::ffi::{CStr, CString, c_char, c_int};
+use std::ffi::{CStr, CString, c_int};
 
 /// The number of SQL statements in a text; a syntax error is PostgreSQL's own.
 pub fn count(sql: &str) -> Result<usize, Error> {
     let text = CString::new(sql).map_err(|_| Error::NotOneStatement(sql.to_owned()))?;
-    // SAFETY: the parser takes any text and copies what it keeps; a null list is an empty one.
+    // SAFETY: the parser takes any text, copies what it keeps and gives a list of statements.
     unsafe {
         let list = pg_sys::raw_parser(text.as_ptr(), pg_sys::RawParseMode::RAW_PARSE_DEFAULT);
-        Ok(if list.is_null() { 0 } else { (*list).length as usize })
+        Ok(pointers::<pg_sys::RawStmt>(list).count())
     }
 }
 
@@ -26,7 +27,7 @@ pub fn count(sql: &str) -> Result<usize, Error> {
 /// `node` is a valid utility statement.
 pub unsafe fn name(node: *mut Node) -> String {
     // SAFETY: as above; the name is a constant string of PostgreSQL's.
-    unsafe { text(pg_sys::GetCommandTagName(pg_sys::CreateCommandTag(node))) }
+    unsafe { text(pg_sys::GetCommandTagName(pg_sys::CreateCommandTag(node))) }.unwrap_or_default()
 }
 
 /// A statement, as far as a sealed transaction needs it.
@@ -34,27 +35,18 @@ pub unsafe fn name(node: *mut Node) -> String {
 /// # Safety
 /// `node` is a valid utility statement.
 pub unsafe fn read<'a>(node: *mut Node) -> Statement<'a> {
-    // SAFETY: the tag says which structure the node is.
+    // SAFETY: the tag says which structure the node is; a name is null or NUL-terminated.
     unsafe {
         match (*node).type_ {
             NodeTag::T_TransactionStmt => {
-                use pg_sys::TransactionStmtKind::*;
                 let t = &*node.cast::<pg_sys::TransactionStmt>();
-                let two_phase =
-                    [TRANS_STMT_PREPARE, TRANS_STMT_COMMIT_PREPARED, TRANS_STMT_ROLLBACK_PREPARED]
-                        .contains(&t.kind);
-                Statement::Transaction { two_phase, chain: t.chain }
+                Statement::Transaction { kind: t.kind, chain: t.chain }
             }
             NodeTag::T_VariableSetStmt => {
-                use pg_sys::VariableSetKind::*;
                 let s = &*node.cast::<pg_sys::VariableSetStmt>();
                 let name = if s.name.is_null() { c"" } else { CStr::from_ptr(s.name) };
-                let resets = [VAR_RESET, VAR_RESET_ALL].contains(&s.kind);
-                Statement::Set {
-                    local: s.is_local && !resets,
-                    all: s.kind == VAR_RESET_ALL,
-                    name: name.to_str().unwrap_or_default(),
-                }
+                let name = name.to_str().unwrap_or_default();
+                Statement::Set { kind: s.kind, local: s.is_local, name }
             }
             NodeTag::T_DeclareCursorStmt => {
                 let d = &*node.cast::<pg_sys::DeclareCursorStmt>();
@@ -65,21 +57,15 @@ pub unsafe fn read<'a>(node: *mut Node) -> Statement<'a> {
                 Statement::Copy { on_server: c.is_program || !c.filename.is_null() }
             }
             NodeTag::T_ExplainStmt => {
-                // EXPLAIN ANALYZE runs what it explains, CREATE TABLE AS included.
-                let query = (*node.cast::<pg_sys::ExplainStmt>()).query;
-                if !is_a(query, NodeTag::T_Query) {
-                    return Statement::Other;
+                let explained = (*node.cast::<pg_sys::ExplainStmt>()).query;
+                match as_a::<pg_sys::Query>(explained, NodeTag::T_Query) {
+                    None => Statement::Other(NodeTag::T_ExplainStmt),
+                    Some(query) if query.utilityStmt.is_null() => Statement::ExplainQuery,
+                    // EXPLAIN ANALYZE runs what it explains, CREATE TABLE AS included.
+                    Some(query) => read(query.utilityStmt),
                 }
-                let inner = (*query.cast::<pg_sys::Query>()).utilityStmt;
-                if inner.is_null() { Statement::Harmless } else { read(inner) }
             }
-            NodeTag::T_CallStmt
-            | NodeTag::T_VariableShowStmt
-            | NodeTag::T_FetchStmt
-            | NodeTag::T_ClosePortalStmt
-            | NodeTag::T_LockStmt
-            | NodeTag::T_ConstraintsSetStmt => Statement::Harmless,
-            _ => Statement::Other,
+            tag => Statement::Other(tag),
         }
     }
 }
@@ -89,27 +75,22 @@ pub unsafe fn read<'a>(node: *mut Node) -> Statement<'a> {
 ///
 /// # Safety
 /// `context` is null or a valid node.
-pub unsafe fn dropped_extensions(context: *mut Node) -> Vec<String> {
-    // SAFETY: the tags say what the nodes are; DROP EXTENSION lists its objects as strings.
+pub unsafe fn dropped_extensions(context: *mut Node) -> Option<Vec<String>> {
+    // SAFETY: as above; DROP EXTENSION lists its objects as strings.
     unsafe {
-        if !is_a(context, NodeTag::T_EventTriggerData) {
-            return Vec::new();
-        }
-        let statement = (*context.cast::<pg_sys::EventTriggerData>()).parsetree;
-        if !is_a(statement, NodeTag::T_DropStmt) {
-            return Vec::new();
-        }
-        let drop = &*statement.cast::<pg_sys::DropStmt>();
-        if drop.removeType != pg_sys::ObjectType::OBJECT_EXTENSION {
-            return Vec::new();
-        }
-        pointers::<pg_sys::String>(drop.objects).map(|name| text((*name).sval)).collect()
+        let trigger: &pg_sys::EventTriggerData = as_a(context, NodeTag::T_EventTriggerData)?;
+        let drop: &pg_sys::DropStmt = as_a(trigger.parsetree, NodeTag::T_DropStmt)?;
+        let names = pointers::<pg_sys::String>(drop.objects);
+        (drop.removeType == pg_sys::ObjectType::OBJECT_EXTENSION)
+            .then(|| names.filter_map(|name| text((*name).sval)).collect())
     }
 }
 
+/// The node as the structure that has this tag, if it has.
+///
 /// # Safety
-/// `c` is a NUL-terminated text.
-unsafe fn text(c: *const c_char) -> String {
+/// `node` is null or a valid node, and `T` is what the tag says.
+unsafe fn as_a<'a, T>(node: *mut Node, tag: NodeTag) -> Option<&'a T> {
     // SAFETY: as above.
-    unsafe { CStr::from_ptr(c) }.to_string_lossy().into_owned()
+    unsafe { is_a(node, tag).then(|| &*node.cast::<T>()) }
 }
