@@ -35,9 +35,9 @@ weaken() { # weaken NAME FILE SED
     fi
 }
 
-weaken "core is not told to refuse SET ROLE" fence/seal.rs 's/context: outer.context | LOCAL_CHANGE/context: outer.context/'
-weaken "the role is not switched at all" fence/seal.rs 's/\(Identity { user: role, .*\)\.assume();/let _ = \1;/'
-weaken "the login role is not restored at commit" fence/seal.rs 's/seal\.outer\.assume();/let _ = seal;/'
+weaken "core is not told to refuse SET ROLE" seal.rs 's/context: outer.context | LOCAL_CHANGE/context: outer.context/'
+weaken "the role is not switched at all" seal.rs 's/\(Identity { user: role, .*\)\.assume();/let _ = \1;/'
+weaken "the login role is not restored at commit" seal.rs 's/seal\.outer\.assume();/let _ = seal;/'
 weaken "pg_temp is not named in search_path" enter.rs 's/{}, pg_temp/{}/'
 weaken "no hook sees statements" fence/hooks.rs 's/pg_sys::ProcessUtility_hook = Some(on_utility);//'
 weaken "no hook sees functions" fence/hooks.rs 's/pg_sys::object_access_hook = Some(on_access);//'

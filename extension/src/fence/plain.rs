@@ -8,12 +8,13 @@
 use pgrx::pg_sys::{self, AclMode, AclResult, LOCKMODE, Oid};
 use std::ffi::{CStr, c_char};
 
-/// What C is given for it: a name's address, and of all else the value itself.
+/// What C is given for it: a name's address, and of all else the value itself. No pointer is
+/// `Send`, so none but a name's gets into the table below.
 trait Given<Raw> {
     fn raw(self) -> Raw;
 }
 
-impl<T> Given<T> for T {
+impl<T: Send> Given<T> for T {
     fn raw(self) -> T {
         self
     }
@@ -32,7 +33,7 @@ trait Taken<Value> {
     unsafe fn value(self) -> Value;
 }
 
-impl<T> Taken<T> for T {
+impl<T: Send> Taken<T> for T {
     unsafe fn value(self) -> T {
         self
     }
