@@ -23,8 +23,8 @@ pub mod plan;
 pub mod scan;
 
 use crate::error::Error;
-use crate::fence::lock;
 use crate::instance;
+use crate::lock;
 use crate::registry;
 use crate::spi;
 use edgebase_blocks::analytics::{Column, Reach, SERVER, reach, relations, statements};

@@ -8,10 +8,10 @@
 
 use crate::analytics;
 use crate::answer::Answer;
+use crate::args::Args;
+use crate::attempt::trial;
 use crate::audit;
 use crate::error::Error;
-use crate::fence::boundary::Args;
-use crate::fence::statements::trial;
 use crate::instance;
 use crate::lifecycle;
 use crate::migrate::bring_up;

@@ -9,15 +9,16 @@
 //! the instance stays until the end of this transaction.
 
 use crate::answer::Answer;
+use crate::args::Args;
 use crate::error::Error;
-use crate::fence::boundary::Args;
-use crate::fence::identity::{
-    Identity, bypasses_rls, is_member, is_superuser, role_oid, session_user,
-};
-use crate::fence::{lock, seal, settings};
+use crate::fence::plain;
+use crate::fence::session::{Identity, Scope, set_local};
 use crate::guc;
+use crate::identity::role_oid;
+use crate::lock;
 use crate::record;
 use crate::registry::{self, BlockRow};
+use crate::seal;
 use crate::tables;
 use edgebase_blocks::block::BlockKind;
 use edgebase_blocks::quote::ident;
@@ -29,12 +30,12 @@ pub fn enter(args: &Args) -> Result<Answer, Error> {
     check_caller()?;
     for limit in [STATEMENT_TIME, LOCK_WAIT, MEMORY] {
         if let Some(most) = limit.to_impose() {
-            settings::set_local(limit.name, &most)?;
+            set_local(limit.name, &most)?;
         }
     }
     let instance = hold(&args.text(0, "namespace")?, args.text_or_null(1).as_deref())?;
     // Names mean the tenant's schema, `pg_temp` last and by name.
-    settings::set_local("search_path", &format!("{}, pg_temp", ident(&instance.schema)))?;
+    set_local("search_path", &format!("{}, pg_temp", ident(&instance.schema)))?;
     seal::seal(instance.role);
     Ok(Answer::Nothing)
 }
@@ -43,7 +44,7 @@ pub fn enter(args: &Args) -> Result<Answer, Error> {
 pub fn enter_read_only(args: &Args) -> Result<Answer, Error> {
     let answer = enter(args)?;
     // As `SET TRANSACTION READ ONLY`, to which core knows no way back: a query has run.
-    settings::set_local("transaction_read_only", "on")?;
+    set_local("transaction_read_only", "on")?;
     Ok(answer)
 }
 
@@ -102,7 +103,7 @@ fn hold(namespace: &str, id: Option<&str>) -> Result<Held, Error> {
             }
             continue;
         };
-        if is_superuser(role) || bypasses_rls(role) {
+        if plain::superuser_arg(role) || plain::has_bypassrls_privilege(role) {
             return Err(Error::EnterRefused(
                 "the instance role has been given rights it must not have",
             ));
@@ -121,17 +122,24 @@ fn check_caller() -> Result<(), Error> {
     if Identity::current().context != 0 {
         return refuse("called inside a security-definer function or restricted operation");
     }
-    if settings::inside_function_scope() {
+    if inside_function_scope() {
         return refuse("called inside a function that has a SET clause");
     }
-    let session = session_user();
-    if is_superuser(session) {
+    let session = plain::GetSessionUserId();
+    if plain::superuser_arg(session) {
         return refuse("the session belongs to a superuser");
     }
     match role_oid("edgebase_proxy") {
-        Some(proxy) if is_member(session, proxy) => Ok(()),
+        Some(proxy) if plain::is_member_of_role(session, proxy) => Ok(()),
         _ => refuse("the session's role is not a member of edgebase_proxy"),
     }
+}
+
+/// Whether a function with a `SET` clause is running: what is set now would end with it and not
+/// with the transaction.
+fn inside_function_scope() -> bool {
+    // Outside of such functions each (sub)transaction opens exactly one level.
+    Scope::open().level() != plain::GetCurrentTransactionNestLevel() + 1
 }
 
 /// A setting that bounds what the session may use, and the most that it may be.
@@ -143,12 +151,12 @@ struct Limit {
 
 const STATEMENT_TIME: Limit = Limit {
     name: "statement_timeout",
-    now: settings::statement_timeout,
+    now: plain::StatementTimeout,
     ceiling: &guc::STATEMENT_TIMEOUT,
 };
 const LOCK_WAIT: Limit =
-    Limit { name: "lock_timeout", now: settings::lock_timeout, ceiling: &guc::LOCK_TIMEOUT };
-const MEMORY: Limit = Limit { name: "work_mem", now: settings::work_mem, ceiling: &guc::WORK_MEM };
+    Limit { name: "lock_timeout", now: plain::LockTimeout, ceiling: &guc::LOCK_TIMEOUT };
+const MEMORY: Limit = Limit { name: "work_mem", now: plain::work_mem, ceiling: &guc::WORK_MEM };
 
 impl Limit {
     /// The ceiling, unless there is none or a stricter limit stands.
@@ -159,8 +167,8 @@ impl Limit {
     }
 
     /// Imposes it until the scope that it gives is dropped.
-    fn for_a_while(&self) -> Result<settings::Scope, Error> {
-        let scope = settings::Scope::open();
+    fn for_a_while(&self) -> Result<Scope, Error> {
+        let scope = Scope::open();
         if let Some(most) = self.to_impose() {
             scope.set(self.name, &most)?;
         }

@@ -6,9 +6,9 @@
 //! of the last write or up to `checkpoint_timeout` later.
 
 use crate::answer::Answer;
+use crate::args::Args;
 use crate::error::Error;
-use crate::fence::boundary::Args;
-use crate::fence::relation;
+use crate::fence::catalog;
 use pgrx::pg_sys;
 use std::fs::{Metadata, metadata};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -32,7 +32,7 @@ pub fn file_written(args: &Args) -> Result<Answer, Error> {
 
 /// The segments that the relation's main file consists of, all of one size but the last.
 fn segments(args: &Args) -> impl Iterator<Item = Metadata> {
-    let path = relation::file_path(args.oid(0));
+    let path = catalog::file_path(args.oid(0));
     let mut next = path.is_some().then_some(0);
     std::iter::from_fn(move || {
         let (path, n) = (path.as_ref()?, next.take()?);

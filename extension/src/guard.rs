@@ -7,23 +7,25 @@
 //!
 //! Pure: the fence reads PostgreSQL's structures and asks here.
 
+use pgrx::pg_sys::{NodeTag, TransactionStmtKind, VariableSetKind};
+
 /// A utility statement, as far as the decision needs it. Plain SELECT, INSERT, UPDATE, DELETE and
 /// MERGE are not utility statements and never come here.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Statement<'a> {
-    /// BEGIN, COMMIT, ROLLBACK, SAVEPOINT, RELEASE, ROLLBACK TO.
+    /// BEGIN, COMMIT, ROLLBACK, SAVEPOINT, RELEASE, ROLLBACK TO, and those of two-phase commit.
     Transaction {
-        /// PREPARE TRANSACTION and its two ends.
-        two_phase: bool,
+        /// Which of them.
+        kind: TransactionStmtKind::Type,
         /// AND CHAIN.
         chain: bool,
     },
     /// SET and RESET.
     Set {
+        /// Which of them.
+        kind: VariableSetKind::Type,
         /// SET LOCAL.
         local: bool,
-        /// RESET ALL.
-        all: bool,
         /// The setting, or what stands in its place (`TRANSACTION`).
         name: &'a str,
     },
@@ -37,12 +39,49 @@ pub enum Statement<'a> {
         /// To or from a file or program of the server.
         on_server: bool,
     },
-    /// CALL, EXPLAIN, SHOW, FETCH, MOVE, CLOSE, LOCK, SET CONSTRAINTS.
-    Harmless,
-    /// Everything else; DO among it, whose block could catch the cancellation that ends a query at
-    /// its time limit, and go on.
-    Other,
+    /// EXPLAIN of what is no utility statement; one that explains a utility statement counts as
+    /// that statement.
+    ExplainQuery,
+    /// Everything else.
+    Other(NodeTag),
 }
+
+/// What a function runs.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Code {
+    /// `LANGUAGE internal`: a part of the server.
+    Builtin {
+        /// What implements it.
+        symbol: String,
+    },
+    /// `LANGUAGE c`: a part of a library.
+    Library {
+        /// The library's file.
+        path: String,
+        /// What implements it.
+        symbol: String,
+    },
+    /// Any other language.
+    Interpreted,
+}
+
+/// PREPARE TRANSACTION and its two ends.
+const TWO_PHASE: &[TransactionStmtKind::Type] = &[
+    TransactionStmtKind::TRANS_STMT_PREPARE,
+    TransactionStmtKind::TRANS_STMT_COMMIT_PREPARED,
+    TransactionStmtKind::TRANS_STMT_ROLLBACK_PREPARED,
+];
+
+/// CALL, SHOW, FETCH and MOVE, CLOSE, LOCK, SET CONSTRAINTS. Not among them: DO, whose block could
+/// catch the cancellation that ends a query at its time limit, and go on.
+const HARMLESS: &[NodeTag] = &[
+    NodeTag::T_CallStmt,
+    NodeTag::T_VariableShowStmt,
+    NodeTag::T_FetchStmt,
+    NodeTag::T_ClosePortalStmt,
+    NodeTag::T_LockStmt,
+    NodeTag::T_ConstraintsSetStmt,
+];
 
 /// Settings that a tenant may change for the rest of its transaction: how values read and how
 /// queries are planned. Not among them: timeouts, memory, `search_path`, anything of ours.
@@ -73,15 +112,17 @@ const LOCAL_SETTINGS: &[&str] = &[
 /// Whether a sealed transaction may run the statement.
 pub fn allows(statement: &Statement) -> bool {
     match statement {
-        Statement::Transaction { two_phase, chain } => !two_phase && !chain,
-        Statement::Set { name: "TRANSACTION", all: false, .. } => true,
-        Statement::Set { local, all, name } => {
-            *local && !all && LOCAL_SETTINGS.contains(&name.to_ascii_lowercase().as_str())
+        Statement::Transaction { kind, chain } => !TWO_PHASE.contains(kind) && !chain,
+        Statement::Set { kind: VariableSetKind::VAR_RESET_ALL, .. } => false,
+        Statement::Set { name: "TRANSACTION", .. } => true,
+        Statement::Set { kind: VariableSetKind::VAR_RESET, .. } => false,
+        Statement::Set { local, name, .. } => {
+            *local && LOCAL_SETTINGS.contains(&name.to_ascii_lowercase().as_str())
         }
         Statement::Cursor { hold } => !hold,
         Statement::Copy { on_server } => !on_server,
-        Statement::Harmless => true,
-        Statement::Other => false,
+        Statement::ExplainQuery => true,
+        Statement::Other(tag) => HARMLESS.contains(tag),
     }
 }
 
@@ -132,13 +173,21 @@ const DENIED_LIBRARIES: &[&str] = &["dblink", "pg_background", "pg_cron", "plpro
 /// Functions of other libraries that change the session: `pg_trgm` keeps a threshold in a setting.
 const DENIED_LIBRARY_SYMBOLS: &[&str] = &["set_limit"];
 
-/// Whether a sealed transaction may call a function of `LANGUAGE internal`.
-pub fn allows_builtin(symbol: &str) -> bool {
+/// Whether a sealed transaction may call a function. What an interpreted one does comes here too,
+/// statement by statement and call by call.
+pub fn allows_call(code: &Code) -> bool {
+    match code {
+        Code::Builtin { symbol } => allows_builtin(symbol),
+        Code::Library { path, symbol } => allows_library(path, symbol),
+        Code::Interpreted => true,
+    }
+}
+
+fn allows_builtin(symbol: &str) -> bool {
     !DENIED_SYMBOLS.contains(&symbol) && !DENIED_PREFIXES.iter().any(|p| symbol.starts_with(p))
 }
 
-/// Whether a sealed transaction may call a function of a loaded library.
-pub fn allows_library(path: &str, symbol: &str) -> bool {
+fn allows_library(path: &str, symbol: &str) -> bool {
     let file = path.rsplit('/').next().unwrap_or(path);
     let name = file.strip_suffix(".so").unwrap_or(file);
     !DENIED_LIBRARIES.contains(&name) && !DENIED_LIBRARY_SYMBOLS.contains(&symbol)
@@ -150,13 +199,22 @@ mod tests {
 
     #[test]
     fn what_outlives_the_transaction_is_refused() {
-        assert!(!allows(&Statement::Other));
-        assert!(!allows(&Statement::Set { local: false, all: false, name: "timezone" }));
-        assert!(!allows(&Statement::Set { local: false, all: true, name: "" }));
-        assert!(!allows(&Statement::Set { local: true, all: false, name: "statement_timeout" }));
-        assert!(allows(&Statement::Set { local: true, all: false, name: "TimeZone" }));
-        assert!(allows(&Statement::Set { local: false, all: false, name: "TRANSACTION" }));
-        assert!(!allows(&Statement::Transaction { two_phase: true, chain: false }));
+        use TransactionStmtKind::*;
+        use VariableSetKind::*;
+        let set = |kind, local, name| allows(&Statement::Set { kind, local, name });
+        let end = |kind, chain| allows(&Statement::Transaction { kind, chain });
+        assert!(!allows(&Statement::Other(NodeTag::T_CreateStmt)));
+        assert!(!allows(&Statement::Other(NodeTag::T_DoStmt)));
+        assert!(allows(&Statement::Other(NodeTag::T_CallStmt)));
+        assert!(!set(VAR_SET_VALUE, false, "timezone"));
+        assert!(!set(VAR_RESET, true, "timezone"));
+        assert!(!set(VAR_RESET_ALL, true, ""));
+        assert!(!set(VAR_SET_VALUE, true, "statement_timeout"));
+        assert!(set(VAR_SET_VALUE, true, "TimeZone"));
+        assert!(set(VAR_SET_MULTI, false, "TRANSACTION"));
+        assert!(!end(TRANS_STMT_PREPARE, false));
+        assert!(!end(TRANS_STMT_COMMIT, true));
+        assert!(end(TRANS_STMT_COMMIT, false));
         assert!(!allows(&Statement::Cursor { hold: true }));
         assert!(!allows(&Statement::Copy { on_server: true }));
     }

@@ -5,6 +5,7 @@
 //! security-restricted operation. Set them in `postgresql.conf`, or with `ALTER DATABASE ... SET`
 //! or `ALTER ROLE <proxy login> SET`.
 
+use crate::fence::plain;
 use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
 
 /// Ceiling of `statement_timeout` in a sealed transaction. A tenant's query must end.
@@ -86,4 +87,10 @@ pub fn define() {
         GucContext::Suset,
         flags,
     );
+}
+
+/// Refuses settings `edgebase.*` that are not ours: a misspelt limit would be no limit. Called once
+/// ours are defined.
+pub fn reserve_prefix() {
+    plain::MarkGUCPrefixReserved(c"edgebase");
 }

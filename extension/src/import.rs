@@ -6,12 +6,12 @@
 //! since rows may refer to each other in circles.
 
 use crate::answer::Answer;
+use crate::args::Args;
 use crate::audit;
 use crate::error::Error;
-use crate::fence::boundary::Args;
-use crate::fence::lock::Mode;
 use crate::instance::as_owner;
 use crate::lifecycle::{self, bounded_waits, lock_instance};
+use crate::lock::Mode;
 use crate::migrate::bring_up;
 use crate::registry;
 use crate::spi;

@@ -10,11 +10,13 @@
 
 use crate::analytics::{self, ANALYST};
 use crate::answer::Answer;
+use crate::args::Args;
 use crate::error::Error;
-use crate::fence::boundary::Args;
-use crate::fence::identity::RunAs;
-use crate::fence::{lock, relation, settings};
+use crate::fence::session::Scope;
+use crate::identity::RunAs;
+use crate::lock;
 use crate::registry::role_name;
+use crate::relation;
 use crate::spi;
 use edgebase_blocks::block::BlockKind;
 use edgebase_blocks::quote::{ident, qualified};
@@ -25,7 +27,7 @@ use edgebase_blocks::{InstanceKey, StoredBlock, ddl, name};
 /// calls, a timestamp in a default or a migration means the same.
 pub fn as_owner<T>(schema: &str, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     let _owner = RunAs::owner()?;
-    let scope = settings::Scope::open();
+    let scope = Scope::open();
     scope.set("search_path", &format!("{}, pg_temp", ident(schema)))?;
     scope.set("timezone", "UTC")?;
     scope.set("datestyle", "ISO, YMD")?;

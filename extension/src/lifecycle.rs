@@ -5,12 +5,13 @@
 //! its primary key and then find the instance made.
 
 use crate::answer::Answer;
+use crate::args::Args;
 use crate::audit;
 use crate::error::Error;
-use crate::fence::boundary::Args;
-use crate::fence::{lock, settings};
+use crate::fence::session::Scope;
 use crate::guc;
 use crate::instance;
+use crate::lock;
 use crate::registry::{self, BlockRow, InstanceRow};
 use crate::spi;
 use crate::tables;
@@ -119,8 +120,8 @@ pub fn lock_instance(key: &InstanceKey, mode: lock::Mode) -> Result<InstanceRow,
 }
 
 /// While it lives, lock waits are bounded as DDL's are.
-pub fn bounded_waits() -> Result<settings::Scope, Error> {
-    let scope = settings::Scope::open();
+pub fn bounded_waits() -> Result<Scope, Error> {
+    let scope = Scope::open();
     scope.set("lock_timeout", &guc::DDL_LOCK_TIMEOUT.get().to_string())?;
     Ok(scope)
 }

@@ -11,15 +11,15 @@
 //! raised and not noted.
 
 use crate::answer::Answer;
+use crate::args::Args;
+use crate::attempt::attempt;
 use crate::audit;
 use crate::error::Error;
-use crate::fence::boundary::Args;
-use crate::fence::lock::Mode;
-use crate::fence::raise::Failure;
-use crate::fence::statements::attempt;
+use crate::failure::Failure;
 use crate::guc;
 use crate::instance;
 use crate::lifecycle::{bounded_waits, lock_instance};
+use crate::lock::Mode;
 use crate::registry::{self, BlockRow, InstanceRow};
 use crate::spi;
 use edgebase_blocks::diff::{Statement, Step, diff, kept, path};
@@ -62,7 +62,7 @@ pub fn migrate_behind(args: &Args) -> Result<Answer, Error> {
         Ok(answer) => answer,
         // Its requests did not end in time. The others need not wait for it.
         Err(busy) if is_busy(&busy.sqlstate()) => json!({ "migrated": false, "busy": true }),
-        Err(failure) => return Err(Error::Internal(failure.message().to_owned())),
+        Err(failure) => return Err(Error::Internal(failure.message.to_owned())),
     };
     answer["number"] = found[0].clone();
     answer["namespace"] = found[1].clone();
@@ -143,7 +143,7 @@ fn note_failure(
     block: &BlockRow,
     failure: &Failure,
 ) -> Result<Value, Error> {
-    let message: String = failure.message().chars().take(MESSAGE).collect();
+    let message: String = failure.message.chars().take(MESSAGE).collect();
     let failed = json!({ "sqlstate": failure.sqlstate(), "message": message });
     let before = spi::one::<String>(
         "SELECT coalesce(failed_version, '') FROM edgebase.instance WHERE number = $1",

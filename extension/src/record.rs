@@ -10,9 +10,10 @@
 
 use crate::error::Error;
 use crate::fence::open::{Lock, Relation};
+use crate::fence::plain;
 use crate::fence::rows::{Key, Row, Snapshot, find};
 use crate::fence::value::Value;
-use crate::fence::{lock, plain};
+use crate::lock;
 use crate::shape::Shape;
 use pgrx::pg_sys::{self, AclMode, AclResult::ACLCHECK_OK, Oid};
 use std::ffi::CString;

@@ -10,8 +10,8 @@
 //! names differ, and nothing can be entered before `repair()` has made the new roles.
 
 use crate::error::Error;
-use crate::fence::identity::database_oid;
 use crate::fence::rows::{self, Key, Row, Snapshot};
+use crate::identity::database_oid;
 use crate::spi;
 use edgebase_blocks::block::BlockKind;
 use edgebase_blocks::name;

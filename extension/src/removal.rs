@@ -7,9 +7,9 @@
 //! library.
 
 use crate::answer::Answer;
+use crate::args::Args;
 use crate::error::Error;
-use crate::fence::boundary::Args;
-use crate::fence::identity::database_oid;
+use crate::identity::database_oid;
 use crate::spi;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{PgLogLevel, PgSqlErrorCode};

@@ -10,12 +10,12 @@
 
 use crate::analytics::{self, ANALYST};
 use crate::answer::Answer;
+use crate::args::Args;
 use crate::audit;
 use crate::error::Error;
-use crate::fence::boundary::Args;
-use crate::fence::identity::role_oid;
-use crate::fence::lock;
+use crate::identity::role_oid;
 use crate::instance::{self, as_owner};
+use crate::lock;
 use crate::registry::{self, role_name};
 use crate::spi;
 use edgebase_blocks::block::BlockKind;

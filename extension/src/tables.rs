@@ -7,13 +7,13 @@
 //! wait for a moment when one comes that refers to it.
 
 use crate::answer::Answer;
+use crate::args::Args;
 use crate::error::Error;
-use crate::fence::boundary::Args;
-use crate::fence::lock::Mode;
-use crate::fence::{lock, relation};
 use crate::instance;
 use crate::lifecycle::{bounded_waits, lock_instance};
+use crate::lock::{self, Mode};
 use crate::registry::{self, InstanceRow};
+use crate::relation;
 use edgebase_blocks::sparse::Names;
 use edgebase_blocks::{InstanceKey, StoredBlock};
 use serde_json::json;

@@ -35,19 +35,19 @@ weaken() { # weaken NAME FILE SED
     fi
 }
 
-weaken "core is not told to refuse SET ROLE" fence/seal.rs 's/context: outer.context | LOCAL_CHANGE/context: outer.context/'
-weaken "the role is not switched at all" fence/seal.rs 's/\(Identity { user: role, .*\)\.assume();/let _ = \1;/'
-weaken "the login role is not restored at commit" fence/seal.rs 's/seal\.outer\.assume();/let _ = seal;/'
+weaken "core is not told to refuse SET ROLE" seal.rs 's/context: outer.context | LOCAL_CHANGE/context: outer.context/'
+weaken "the role is not switched at all" seal.rs 's/\(Identity { user: role, .*\)\.assume();/let _ = \1;/'
+weaken "the login role is not restored at commit" seal.rs 's/seal\.outer\.assume();/let _ = seal;/'
 weaken "pg_temp is not named in search_path" enter.rs 's/{}, pg_temp/{}/'
 weaken "no hook sees statements" fence/hooks.rs 's/pg_sys::ProcessUtility_hook = Some(on_utility);//'
 weaken "no hook sees functions" fence/hooks.rs 's/pg_sys::object_access_hook = Some(on_access);//'
 weaken "the caller is not checked" enter.rs 's/^    check_caller()?;//'
 weaken "limits are not set" enter.rs 's/(ceiling != 0 \&\& !is_stricter)/(false \&\& !is_stricter)/'
 weaken "the instance's version is not compared" enter.rs 's/if instance.version != block.version/if false/'
-weaken "rights on the schema are not looked at for a record" fence/record.rs 's/if !may_use(schema, role)/if false/'
-weaken "rights on the table are not looked at for a record" fence/record.rs 's/!= pg_sys::AclResult::ACLCHECK_OK$/== 99/'
-weaken "row security is not looked at for a record" fence/record.rs 's/if form.relrowsecurity/if false/'
-weaken "views are records too" fence/record.rs 's/if form.relkind != /if false \&\& form.relkind != /'
+weaken "rights on the schema are not looked at for a record" record.rs 's/if !may_use(schema, role)/if false/'
+weaken "rights on the table are not looked at for a record" record.rs 's/!= ACLCHECK_OK {/== 99 {/'
+weaken "row security is not looked at for a record" record.rs 's/if open.form().relrowsecurity/if false/'
+weaken "views are records too" record.rs 's/if open.form().relkind as u8 != /if false \&\& open.form().relkind as u8 != /'
 weaken "settings are defined as whoever loads the library" fence/exports.rs 's/identity::unrestricted(guc::define)/guc::define()/'
 weaken "default privileges are not looked at" instance.rs 's/if found.is_some()/if false/'
 exit $unnoticed

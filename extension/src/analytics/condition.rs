@@ -12,7 +12,7 @@
 use crate::analytics::expr::{self, Comparison, Expr, comparison};
 use crate::analytics::fit::{EQUAL, Search};
 use crate::fence::fdw::planner::Rel;
-use crate::fence::plain;
+use crate::fence::{catalog, plain};
 use pgrx::pg_sys::{self, Oid, RestrictInfo};
 
 /// A condition of a query.
@@ -87,8 +87,8 @@ pub fn search(found: &Comparison) -> Option<Search> {
     if column.kind == pg_sys::JSONBOID || found.collation != column.collation {
         return None;
     }
-    let family = plain::btree_family(column.kind)?;
-    if plain::operands(found.operator) != (column.kind, column.kind) {
+    let family = catalog::btree_family(column.kind)?;
+    if catalog::operands(found.operator) != (column.kind, column.kind) {
         return None;
     }
     // 0 where the operator is nothing to it.

@@ -6,9 +6,10 @@
 //!
 //! [`fdw`]: super::fdw
 
-use super::boundary;
-use super::{hooks, identity, seal};
-use crate::{apply, enter, files, guc, import, lifecycle, migrate, removal, repair, tables};
+use super::{boundary, hooks};
+use crate::{
+    apply, enter, files, guc, identity, import, lifecycle, migrate, removal, repair, tables,
+};
 use pgrx::pg_sys;
 
 pgrx::pg_module_magic!(name, version);
@@ -16,10 +17,15 @@ pgrx::pg_module_magic!(name, version);
 /// Called once when a backend loads the library.
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn _PG_init() {
-    identity::unrestricted(guc::define);
-    super::settings::reserve_prefix();
-    seal::install();
-    hooks::install();
+    // SAFETY: PostgreSQL calls this, and nothing here has a destructor.
+    unsafe {
+        boundary::callback(|| {
+            identity::unrestricted(guc::define);
+            guc::reserve_prefix();
+            hooks::install();
+            Ok(())
+        });
+    }
 }
 
 macro_rules! sql_functions {

@@ -1,6 +1,8 @@
 //! Everything `unsafe`, and what makes it sound.
 //!
-//! The rest of the crate may not write `unsafe` at all. Four invariants carry this module:
+//! The rest of the crate may not write `unsafe` at all, and decides everything: here are only the
+//! ways between it and PostgreSQL. PostgreSQL calls [`exports`], [`hooks`] and [`fdw`]; safe code
+//! calls the others. Five invariants carry this module:
 //!
 //! 1. A backend is one thread, and everything here runs on it (pgrx checks at each call).
 //! 2. Calls into PostgreSQL go through pgrx's guard, which turns an ERROR into an unwinding panic,
@@ -8,25 +10,24 @@
 //!    passing a statement on in the utility hook, and reading one row after the other for a scan)
 //!    are made from frames that hold nothing with a destructor, since the jump skips them.
 //! 3. No panic leaves a function that PostgreSQL calls: [`boundary`] catches every one, and what
-//!    runs outside of it (callbacks of a line or two, and [`fdw::executor::row`]) cannot panic.
+//!    runs outside of it (a line or two of a callback, and [`fdw::reading::Reader::next`]) cannot panic.
 //! 4. What is switched for a while (user, settings) is switched back by a guard on the ordinary
 //!    way out; on the way out of an ERROR the abort of the (sub)transaction restores it, as
 //!    PostgreSQL saved it at the start, so the guards leave it alone then.
+//! 5. The bodies of SQL functions take each argument as what the SQL files declare it, and only
+//!    within a transaction does safe code look anything up: PostgreSQL calls it for a statement.
 
 pub mod boundary;
+pub mod catalog;
 pub mod exports;
 pub mod fdw;
 pub mod foreign;
 pub mod hooks;
-pub mod identity;
-pub mod lock;
 pub mod node;
 pub mod open;
 pub mod plain;
 pub mod raise;
-pub mod relation;
 pub mod rows;
-pub mod seal;
-pub mod settings;
+pub mod session;
 pub mod statements;
 pub mod value;

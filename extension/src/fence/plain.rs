@@ -8,47 +8,51 @@
 use pgrx::pg_sys::{self, AclMode, AclResult, LOCKMODE, Oid};
 use std::ffi::{CStr, c_char};
 
-/// What is passed on to C as a value.
-trait Given {
-    type Raw;
-    fn raw(self) -> Self::Raw;
+/// What C is given for it: a name's address, and of all else the value itself. No pointer is
+/// `Send`, so none but a name's gets into the table below.
+trait Given<Raw> {
+    fn raw(self) -> Raw;
 }
 
-/// What comes from C.
-trait Taken {
-    type Value;
-    /// # Safety
-    /// A pointer is null, or that of a NUL-terminated text.
-    unsafe fn value(self) -> Self::Value;
+impl<T: Send> Given<T> for T {
+    fn raw(self) -> T {
+        self
+    }
 }
 
-macro_rules! values {
-    ($($kind:ty),*) => {$(
-        impl Given for $kind {
-            type Raw = Self;
-            fn raw(self) -> Self { self }
-        }
-        impl Taken for $kind {
-            type Value = Self;
-            unsafe fn value(self) -> Self { self }
-        }
-    )*};
-}
-values!((), bool, u16, i32, u32, u64, f64, Oid);
-
-impl Given for &CStr {
-    type Raw = *const c_char;
+impl Given<*const c_char> for &CStr {
     fn raw(self) -> *const c_char {
         self.as_ptr()
     }
 }
 
-impl Taken for *mut c_char {
-    type Value = Option<String>;
+/// What is made of a thing that C gives: a copy of a text, and of all else the value itself.
+trait Taken<Value> {
+    /// # Safety
+    /// A pointer is null, or that of a NUL-terminated text.
+    unsafe fn value(self) -> Value;
+}
+
+impl<T: Send> Taken<T> for T {
+    unsafe fn value(self) -> T {
+        self
+    }
+}
+
+impl Taken<Option<String>> for *mut c_char {
     unsafe fn value(self) -> Option<String> {
         // SAFETY: as promised.
-        (!self.is_null()).then(|| unsafe { CStr::from_ptr(self) }.to_string_lossy().into_owned())
+        unsafe { text(self) }
     }
+}
+
+/// A copy of a text of C's; none for null.
+///
+/// # Safety
+/// The pointer is null, or that of a NUL-terminated text.
+pub unsafe fn text(c: *const c_char) -> Option<String> {
+    // SAFETY: as promised.
+    (!c.is_null()).then(|| unsafe { CStr::from_ptr(c) }.to_string_lossy().into_owned())
 }
 
 macro_rules! functions {
@@ -77,12 +81,13 @@ functions! {
     #[cfg(not(feature = "pg15"))]
     object_aclcheck(catalog: Oid, object: Oid, role: Oid, rights: AclMode) -> AclResult::Type;
 
-    // Schemas and relations.
+    // Schemas, relations and functions.
     get_namespace_oid(name: &CStr, may_miss: bool) -> Oid;
     get_namespace_name(schema: Oid) -> Option<String>;
     get_relname_relid(name: &CStr, schema: Oid) -> Oid;
     get_rel_name(relation: Oid) -> Option<String>;
     get_rel_namespace(relation: Oid) -> Oid;
+    get_func_name(function: Oid) -> Option<String>;
 
     // Types, operators and collations.
     format_type_be(kind: Oid) -> Option<String>;
@@ -123,21 +128,4 @@ variables! {
     work_mem: i32;
     cpu_tuple_cost: f64;
     seq_page_cost: f64;
-}
-
-/// The operator family by which a B-tree sorts the type if nothing else is said.
-pub fn btree_family(kind: Oid) -> Option<Oid> {
-    // SAFETY: a catalog lookup; the cache entry stays.
-    let family = unsafe {
-        (*pg_sys::lookup_type_cache(kind, pg_sys::TYPECACHE_BTREE_OPFAMILY as _)).btree_opf
-    };
-    (family != Oid::INVALID).then_some(family)
-}
-
-/// The types of the operator's two sides.
-pub fn operands(operator: Oid) -> (Oid, Oid) {
-    let (mut left, mut right) = (Oid::INVALID, Oid::INVALID);
-    // SAFETY: a catalog lookup that writes two locals.
-    unsafe { pg_sys::op_input_types(operator, &mut left, &mut right) };
-    (left, right)
 }

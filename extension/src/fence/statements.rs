@@ -1,67 +1,96 @@
-//! How many statements is a text, and how is work tried that may fail?
+//! What does the parser make of a statement?
+//!
+//! Reads trees of nodes into what safe code decides by. Every node begins with its tag, and the tag
+//! says which structure it is.
 
-use super::raise::Failure;
+use super::node::pointers;
+use super::plain::text;
 use crate::error::Error;
-use pgrx::pg_sys;
-use std::ffi::CString;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use crate::guard::Statement;
+use pgrx::is_a;
+use pgrx::pg_sys::{self, Node, NodeTag};
+use std::ffi::{CStr, CString, c_int};
 
 /// The number of SQL statements in a text; a syntax error is PostgreSQL's own.
 pub fn count(sql: &str) -> Result<usize, Error> {
     let text = CString::new(sql).map_err(|_| Error::NotOneStatement(sql.to_owned()))?;
-    // SAFETY: the parser copies what it keeps; a null list is an empty one.
+    // SAFETY: the parser takes any text, copies what it keeps and gives a list of statements.
     unsafe {
         let list = pg_sys::raw_parser(text.as_ptr(), pg_sys::RawParseMode::RAW_PARSE_DEFAULT);
-        Ok(if list.is_null() { 0 } else { (*list).length as usize })
+        Ok(pointers::<pg_sys::RawStmt>(list).count())
     }
 }
 
-/// Runs `work` in a subtransaction that is rolled back whatever happens, then gives its result
-/// or goes on unwinding with its error.
-pub fn trial<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
-    // SAFETY: as PL/pgSQL does for a block with an exception clause: context and resource owner
-    // are those of before again after the rollback, also when `work` unwound with an ERROR,
-    // which pgrx's guard has already taken off PostgreSQL's error stack.
-    unsafe {
-        let (context, owner) = (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner);
-        pg_sys::BeginInternalSubTransaction(std::ptr::null());
-        pg_sys::CurrentMemoryContext = context;
-        let outcome = catch_unwind(AssertUnwindSafe(work));
-        pg_sys::RollbackAndReleaseCurrentSubTransaction();
-        pg_sys::CurrentMemoryContext = context;
-        pg_sys::CurrentResourceOwner = owner;
-        outcome.unwrap_or_else(|payload| resume_unwind(payload))
-    }
+/// What a statement is called in messages, such as `CREATE TABLE`.
+///
+/// # Safety
+/// `node` is a valid utility statement.
+pub unsafe fn name(node: *mut Node) -> String {
+    // SAFETY: as above; the name is a constant string of PostgreSQL's.
+    unsafe { text(pg_sys::GetCommandTagName(pg_sys::CreateCommandTag(node))) }.unwrap_or_default()
 }
 
-/// Runs `work` in a subtransaction that is kept when it succeeds. When it fails, nothing of it is
-/// left and the failure is the result, unless its SQLSTATE is one to pass on: then it goes on
-/// unwinding.
-pub fn attempt<T>(
-    work: impl FnOnce() -> Result<T, Error>,
-    passes: impl FnOnce(&str) -> bool,
-) -> Result<T, Failure> {
-    // SAFETY: as for `trial`; released when `work` came back in good order.
+/// A statement, as far as a sealed transaction needs it.
+///
+/// # Safety
+/// `node` is a valid utility statement.
+pub unsafe fn read<'a>(node: *mut Node) -> Statement<'a> {
+    // SAFETY: the tag says which structure the node is; a name is null or NUL-terminated.
     unsafe {
-        let (context, owner) = (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner);
-        pg_sys::BeginInternalSubTransaction(std::ptr::null());
-        pg_sys::CurrentMemoryContext = context;
-        let outcome = catch_unwind(AssertUnwindSafe(work));
-        match &outcome {
-            Ok(Ok(_)) => pg_sys::ReleaseCurrentSubTransaction(),
-            Ok(Err(_)) | Err(_) => pg_sys::RollbackAndReleaseCurrentSubTransaction(),
-        }
-        pg_sys::CurrentMemoryContext = context;
-        pg_sys::CurrentResourceOwner = owner;
-        match outcome {
-            Ok(done) => done.map_err(Failure::from),
-            Err(payload) => {
-                let failure = Failure::from_panic(&*payload);
-                if passes(&failure.sqlstate()) {
-                    resume_unwind(payload);
-                }
-                Err(failure)
+        match (*node).type_ {
+            NodeTag::T_TransactionStmt => {
+                let t = &*node.cast::<pg_sys::TransactionStmt>();
+                Statement::Transaction { kind: t.kind, chain: t.chain }
             }
+            NodeTag::T_VariableSetStmt => {
+                let s = &*node.cast::<pg_sys::VariableSetStmt>();
+                let name = if s.name.is_null() { c"" } else { CStr::from_ptr(s.name) };
+                let name = name.to_str().unwrap_or_default();
+                Statement::Set { kind: s.kind, local: s.is_local, name }
+            }
+            NodeTag::T_DeclareCursorStmt => {
+                let d = &*node.cast::<pg_sys::DeclareCursorStmt>();
+                Statement::Cursor { hold: d.options & pg_sys::CURSOR_OPT_HOLD as c_int != 0 }
+            }
+            NodeTag::T_CopyStmt => {
+                let c = &*node.cast::<pg_sys::CopyStmt>();
+                Statement::Copy { on_server: c.is_program || !c.filename.is_null() }
+            }
+            NodeTag::T_ExplainStmt => {
+                let explained = (*node.cast::<pg_sys::ExplainStmt>()).query;
+                match as_a::<pg_sys::Query>(explained, NodeTag::T_Query) {
+                    None => Statement::Other(NodeTag::T_ExplainStmt),
+                    Some(query) if query.utilityStmt.is_null() => Statement::ExplainQuery,
+                    // EXPLAIN ANALYZE runs what it explains, CREATE TABLE AS included.
+                    Some(query) => read(query.utilityStmt),
+                }
+            }
+            tag => Statement::Other(tag),
         }
     }
+}
+
+/// The names in the `DROP EXTENSION` that an event trigger is called for; none when the context of
+/// a call is anything else.
+///
+/// # Safety
+/// `context` is null or a valid node.
+pub unsafe fn dropped_extensions(context: *mut Node) -> Option<Vec<String>> {
+    // SAFETY: as above; DROP EXTENSION lists its objects as strings.
+    unsafe {
+        let trigger: &pg_sys::EventTriggerData = as_a(context, NodeTag::T_EventTriggerData)?;
+        let drop: &pg_sys::DropStmt = as_a(trigger.parsetree, NodeTag::T_DropStmt)?;
+        let names = pointers::<pg_sys::String>(drop.objects);
+        (drop.removeType == pg_sys::ObjectType::OBJECT_EXTENSION)
+            .then(|| names.filter_map(|name| text((*name).sval)).collect())
+    }
+}
+
+/// The node as the structure that has this tag, if it has.
+///
+/// # Safety
+/// `node` is null or a valid node, and `T` is what the tag says.
+unsafe fn as_a<'a, T>(node: *mut Node, tag: NodeTag) -> Option<&'a T> {
+    // SAFETY: as above.
+    unsafe { is_a(node, tag).then(|| &*node.cast::<T>()) }
 }

@@ -139,7 +139,7 @@ impl Within {
     /// The context lives longer than this.
     pub(super) unsafe fn context(context: MemoryContext) -> Self {
         // SAFETY: as above; the context of now is one of a caller's.
-        unsafe { Self(std::mem::replace(&mut pg_sys::CurrentMemoryContext, context)) }
+        unsafe { Self((&raw mut pg_sys::CurrentMemoryContext).replace(context)) }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::executor::Executing;
 use crate::fence::node::Ptr;
+use crate::fence::plain::text;
 use pgrx::pg_sys::{self, ExplainState, Expr};
 use std::ffi::{CStr, CString};
 use std::ptr::{null, null_mut};
@@ -43,11 +44,10 @@ impl<'e> Explaining<'e> {
             let names = pg_sys::set_deparse_context_plan(context, plan.raw().cast(), null_mut());
             let tables = self.0.rtable;
             let prefix = !tables.is_null() && (*tables).length > 1;
-            let text = |expr: &Ptr<Expr>| {
-                let text = pg_sys::deparse_expression(expr.raw().cast(), names, prefix, false);
-                CStr::from_ptr(text).to_string_lossy().into_owned()
+            let sql = |expr: &Ptr<Expr>| {
+                text(pg_sys::deparse_expression(expr.raw().cast(), names, prefix, false))
             };
-            let all: Vec<String> = expressions.iter().map(text).collect();
+            let all: Vec<String> = expressions.iter().filter_map(sql).collect();
             CString::new(all.join(" AND ")).ok()
         }
     }

@@ -20,10 +20,10 @@ use self::planner::Rel;
 use super::boundary::guarded;
 use super::node::{Ptr, allocated, pointers};
 use super::raise::{Plain, capturing, raise};
-use super::seal;
 use crate::analytics::scan::Scan;
 use crate::analytics::{explain as explanation, known, plan};
 use crate::error::Error;
+use crate::seal;
 use pgrx::pg_sys::{
     self, Datum, ForeignScanState, List, NodeTag, Oid, PlannerInfo, RelOptInfo, TupleTableSlot,
 };

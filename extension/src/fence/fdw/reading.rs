@@ -7,9 +7,9 @@
 use super::executor::{Executing, Prepared, Within};
 use crate::analytics::fit::Search;
 use crate::fence::open::{Lock, Relation};
-use crate::fence::plain;
 use crate::fence::rows::Snapshot;
 use crate::fence::value::Value;
+use crate::fence::{catalog, plain};
 use pgrx::pg_sys::{self, Datum, MemoryContext, Oid, ScanDirection::ForwardScanDirection};
 use pgrx::pg_sys::{TupleTableSlot, varlena};
 use std::ffi::c_int;
@@ -56,7 +56,7 @@ impl Tests {
     /// Adds `column operator value`, or `column operator ANY (value)`, and says whether the
     /// operator takes the value.
     pub fn add(&mut self, operator: Oid, array: bool, search: Search, value: Value) -> bool {
-        let (left, right) = plain::operands(operator);
+        let (left, right) = catalog::operands(operator);
         let given = if array { plain::get_element_type(value.kind()) } else { value.kind() };
         if given != right {
             return false;

@@ -8,25 +8,21 @@
 //!   triggers have run as the tenant;
 //! * rollback to a savepoint from before the seal: core restores, [`at_subtransaction`] notes it.
 
-use super::identity::{Identity, LOCAL_CHANGE};
+use crate::fence::plain;
+use crate::fence::session::Identity;
+use crate::identity::{LOCAL_CHANGE, database_oid};
 use pgrx::pg_sys::{self, Oid};
 use std::cell::Cell;
-use std::ffi::{c_int, c_void};
 
 #[derive(Clone, Copy)]
 struct Seal {
     outer: Identity,
     /// The nesting level of the subtransaction whose rollback would undo the seal.
-    level: c_int,
+    level: i32,
 }
 
 thread_local! {
     static SEAL: Cell<Option<Seal>> = const { Cell::new(None) };
-}
-
-fn level() -> c_int {
-    // SAFETY: reads a variable.
-    unsafe { pg_sys::GetCurrentTransactionNestLevel() }
 }
 
 /// Whether the transaction is sealed.
@@ -34,23 +30,35 @@ pub fn is_sealed() -> bool {
     SEAL.get().is_some()
 }
 
+/// Whether a seal binds this process: its own, or that of the leader it works for.
+pub fn binds() -> bool {
+    is_sealed() || in_sealed_worker()
+}
+
+/// A parallel worker has the leader's identity but not its memory: there the seal is known by
+/// the role.
+fn in_sealed_worker() -> bool {
+    if plain::ParallelWorkerNumber() < 0 {
+        return false;
+    }
+    let now = Identity::current();
+    if now.context & LOCAL_CHANGE == 0 {
+        return false;
+    }
+    // A role that is gone counts as an instance's.
+    plain::GetUserNameFromId(now.user, true)
+        .is_none_or(|name| name.starts_with(&format!("eb_{}_", database_oid())))
+}
+
 /// Seals the transaction. The caller has checked that it is not sealed already.
 pub fn seal(role: Oid) {
     let outer = Identity::current();
-    SEAL.set(Some(Seal { outer, level: level() }));
+    SEAL.set(Some(Seal { outer, level: plain::GetCurrentTransactionNestLevel() }));
     Identity { user: role, context: outer.context | LOCAL_CHANGE }.assume();
 }
 
-/// Registers the callbacks; once per backend.
-pub fn install() {
-    // SAFETY: the callbacks live as long as the library, which is never unloaded.
-    unsafe {
-        pg_sys::RegisterXactCallback(Some(at_transaction), std::ptr::null_mut());
-        pg_sys::RegisterSubXactCallback(Some(at_subtransaction), std::ptr::null_mut());
-    }
-}
-
-unsafe extern "C-unwind" fn at_transaction(event: pg_sys::XactEvent::Type, _: *mut c_void) {
+/// Called by PostgreSQL as a transaction ends.
+pub fn at_transaction(event: pg_sys::XactEvent::Type) {
     use pg_sys::XactEvent::*;
     match event {
         XACT_EVENT_PRE_COMMIT | XACT_EVENT_PRE_PREPARE => {
@@ -63,15 +71,11 @@ unsafe extern "C-unwind" fn at_transaction(event: pg_sys::XactEvent::Type, _: *m
     }
 }
 
-unsafe extern "C-unwind" fn at_subtransaction(
-    event: pg_sys::SubXactEvent::Type,
-    _: pg_sys::SubTransactionId,
-    _: pg_sys::SubTransactionId,
-    _: *mut c_void,
-) {
+/// Called by PostgreSQL as a subtransaction begins or ends.
+pub fn at_subtransaction(event: pg_sys::SubXactEvent::Type) {
     use pg_sys::SubXactEvent::*;
     let Some(mut seal) = SEAL.get() else { return };
-    let level = level();
+    let level = plain::GetCurrentTransactionNestLevel();
     if seal.level < level {
         return;
     }

@@ -6,14 +6,14 @@
 //! them over its tables.
 
 use crate::error::Error;
-use pgrx::pg_sys::{self, Oid};
+use crate::fence::plain;
+use pgrx::pg_sys::{self, LOCKMODE, Oid};
 use std::ffi::CString;
 
 /// The schema of that name.
 pub fn schema_oid(name: &str) -> Option<Oid> {
     let name = CString::new(name).ok()?;
-    // SAFETY: a NUL-terminated name; a missing schema gives InvalidOid.
-    let oid = unsafe { pg_sys::get_namespace_oid(name.as_ptr(), true) };
+    let oid = plain::get_namespace_oid(&name, true);
     (oid != Oid::INVALID).then_some(oid)
 }
 
@@ -26,39 +26,35 @@ pub enum Mode {
     Alone,
 }
 
-const SHARED: pg_sys::LOCKMODE = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
+const SHARED: LOCKMODE = pg_sys::AccessShareLock as LOCKMODE;
+/// The catalog that schemas are in.
+const SCHEMAS: Oid = pg_sys::NamespaceRelationId;
 
 /// Shares a schema to the end of the transaction. `bound` limits the waiting while its guard
 /// lives, and is called only where there is something to wait for.
 pub fn share_schema<G>(oid: Oid, bound: impl FnOnce() -> Result<G, Error>) -> Result<(), Error> {
-    let schemas = pg_sys::NamespaceRelationId;
-    // SAFETY: as in `schema`.
-    if unsafe { !pg_sys::ConditionalLockDatabaseObject(schemas, oid, 0, SHARED) } {
+    if !plain::ConditionalLockDatabaseObject(SCHEMAS, oid, 0, SHARED) {
         let _bounded = bound()?;
-        // SAFETY: as above.
-        unsafe { pg_sys::LockDatabaseObject(schemas, oid, 0, SHARED) };
+        plain::LockDatabaseObject(SCHEMAS, oid, 0, SHARED);
     }
     Ok(())
 }
 
-/// Shares a table likewise.
+/// Shares a table likewise. It may be gone, which opening it notices.
 pub fn share_table<G>(oid: Oid, bound: impl FnOnce() -> Result<G, Error>) -> Result<(), Error> {
-    // SAFETY: a lock on an oid; the table may be gone, which opening it notices.
-    if unsafe { !pg_sys::ConditionalLockRelationOid(oid, SHARED) } {
+    if !plain::ConditionalLockRelationOid(oid, SHARED) {
         let _bounded = bound()?;
-        // SAFETY: as above.
-        unsafe { pg_sys::LockRelationOid(oid, SHARED) };
+        plain::LockRelationOid(oid, SHARED);
     }
     Ok(())
 }
 
-/// Locks a schema to the end of the transaction, waiting at most `lock_timeout`.
+/// Locks a schema to the end of the transaction, waiting at most `lock_timeout`. It may be gone,
+/// which callers check afterwards, since waiting made the caches current.
 pub fn schema(oid: Oid, mode: Mode) {
     let mode = match mode {
         Mode::Use => SHARED,
-        Mode::Alone => pg_sys::AccessExclusiveLock as pg_sys::LOCKMODE,
+        Mode::Alone => pg_sys::AccessExclusiveLock as LOCKMODE,
     };
-    // SAFETY: an object lock on a catalog entry; the object may be gone, which callers check
-    // afterwards, since waiting made the caches current.
-    unsafe { pg_sys::LockDatabaseObject(pg_sys::NamespaceRelationId, oid, 0, mode) };
+    plain::LockDatabaseObject(SCHEMAS, oid, 0, mode);
 }

@@ -1,0 +1,83 @@
+//! What do the catalogs say that no function of [`plain`](super::plain) looks up?
+//!
+//! Nothing here keeps a row: what is wanted of it is copied while the cache holds it.
+
+use crate::guard::Code;
+use pgrx::datum::{FromDatum, IntoDatum};
+use pgrx::pg_sys::{self, HeapTuple, Oid};
+use std::ffi::c_int;
+
+/// Fixed in every PostgreSQL (pg_language.dat).
+const INTERNAL_LANGUAGE: Oid = Oid::from_u32(12);
+/// Likewise.
+const C_LANGUAGE: Oid = Oid::from_u32(13);
+
+/// What a function runs.
+pub fn code(function: Oid) -> Option<Code> {
+    let cache = pg_sys::SysCacheIdentifier::PROCOID as c_int;
+    row(cache, function, |tuple| {
+        // SAFETY: the row is valid here, and its attributes `prosrc` and `probin` are texts.
+        let text = |attribute: u32| unsafe {
+            let mut null = false;
+            let datum = pg_sys::SysCacheGetAttr(cache, tuple, attribute as i16, &mut null);
+            String::from_datum(datum, null).unwrap_or_default()
+        };
+        // SAFETY: as above, and this is the fixed part of a row of pg_proc.
+        let form = unsafe { &*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_proc>() };
+        match form.prolang {
+            INTERNAL_LANGUAGE => Code::Builtin { symbol: text(pg_sys::Anum_pg_proc_prosrc) },
+            C_LANGUAGE => Code::Library {
+                path: text(pg_sys::Anum_pg_proc_probin),
+                symbol: text(pg_sys::Anum_pg_proc_prosrc),
+            },
+            _ => Code::Interpreted,
+        }
+    })
+}
+
+/// The rows and pages that the last analyze of a table found; fewer than none before the first.
+pub fn analyzed(relation: Oid) -> Option<(f64, f64)> {
+    row(pg_sys::SysCacheIdentifier::RELOID as c_int, relation, |tuple| {
+        // SAFETY: the row is valid here, and this is the fixed part of a row of pg_class.
+        let form = unsafe { &*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_class>() };
+        (f64::from(form.reltuples), f64::from(form.relpages))
+    })
+}
+
+/// The path of the relation's main file, relative to the data directory.
+pub fn file_path(relation: Oid) -> Option<String> {
+    // SAFETY: the function takes an oid and gives text, or null where there is no such relation
+    // or it has no file.
+    unsafe { pgrx::direct_function_call(pg_sys::pg_relation_filepath, &[relation.into_datum()]) }
+}
+
+/// The operator family by which a B-tree sorts the type if nothing else is said.
+pub fn btree_family(kind: Oid) -> Option<Oid> {
+    // SAFETY: a catalog lookup; the cache entry stays.
+    let family = unsafe {
+        (*pg_sys::lookup_type_cache(kind, pg_sys::TYPECACHE_BTREE_OPFAMILY as _)).btree_opf
+    };
+    (family != Oid::INVALID).then_some(family)
+}
+
+/// The types of the operator's two sides.
+pub fn operands(operator: Oid) -> (Oid, Oid) {
+    let (mut left, mut right) = (Oid::INVALID, Oid::INVALID);
+    // SAFETY: a catalog lookup that writes two locals.
+    unsafe { pg_sys::op_input_types(operator, &mut left, &mut right) };
+    (left, right)
+}
+
+/// What `read` takes from the row of that oid. When it unwinds, the abort lets go of the row.
+fn row<T>(cache: c_int, oid: Oid, read: impl FnOnce(HeapTuple) -> T) -> Option<T> {
+    // SAFETY: a lookup by oid in a cache that has such a key; what it finds is let go once.
+    unsafe {
+        let tuple = pg_sys::SearchSysCache1(cache, oid.into());
+        if tuple.is_null() {
+            return None;
+        }
+        let found = read(tuple);
+        pg_sys::ReleaseSysCache(tuple);
+        Some(found)
+    }
+}
