@@ -10,13 +10,15 @@
 //! names differ, and nothing can be entered before `repair()` has made the new roles.
 
 use crate::error::Error;
-use crate::fence::rows::{self, Key, Row, Snapshot};
+use crate::fence::rows::{self, Key, Position, Registry, Row, Snapshot};
+use crate::fence::value::Value;
 use crate::identity::database_oid;
 use crate::spi;
 use edgebase_blocks::block::BlockKind;
 use edgebase_blocks::name;
 use edgebase_blocks::{InstanceKey, StoredBlock};
-use serde_json::Value;
+use std::cell::RefCell;
+use std::collections::HashMap;
 
 /// A row of `edgebase.block`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,9 +47,47 @@ pub fn role_name(number: i64) -> String {
     format!("eb_{}_{number}", database_oid())
 }
 
+/// Rows whose positions are kept; with more all are forgotten.
+const KEPT: usize = 1024;
+
+thread_local! {
+    static POSITIONS: RefCell<HashMap<(Registry, String), Position>> = RefCell::default();
+}
+
+/// The row of a table whose primary key is `keys`. Where this backend found it last is looked at
+/// first: if the snapshot shows a row of that key there, it is the one, as there is no other.
+fn row<T>(of: Registry, keys: &[&str], snapshot: Snapshot, read: impl Fn(&Row) -> T) -> Option<T> {
+    // No text of PostgreSQL's has a NUL.
+    let key = (of, keys.join("\0"));
+    let is_it = |row: &Row| {
+        let equals = |(key, n): (&&str, i16)| row.value(n).and_then(Value::text) == Some(*key);
+        keys.iter().zip(1..).all(equals)
+    };
+    if let Some(position) = POSITIONS.with_borrow(|all| all.get(&key).copied())
+        && let Some(Some(found)) =
+            rows::at(of, position, snapshot, |row| is_it(row).then(|| read(row)))
+    {
+        return Some(found);
+    }
+    let equal: Vec<Key> = keys.iter().zip(1..).map(|(key, n)| Key::equal(n, key)).collect();
+    let mut found = None;
+    rows::each(of, &equal, snapshot, |row| {
+        found = Some((row.position(), read(row)));
+        false
+    });
+    let (position, found) = found?;
+    POSITIONS.with_borrow_mut(|all| {
+        if all.len() >= KEPT {
+            all.clear();
+        }
+        all.insert(key, position);
+    });
+    Some(found)
+}
+
 /// The registered block, configured or kept.
 pub fn block(namespace: &str) -> Option<BlockRow> {
-    rows::by_key(rows::BLOCK, &[namespace], |row| {
+    row(rows::BLOCK, &[namespace], Snapshot::NEWEST, |row| {
         let kind = match row.text(2)?.as_str() {
             "single" => BlockKind::Single,
             _ => BlockKind::Dynamic,
@@ -60,7 +100,7 @@ pub fn block(namespace: &str) -> Option<BlockRow> {
 /// The instance of that key.
 pub fn instance(key: &InstanceKey) -> Option<InstanceRow> {
     let keys = [key.namespace(), key.id().unwrap_or_default()];
-    rows::by_key(rows::INSTANCE, &keys, |row| {
+    row(rows::INSTANCE, &keys, Snapshot::NEWEST, |row| {
         Some(InstanceRow { number: row.bigint(3)?, schema: row.text(4)?, version: row.text(5)? })
     })
     .flatten()
@@ -68,7 +108,7 @@ pub fn instance(key: &InstanceKey) -> Option<InstanceRow> {
 
 /// The shape that a version stands for.
 pub fn definition(version: &str) -> Result<StoredBlock, Error> {
-    let text = rows::by_key(rows::VERSION, &[version], |row| row.text(3))
+    let text = row(rows::VERSION, &[version], Snapshot::NEWEST, |row| row.text(3))
         .flatten()
         .ok_or_else(|| Error::Internal(format!("block version {version} is not stored")))?;
     serde_json::from_str(&text)
@@ -77,7 +117,7 @@ pub fn definition(version: &str) -> Result<StoredBlock, Error> {
 
 /// What analysts see of a block.
 pub fn analytics(namespace: &str) -> Result<Option<StoredBlock>, Error> {
-    let text = rows::by_key(rows::ANALYTICS, &[namespace], |row| row.text(3));
+    let text = row(rows::ANALYTICS, &[namespace], Snapshot::NEWEST, |row| row.text(3));
     text.flatten()
         .map(|text| serde_json::from_str(&text))
         .transpose()
@@ -109,13 +149,7 @@ fn place_of(row: &Row) -> Option<Place> {
 
 /// The place of one instance, as a query sees it.
 pub fn place(namespace: &str, id: &str, snapshot: Snapshot) -> Option<Place> {
-    let mut found = None;
-    let keys = [Key::equal(1, namespace), Key::equal(2, id)];
-    rows::each(rows::INSTANCE, &keys, snapshot, |row| {
-        found = place_of(row);
-        false
-    });
-    found
+    row(rows::INSTANCE, &[namespace, id], snapshot, place_of).flatten()
 }
 
 /// At most `limit` instances of a block as a query sees them, by id, those after `after`; and the
@@ -149,7 +183,13 @@ pub fn between(namespace: &str, old: &str, new: &str) -> Result<Vec<StoredBlock>
            AND v.recorded_at > (SELECT recorded_at FROM edgebase.block_version WHERE version = $2)",
         &[namespace.into(), old.into(), new.into()],
     )?;
-    versions.as_array().into_iter().flatten().filter_map(Value::as_str).map(definition).collect()
+    versions
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(serde_json::Value::as_str)
+        .map(definition)
+        .collect()
 }
 
 /// The key that namespace and id make, checked against the block they name.

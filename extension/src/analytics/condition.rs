@@ -16,7 +16,7 @@ use crate::fence::{catalog, plain};
 use pgrx::pg_sys::{self, Oid, RestrictInfo};
 
 /// A condition of a query.
-pub type Condition<'q> = crate::fence::node::Ptr<'q, RestrictInfo>;
+pub type Condition<'q> = crate::fence::fdw::node::Ptr<'q, RestrictInfo>;
 
 /// The column that every relation has first.
 pub const INSTANCE: i16 = 1;

@@ -1,6 +1,6 @@
 //! What does an expression of a query compare?
 
-use crate::fence::node::Ptr;
+use crate::fence::fdw::node::Ptr;
 use crate::fence::plain;
 use pgrx::pg_sys::{self, Oid, OpExpr, Param, RelabelType, ScalarArrayOpExpr, Var};
 

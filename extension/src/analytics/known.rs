@@ -7,7 +7,7 @@
 
 use crate::analytics::columns::{Column, is_relation};
 use crate::error::Error;
-use crate::fence::foreign;
+use crate::fence::fdw::foreign;
 use crate::fence::open::{Lock, Relation};
 use crate::fence::rows::Snapshot;
 use crate::registry;

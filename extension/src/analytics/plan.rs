@@ -7,8 +7,8 @@
 use crate::analytics::condition::{Clause, Condition, INSTANCE, Use, classify, named};
 use crate::analytics::expr::{Expr, column};
 use crate::analytics::known::Size;
+use crate::fence::fdw::node::Ptr;
 use crate::fence::fdw::planner::{Parts, Rel, Way};
-use crate::fence::node::Ptr;
 use crate::fence::plain;
 use pgrx::pg_sys::{self, ForeignScan, PathKey};
 

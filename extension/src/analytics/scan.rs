@@ -97,7 +97,7 @@ impl Scan {
             keys,
             filter: node.prepare_filter(filters),
             columns,
-            tests: Tests::new(node),
+            tests: Tests::default(),
             tested: Vec::new(),
             source: None,
             reader: Reader::new(node),
@@ -139,7 +139,7 @@ impl Scan {
             let Comparison { operator, array, .. } = *comparison;
             match node.evaluate(value) {
                 Some(value) => {
-                    if self.tests.add(operator, array, search, value) {
+                    if self.tests.add(node, (operator, array), search, value) {
                         self.tested.push(comparison.column.attribute as usize - 1);
                     }
                 }

@@ -1,8 +1,21 @@
 //! Everything `unsafe`, and what makes it sound.
 //!
 //! The rest of the crate may not write `unsafe` at all, and decides everything: here are only the
-//! ways between it and PostgreSQL. PostgreSQL calls [`exports`], [`hooks`] and [`fdw`]; safe code
-//! calls the others. Five invariants carry this module:
+//! ways between it and PostgreSQL. They come in two parts. What isolation rests on is beside this
+//! file, and is read in this order:
+//!
+//! | file | question |
+//! |---|---|
+//! | [`exports`], [`hooks`] | where does PostgreSQL call us |
+//! | [`boundary`], [`raise`] | how do such calls come back, and errors leave |
+//! | [`statements`], [`catalog`] | what does it show of a statement, a function, a type |
+//! | [`session`] | what is switched for a while: user, settings, subtransactions |
+//! | [`plain`] | what else of PostgreSQL may safe code call, a table |
+//! | [`open`], [`rows`], [`value`], [`lists`] | how are relations, rows and values read |
+//!
+//! What queries over all instances need besides is in [`fdw`]; no request of a tenant comes there.
+//!
+//! Five invariants carry all of it:
 //!
 //! 1. A backend is one thread, and everything here runs on it (pgrx checks at each call).
 //! 2. Calls into PostgreSQL go through pgrx's guard, which turns an ERROR into an unwinding panic,
@@ -21,9 +34,8 @@ pub mod boundary;
 pub mod catalog;
 pub mod exports;
 pub mod fdw;
-pub mod foreign;
 pub mod hooks;
-pub mod node;
+pub mod lists;
 pub mod open;
 pub mod plain;
 pub mod raise;

@@ -1,6 +1,6 @@
 //! How is a relation opened, and what is it like?
 
-use super::node::integers;
+use super::lists::integers;
 use crate::analytics::fit::Indexed;
 use pgrx::PgRelation;
 use pgrx::pg_sys::{self, LOCKMODE, Oid};

@@ -6,6 +6,7 @@
 //! `sql/bootstrap.sql` says so beside the tables of the registry.
 
 use super::open::{Lock, Relation};
+use super::plain;
 use super::value::Value;
 use crate::analytics::fit::Indexed;
 use pgrx::PgTupleDesc;
@@ -17,10 +18,16 @@ use std::ffi::CStr;
 const MAX_KEYS: usize = 2;
 
 /// A table of the registry, and one of its indexes, whose columns are text in collation "C".
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Registry {
     table: &'static CStr,
     index: &'static CStr,
+}
+
+impl Registry {
+    fn oid(self, name: &CStr) -> Oid {
+        plain::get_relname_relid(name, plain::get_namespace_oid(c"edgebase", true))
+    }
 }
 
 pub const BLOCK: Registry = Registry { table: c"block", index: c"block_pkey" };
@@ -51,6 +58,12 @@ impl Row<'_> {
         }
     }
 
+    /// Where it is.
+    pub fn position(&self) -> Position {
+        // SAFETY: the tuple is that of the open scan.
+        Position(unsafe { (*self.tuple).t_self })
+    }
+
     /// A `text` column.
     pub fn text(&self, n: i16) -> Option<String> {
         self.value(n)?.text().map(str::to_owned)
@@ -61,6 +74,10 @@ impl Row<'_> {
         self.value(n)?.bigint()
     }
 }
+
+/// Where a row was, a guess at where it is.
+#[derive(Clone, Copy)]
+pub struct Position(pg_sys::ItemPointerData);
 
 /// Which state of a table is read.
 #[derive(Clone, Copy)]
@@ -117,9 +134,7 @@ impl<'a> Key<'a> {
 /// The rows of a table of the registry that meet `keys`, in the order of its index, until `visit`
 /// answers false.
 pub fn each(of: Registry, keys: &[Key], snapshot: Snapshot, visit: impl FnMut(&Row) -> bool) {
-    let schema = super::plain::get_namespace_oid(c"edgebase", true);
-    let oid = |name| super::plain::get_relname_relid(name, schema);
-    let (table, index) = (oid(of.table), oid(of.index));
+    let (table, index) = (of.oid(of.table), of.oid(of.index));
     if index == Oid::INVALID {
         return;
     }
@@ -129,18 +144,39 @@ pub fn each(of: Registry, keys: &[Key], snapshot: Snapshot, visit: impl FnMut(&R
     }
 }
 
-/// The newest committed row of a table of the registry whose first columns equal `keys`.
-pub fn by_key<T>(of: Registry, keys: &[&str], read: impl FnOnce(&Row) -> T) -> Option<T> {
-    let mut equal = [Key::equal(1, ""); MAX_KEYS];
-    for (i, key) in keys.iter().enumerate() {
-        equal[i] = Key::equal(i as i16 + 1, key);
+/// The row at a position in a table of the registry, if the snapshot shows one there: whichever
+/// that is by now. It costs a fraction of what probing the index does.
+pub fn at<T>(
+    of: Registry,
+    Position(position): Position,
+    snapshot: Snapshot,
+    read: impl FnOnce(&Row) -> T,
+) -> Option<T> {
+    let table = Relation::open(of.oid(of.table), Lock::WhileOpen)?;
+    let block = u32::from(position.ip_blkid.bi_hi) << 16 | u32::from(position.ip_blkid.bi_lo);
+    if table.form().relam != pg_sys::HEAP_TABLE_AM_OID || block >= table.pages() {
+        return None;
     }
-    let (mut read, mut found) = (Some(read), None);
-    each(of, &equal[..keys.len()], Snapshot::NEWEST, |row| {
-        found = read.take().map(|read| read(row));
-        false
-    });
-    found
+    let mut tuple = pg_sys::HeapTupleData { t_self: position, ..Default::default() };
+    let mut buffer = 0;
+    // SAFETY: a heap that has the block; where no row is there, or none that the snapshot shows,
+    // false is given and nothing kept. Snapshot and buffer are given back on the ordinary way out
+    // and by the abort on the way out of an ERROR.
+    unsafe {
+        let snapshot = match snapshot.0.is_null() {
+            true => pg_sys::GetCatalogSnapshot(table.oid()),
+            false => snapshot.0,
+        };
+        let snapshot = pg_sys::RegisterSnapshot(snapshot);
+        let there = pg_sys::heap_fetch(table.as_ptr(), snapshot, &mut tuple, &mut buffer, false);
+        let found = there.then(|| {
+            let found = read(&Row { tuple: &mut tuple, shape: table.tuple_desc() });
+            pg_sys::ReleaseBuffer(buffer);
+            found
+        });
+        pg_sys::UnregisterSnapshot(snapshot);
+        found
+    }
 }
 
 /// The row of a table whose column, a text, equals the key: by the index of its primary key, if

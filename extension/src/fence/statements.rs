@@ -3,7 +3,7 @@
 //! Reads trees of nodes into what safe code decides by. Every node begins with its tag, and the tag
 //! says which structure it is.
 
-use super::node::pointers;
+use super::lists::pointers;
 use super::plain::text;
 use crate::error::Error;
 use crate::guard::Statement;

@@ -3,8 +3,9 @@
 //! An [`Executing`] and what comes of it belong to one scan, in whose memory they end with it: the
 //! executor calls with the same node from beginning to end.
 
+use super::node::{Ptr, list};
 use crate::analytics::scan::Scan;
-use crate::fence::node::{Ptr, integers, list};
+use crate::fence::lists::integers;
 use crate::fence::rows::Snapshot;
 use crate::fence::value::Value;
 use pgrx::pg_sys::{self, Datum, EState, Expr, ExprState, ForeignScan, MemoryContext, Oid};

@@ -1,7 +1,7 @@
 //! How is something added to what EXPLAIN says of a scan?
 
 use super::executor::Executing;
-use crate::fence::node::Ptr;
+use super::node::Ptr;
 use crate::fence::plain::text;
 use pgrx::pg_sys::{self, ExplainState, Expr};
 use std::ffi::{CStr, CString};

@@ -11,15 +11,18 @@
 
 pub mod executor;
 pub mod explain;
+pub mod foreign;
+pub mod node;
 pub mod planner;
 pub mod reading;
 
 use self::executor::Executing;
 use self::explain::Explaining;
+use self::node::{Ptr, allocated};
 use self::planner::Rel;
-use super::boundary::guarded;
-use super::node::{Ptr, allocated, pointers};
-use super::raise::{Plain, capturing, raise};
+use super::boundary::callback;
+use super::lists::pointers;
+use super::raise::capturing;
 use crate::analytics::scan::Scan;
 use crate::analytics::{explain as explanation, known, plan};
 use crate::error::Error;
@@ -56,19 +59,10 @@ pub extern "C" fn pg_finfo_edgebase_analytics_handler() -> &'static pg_sys::Pg_f
     &V1
 }
 
-/// The body of every function here: what goes wrong in `work` is raised when nothing is left to
-/// drop.
+/// The body of every function here, which holds nothing with a destructor.
 fn call<T: Copy>(work: impl FnOnce() -> Result<T, Error>) -> T {
-    match run(work) {
-        Ok(value) => value,
-        // SAFETY: callers are functions that PostgreSQL called, do this last and hold nothing.
-        Err(plain) => unsafe { raise(plain) },
-    }
-}
-
-#[inline(never)]
-fn run<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Plain> {
-    guarded(|| capturing(work))
+    // SAFETY: PostgreSQL called the caller, which does this last.
+    unsafe { callback(|| capturing(work)) }
 }
 
 /// A sealed transaction has no rights on any relation; should it ever get some, it stops here.

@@ -2,8 +2,9 @@
 //!
 //! What is said is decided in `crate::analytics::plan`.
 
+use super::node::{Ptr, Set, allocated, list};
 use crate::analytics::plan::{Estimate, is_instance};
-use crate::fence::node::{Ptr, Set, allocated, list};
+use crate::fence::lists::pointers;
 use pgrx::pg_sys::{
     self, EquivalenceClass, EquivalenceMember, Expr, NodeTag, PathKey, PlannerInfo, RelOptInfo,
     RestrictInfo,
@@ -86,7 +87,7 @@ impl<'p> Rel<'p> {
                 null_mut(),
                 laterals,
             );
-            super::super::node::pointers(all).filter_map(|info| Ptr::new(info)).collect()
+            pointers(all).filter_map(|info| Ptr::new(info)).collect()
         }
     }
 

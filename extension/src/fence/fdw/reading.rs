@@ -28,8 +28,9 @@ unsafe extern "C-unwind" {
 }
 
 /// Comparisons of columns with values, which live until they are cleared.
+#[derive(Default)]
 pub struct Tests {
-    memory: MemoryContext,
+    memory: Option<MemoryContext>,
     all: Vec<Test>,
 }
 
@@ -43,26 +44,31 @@ struct Test {
 }
 
 impl Tests {
-    pub fn new(node: Executing) -> Self {
-        Self { memory: node.new_memory(c"edgebase scan values"), all: Vec::new() }
-    }
-
     pub fn clear(&mut self) {
         self.all.clear();
-        // SAFETY: nothing refers to the values any more.
-        unsafe { pg_sys::MemoryContextReset(self.memory) };
+        if let Some(memory) = self.memory {
+            // SAFETY: nothing refers to the values any more.
+            unsafe { pg_sys::MemoryContextReset(memory) };
+        }
     }
 
     /// Adds `column operator value`, or `column operator ANY (value)`, and says whether the
     /// operator takes the value.
-    pub fn add(&mut self, operator: Oid, array: bool, search: Search, value: Value) -> bool {
+    pub fn add(
+        &mut self,
+        node: Executing,
+        (operator, array): (Oid, bool),
+        search: Search,
+        value: Value,
+    ) -> bool {
         let (left, right) = catalog::operands(operator);
         let given = if array { plain::get_element_type(value.kind()) } else { value.kind() };
         if given != right {
             return false;
         }
+        let memory = self.memory.get_or_insert_with(|| node.new_memory(c"edgebase scan values"));
         // SAFETY: the context goes with the scan, and so does this.
-        let _within = unsafe { Within::context(self.memory) };
+        let _within = unsafe { Within::context(*memory) };
         let (value, function) = (value.copied(), plain::get_opcode(operator));
         self.all.push(Test { kind: left, search, function, array, value });
         true

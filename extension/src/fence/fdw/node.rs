@@ -5,8 +5,9 @@
 //! is of the type that is declared for them, and there for as long as what leads to it. The fields
 //! that may be followed are in the table below, with the types of nodes and their tags.
 
-use super::value::Value;
-use pgrx::pg_sys::{self, Bitmapset, Const, Expr, List, ListCell, Node, NodeTag, Oid, OpExpr};
+use crate::fence::lists::pointers;
+use crate::fence::value::Value;
+use pgrx::pg_sys::{self, Bitmapset, Const, Expr, List, Node, NodeTag, Oid, OpExpr};
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::ptr::{NonNull, null_mut};
@@ -37,11 +38,11 @@ impl<T> Deref for Ptr<'_, T> {
 impl<T> Ptr<'_, T> {
     /// # Safety
     /// The pointer is null, or what it leads to is there for as long as `'p`.
-    pub(super) unsafe fn new(to: *mut T) -> Option<Self> {
+    pub(in crate::fence) unsafe fn new(to: *mut T) -> Option<Self> {
         NonNull::new(to).map(|to| Self { to, there: PhantomData })
     }
 
-    pub(super) fn raw(self) -> *mut T {
+    pub(in crate::fence) fn raw(self) -> *mut T {
         self.to.as_ptr()
     }
 }
@@ -104,32 +105,8 @@ fields! {
     ForeignScan { fdw_exprs: [Expr] }
 }
 
-/// The pointers in a list; a null list is an empty one.
-///
-/// # Safety
-/// The list is one of pointers to `T`, and lives as long as the iterator.
-pub(super) unsafe fn pointers<T>(list: *mut List) -> impl Iterator<Item = *mut T> {
-    // SAFETY: pointers are in `ptr_value`.
-    unsafe { cells(list) }.map(|cell| unsafe { cell.ptr_value }.cast())
-}
-
-/// The numbers in a list, oids among them.
-///
-/// # Safety
-/// The list is one of integers, and lives as long as the iterator.
-pub(super) unsafe fn integers(list: *mut List) -> impl Iterator<Item = i32> {
-    // SAFETY: integers and oids are in the same place.
-    unsafe { cells(list) }.map(|cell| unsafe { cell.int_value })
-}
-
-unsafe fn cells(list: *mut List) -> impl Iterator<Item = ListCell> {
-    // SAFETY: a list's cells are the first `length` of `elements`.
-    let length = if list.is_null() { 0 } else { unsafe { (*list).length as usize } };
-    (0..length).map(move |i| unsafe { *(*list).elements.add(i) })
-}
-
 /// A list of nodes.
-pub(super) fn list<'p, T: 'p>(items: impl IntoIterator<Item = Ptr<'p, T>>) -> *mut List {
+pub(in crate::fence) fn list<'p, T: 'p>(items: impl IntoIterator<Item = Ptr<'p, T>>) -> *mut List {
     let append = |all, item: Ptr<T>| {
         // SAFETY: a null list is an empty one; what is appended is not looked at.
         unsafe { pg_sys::lappend(all, item.raw().cast()) }
@@ -138,7 +115,7 @@ pub(super) fn list<'p, T: 'p>(items: impl IntoIterator<Item = Ptr<'p, T>>) -> *m
 }
 
 /// The value in memory of PostgreSQL's.
-pub(super) fn allocated<T: Copy>(value: T) -> *mut T {
+pub(in crate::fence) fn allocated<T: Copy>(value: T) -> *mut T {
     // SAFETY: palloc gives memory that is aligned for any type.
     unsafe {
         let memory = pg_sys::palloc(size_of::<T>()).cast::<T>();
@@ -230,11 +207,11 @@ impl PartialEq for Set<'_> {
 impl Set<'_> {
     /// # Safety
     /// A set or null, there for as long as `'p`.
-    pub(super) unsafe fn new(set: *mut Bitmapset) -> Self {
+    pub(in crate::fence) unsafe fn new(set: *mut Bitmapset) -> Self {
         Self { set, there: PhantomData }
     }
 
-    pub(super) fn raw(self) -> *mut Bitmapset {
+    pub(in crate::fence) fn raw(self) -> *mut Bitmapset {
         self.set
     }
 

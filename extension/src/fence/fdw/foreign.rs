@@ -1,6 +1,6 @@
 //! What is declared of a foreign table, and who is told when that changes?
 
-use super::node::pointers;
+use crate::fence::lists::pointers;
 use pgrx::pg_sys::{self, Datum, DefElem, Oid};
 use std::cell::Cell;
 use std::ffi::{CStr, CString};
