@@ -44,13 +44,13 @@ macro_rules! taken {
 }
 
 macro_rules! functions {
-    ($($(#[$attribute:meta])* $name:ident($($argument:ident: $kind:ident),*) -> $result:ident;)*) => {$(
+    ($($(#[$only:meta])* $name:ident($($given:ident: $kind:ident),*) -> $result:ident;)*) => {$(
         #[doc = concat!("PostgreSQL's `", stringify!($name), "`.")]
         #[allow(non_snake_case)]
-        $(#[$attribute])*
-        pub fn $name($($argument: $kind),*) -> $result {
+        $(#[$only])*
+        pub fn $name($($given: $kind),*) -> $result {
             // SAFETY: it takes any values, as the module says.
-            unsafe { taken!(pg_sys::$name($(given!($argument $kind)),*), $result) }
+            unsafe { taken!(pg_sys::$name($(given!($given $kind)),*), $result) }
         }
     )*};
 }

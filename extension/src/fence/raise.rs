@@ -2,8 +2,8 @@
 //!
 //! pgrx's own reporting knows only the SQLSTATEs of its enum and turns all others, class `EB`
 //! among them, into XX000. So errors are raised here by the raw code, which also is noted of those
-//! that come from PostgreSQL. [`Failure`] is an error as Rust has it; [`Plain`] is the same as C has
-//! it, with nothing left to drop.
+//! that come from PostgreSQL. [`Failure`] is an error as Rust has it; [`Plain`] is the same as C
+//! has it, with nothing left to drop.
 
 use crate::failure::{self, Failure, pack};
 use pgrx::pg_sys::{self, ErrorContextCallback, ErrorData};
