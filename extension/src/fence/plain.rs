@@ -3,7 +3,7 @@
 //! Those below, under the names that PostgreSQL has for them. They take values and NUL-terminated
 //! names, and look something up in the catalogs or the state of the session, take a lock, or change
 //! a setting. Whatever they are asked: they answer, or raise an ERROR, which unwinds (invariant 2).
-//! What they give is a value, or a text that is copied here.
+//! What they give is a value, or a text that is copied here. No type in the tables is a pointer.
 
 use pgrx::pg_sys::AclResult::Type as AclResult;
 use pgrx::pg_sys::{self, AclMode, LOCKMODE, Oid};
