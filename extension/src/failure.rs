@@ -1,9 +1,8 @@
 //! What is an error on its way out, whoever met it?
 //!
-//! One of ours, or one of PostgreSQL's that unwinds as a panic: with the code, text, detail and hint
-//! that it was raised with. pgrx knows only the SQLSTATEs of its enum and turns all others, class
-//! `EB` among them, into XX000, so the true one is noted while an error is
-//! reported.
+//! One of ours, or one of PostgreSQL's that unwinds as a panic: with the code, text, detail and
+//! hint that it was raised with. pgrx knows only the SQLSTATEs of its enum and turns all others,
+//! class `EB` among them, into XX000, so the true one is noted while an error is reported.
 
 use crate::error::Error;
 use pgrx::pg_sys::panic::{CaughtError, ErrorReport, ErrorReportWithLevel};

@@ -62,7 +62,7 @@ pub fn migrate_behind(args: &Args) -> Result<Answer, Error> {
         Ok(answer) => answer,
         // Its requests did not end in time. The others need not wait for it.
         Err(busy) if is_busy(&busy.sqlstate()) => json!({ "migrated": false, "busy": true }),
-        Err(failure) => return Err(Error::Internal(failure.message.to_owned())),
+        Err(failure) => return Err(Error::Internal(failure.message)),
     };
     answer["number"] = found[0].clone();
     answer["namespace"] = found[1].clone();

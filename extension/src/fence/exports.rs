@@ -29,7 +29,7 @@ pub extern "C-unwind" fn _PG_init() {
 }
 
 macro_rules! sql_functions {
-    ($($name:ident, $info:ident => $body:path;)*) => {$(
+    ($($name:ident => $body:path;)*) => {$(
         #[doc = concat!("`edgebase.", stringify!($name), "`")]
         ///
         /// # Safety
@@ -40,33 +40,34 @@ macro_rules! sql_functions {
             unsafe { boundary::call(fcinfo, $body) }
         }
 
-        /// Tells PostgreSQL that the function uses the version 1 calling convention.
-        #[unsafe(no_mangle)]
-        pub extern "C" fn $info() -> &'static pg_sys::Pg_finfo_record {
-            const V1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
-            &V1
-        }
+        const _: () = {
+            /// Tells PostgreSQL that the function uses the version 1 calling convention.
+            #[unsafe(export_name = concat!("pg_finfo_", stringify!($name)))]
+            extern "C" fn info() -> &'static pg_sys::Pg_finfo_record {
+                &pg_sys::Pg_finfo_record { api_version: 1 }
+            }
+        };
     )*};
 }
 
 sql_functions! {
-    edgebase_enter, pg_finfo_edgebase_enter => enter::enter;
-    edgebase_enter_read_only, pg_finfo_edgebase_enter_read_only => enter::enter_read_only;
-    edgebase_read_record, pg_finfo_edgebase_read_record => enter::read_record;
-    edgebase_locate, pg_finfo_edgebase_locate => lifecycle::locate;
-    edgebase_create_instance, pg_finfo_edgebase_create_instance => lifecycle::create_instance;
-    edgebase_create_instance_with, pg_finfo_edgebase_create_instance_with => lifecycle::create_instance_with;
-    edgebase_ensure_tables, pg_finfo_edgebase_ensure_tables => tables::ensure_tables;
-    edgebase_has_table, pg_finfo_edgebase_has_table => tables::has_table;
-    edgebase_drop_instance, pg_finfo_edgebase_drop_instance => lifecycle::drop_instance;
-    edgebase_migrate, pg_finfo_edgebase_migrate => migrate::migrate;
-    edgebase_try_migrate, pg_finfo_edgebase_try_migrate => migrate::try_migrate;
-    edgebase_migrate_behind, pg_finfo_edgebase_migrate_behind => migrate::migrate_behind;
-    edgebase_apply_config, pg_finfo_edgebase_apply_config => apply::apply_config;
-    edgebase_import_instance, pg_finfo_edgebase_import_instance => import::import_instance;
-    edgebase_repair, pg_finfo_edgebase_repair => repair::repair;
-    edgebase_warn_of_drop, pg_finfo_edgebase_warn_of_drop => removal::warn_of_drop;
-    edgebase_file_size, pg_finfo_edgebase_file_size => files::file_size;
-    edgebase_file_written, pg_finfo_edgebase_file_written => files::file_written;
-    edgebase_utf16_length, pg_finfo_edgebase_utf16_length => crate::instance::utf16_length;
+    edgebase_enter => enter::enter;
+    edgebase_enter_read_only => enter::enter_read_only;
+    edgebase_read_record => enter::read_record;
+    edgebase_locate => lifecycle::locate;
+    edgebase_create_instance => lifecycle::create_instance;
+    edgebase_create_instance_with => lifecycle::create_instance_with;
+    edgebase_ensure_tables => tables::ensure_tables;
+    edgebase_has_table => tables::has_table;
+    edgebase_drop_instance => lifecycle::drop_instance;
+    edgebase_migrate => migrate::migrate;
+    edgebase_try_migrate => migrate::try_migrate;
+    edgebase_migrate_behind => migrate::migrate_behind;
+    edgebase_apply_config => apply::apply_config;
+    edgebase_import_instance => import::import_instance;
+    edgebase_repair => repair::repair;
+    edgebase_warn_of_drop => removal::warn_of_drop;
+    edgebase_file_size => files::file_size;
+    edgebase_file_written => files::file_written;
+    edgebase_utf16_length => crate::instance::utf16_length;
 }

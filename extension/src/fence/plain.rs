@@ -3,66 +3,54 @@
 //! Those below, under the names that PostgreSQL has for them. They take values and NUL-terminated
 //! names, and look something up in the catalogs or the state of the session, take a lock, or change
 //! a setting. Whatever they are asked: they answer, or raise an ERROR, which unwinds (invariant 2).
-//! What they give is a value, or a text that is copied here.
+//! What they give is a value, or a text that is copied here. No type in the tables is a pointer.
 
-use pgrx::pg_sys::{self, AclMode, AclResult, LOCKMODE, Oid};
+use pgrx::pg_sys::AclResult::Type as AclResult;
+use pgrx::pg_sys::{self, AclMode, LOCKMODE, Oid};
 use std::ffi::{CStr, c_char};
 
-/// What C is given for it: a name's address, and of all else the value itself. No pointer is
-/// `Send`, so none but a name's gets into the table below.
-trait Given<Raw> {
-    fn raw(self) -> Raw;
-}
-
-impl<T: Send> Given<T> for T {
-    fn raw(self) -> T {
-        self
-    }
-}
-
-impl Given<*const c_char> for &CStr {
-    fn raw(self) -> *const c_char {
-        self.as_ptr()
-    }
-}
-
-/// What is made of a thing that C gives: a copy of a text, and of all else the value itself.
-trait Taken<Value> {
-    /// # Safety
-    /// A pointer is null, or that of a NUL-terminated text.
-    unsafe fn value(self) -> Value;
-}
-
-impl<T: Send> Taken<T> for T {
-    unsafe fn value(self) -> T {
-        self
-    }
-}
-
-impl Taken<Option<String>> for *mut c_char {
-    unsafe fn value(self) -> Option<String> {
-        // SAFETY: as promised.
-        unsafe { text(self) }
-    }
-}
+/// What is given to C as its address.
+type Name<'a> = &'a CStr;
+/// What comes from C as its address, if at all, and is copied.
+type Text = Option<String>;
+/// `void`
+type Nothing = ();
 
 /// A copy of a text of C's; none for null.
 ///
 /// # Safety
 /// The pointer is null, or that of a NUL-terminated text.
-pub unsafe fn text(c: *const c_char) -> Option<String> {
+pub unsafe fn text(c: *const c_char) -> Text {
     // SAFETY: as promised.
     (!c.is_null()).then(|| unsafe { CStr::from_ptr(c) }.to_string_lossy().into_owned())
 }
 
+macro_rules! given {
+    ($value:ident Name) => {
+        $value.as_ptr()
+    };
+    ($value:ident $kind:ident) => {
+        $value
+    };
+}
+
+macro_rules! taken {
+    ($value:expr, Text) => {
+        text($value)
+    };
+    ($value:expr, $kind:ident) => {
+        $value
+    };
+}
+
 macro_rules! functions {
-    ($($(#[$attribute:meta])* $name:ident($($argument:ident: $kind:ty),*) -> $result:ty;)*) => {$(
+    ($($(#[$only:meta])* $name:ident($($given:ident: $kind:ident),*) -> $result:ident;)*) => {$(
         #[doc = concat!("PostgreSQL's `", stringify!($name), "`.")]
         #[allow(non_snake_case)]
-        $(#[$attribute])*
-        pub fn $name($($argument: $kind),*) -> $result {
+        $(#[$only])*
+        pub fn $name($($given: $kind),*) -> $result {
             // SAFETY: it takes any values, as the module says.
-            unsafe { pg_sys::$name($($argument.raw()),*).value() }
+            unsafe { taken!(pg_sys::$name($(given!($given $kind)),*), $result) }
         }
     )*};
 }
@@ -70,27 +58,27 @@ macro_rules! functions {
 functions! {
     // Roles and rights.
     GetSessionUserId() -> Oid;
-    GetUserNameFromId(role: Oid, may_miss: bool) -> Option<String>;
-    get_role_oid(name: &CStr, may_miss: bool) -> Oid;
+    GetUserNameFromId(role: Oid, may_miss: bool) -> Text;
+    get_role_oid(name: Name, may_miss: bool) -> Oid;
     superuser_arg(role: Oid) -> bool;
     has_bypassrls_privilege(role: Oid) -> bool;
     is_member_of_role(member: Oid, group: Oid) -> bool;
-    pg_class_aclcheck(relation: Oid, role: Oid, rights: AclMode) -> AclResult::Type;
+    pg_class_aclcheck(relation: Oid, role: Oid, rights: AclMode) -> AclResult;
     #[cfg(feature = "pg15")]
-    pg_namespace_aclcheck(schema: Oid, role: Oid, rights: AclMode) -> AclResult::Type;
+    pg_namespace_aclcheck(schema: Oid, role: Oid, rights: AclMode) -> AclResult;
     #[cfg(not(feature = "pg15"))]
-    object_aclcheck(catalog: Oid, object: Oid, role: Oid, rights: AclMode) -> AclResult::Type;
+    object_aclcheck(catalog: Oid, object: Oid, role: Oid, rights: AclMode) -> AclResult;
 
     // Schemas, relations and functions.
-    get_namespace_oid(name: &CStr, may_miss: bool) -> Oid;
-    get_namespace_name(schema: Oid) -> Option<String>;
-    get_relname_relid(name: &CStr, schema: Oid) -> Oid;
-    get_rel_name(relation: Oid) -> Option<String>;
+    get_namespace_oid(name: Name, may_miss: bool) -> Oid;
+    get_namespace_name(schema: Oid) -> Text;
+    get_relname_relid(name: Name, schema: Oid) -> Oid;
+    get_rel_name(relation: Oid) -> Text;
     get_rel_namespace(relation: Oid) -> Oid;
-    get_func_name(function: Oid) -> Option<String>;
+    get_func_name(function: Oid) -> Text;
 
     // Types, operators and collations.
-    format_type_be(kind: Oid) -> Option<String>;
+    format_type_be(kind: Oid) -> Text;
     get_commutator(operator: Oid) -> Oid;
     get_op_opfamily_strategy(operator: Oid, family: Oid) -> i32;
     get_opcode(operator: Oid) -> Oid;
@@ -98,15 +86,15 @@ functions! {
     get_collation_isdeterministic(collation: Oid) -> bool;
 
     // Locks, which last to the end of the transaction.
-    LockDatabaseObject(catalog: Oid, object: Oid, sub: u16, mode: LOCKMODE) -> ();
+    LockDatabaseObject(catalog: Oid, object: Oid, sub: u16, mode: LOCKMODE) -> Nothing;
     ConditionalLockDatabaseObject(catalog: Oid, object: Oid, sub: u16, mode: LOCKMODE) -> bool;
-    LockRelationOid(relation: Oid, mode: LOCKMODE) -> ();
+    LockRelationOid(relation: Oid, mode: LOCKMODE) -> Nothing;
     ConditionalLockRelationOid(relation: Oid, mode: LOCKMODE) -> bool;
 
     // The session.
     GetCurrentTransactionNestLevel() -> i32;
-    InvalidateSystemCaches() -> ();
-    MarkGUCPrefixReserved(prefix: &CStr) -> ();
+    InvalidateSystemCaches() -> Nothing;
+    MarkGUCPrefixReserved(prefix: Name) -> Nothing;
 }
 
 macro_rules! variables {

@@ -2,8 +2,8 @@
 //!
 //! pgrx's own reporting knows only the SQLSTATEs of its enum and turns all others, class `EB`
 //! among them, into XX000. So errors are raised here by the raw code, which also is noted of those
-//! that come from PostgreSQL. [`Failure`] is an error as Rust has it; [`Plain`] is the same as C has
-//! it, with nothing left to drop.
+//! that come from PostgreSQL. [`Failure`] is an error as Rust has it; [`Plain`] is the same as C
+//! has it, with nothing left to drop.
 
 use crate::failure::{self, Failure, pack};
 use pgrx::pg_sys::{self, ErrorContextCallback, ErrorData};
@@ -19,30 +19,24 @@ unsafe extern "C-unwind" {
     fn geterrcode() -> c_int;
 }
 
-/// An error without anything to drop.
+/// An error without anything to drop: its SQLSTATE, and message, detail and hint, each null or
+/// NUL-terminated.
 #[derive(Clone, Copy)]
 pub struct Plain {
     code: c_int,
-    message: *const c_char,
-    detail: *const c_char,
-    hint: *const c_char,
+    texts: [*const c_char; 3],
 }
 
 impl From<Failure> for Plain {
     fn from(failure: Failure) -> Self {
-        let copy = |text: &str| -> *const c_char {
-            let text = CString::new(text.replace('\0', "")).unwrap_or_default();
+        let copy = |text: Option<String>| {
+            let text = text.map(|t| CString::new(t.replace('\0', "")).unwrap_or_default());
             // SAFETY: pstrdup copies a NUL-terminated string into the current memory context,
-            // which outlives the error: errfinish copies it again before any context is reset.
-            unsafe { pg_sys::pstrdup(text.as_ptr()) }
+            // which outlives the error: raising copies it again before any context is reset.
+            text.map_or(null(), |t| unsafe { pg_sys::pstrdup(t.as_ptr()) }.cast_const())
         };
-        let copy_or_null = |text: Option<String>| text.map_or(null(), |t| copy(&t));
-        Self {
-            code: failure.code,
-            message: copy(&failure.message),
-            detail: copy_or_null(failure.detail),
-            hint: copy_or_null(failure.hint),
-        }
+        let texts = [Some(failure.message), failure.detail, failure.hint].map(copy);
+        Self { code: failure.code, texts }
     }
 }
 
@@ -50,9 +44,7 @@ impl Plain {
     /// For when not even the message could be copied.
     pub const OUT_OF_WORDS: Self = Self {
         code: pack("XX000"),
-        message: c"edgebase: an error could not be reported".as_ptr(),
-        detail: null(),
-        hint: null(),
+        texts: [c"edgebase: an error could not be reported".as_ptr(), null(), null()],
     };
 }
 
@@ -62,18 +54,18 @@ impl Plain {
 /// No frame between here and PostgreSQL's handler may hold a value with a destructor, nor any
 /// `catch_unwind`: callers do this as the last thing of a function that PostgreSQL called.
 pub unsafe fn raise(error: Plain) -> ! {
+    let [message, detail, hint] = error.texts.map(<*const c_char>::cast_mut);
     let mut error = ErrorData {
         elevel: pgrx::PgLogLevel::ERROR as c_int,
         filename: c"edgebase".as_ptr(),
         funcname: c"edgebase".as_ptr(),
         sqlerrcode: error.code,
-        message: error.message.cast_mut(),
-        detail: error.detail.cast_mut(),
-        hint: error.hint.cast_mut(),
+        message,
+        detail,
+        hint,
         ..ErrorData::default()
     };
-    // SAFETY: texts are null or NUL-terminated, copied by `Plain::from` or constant, and what is
-    // raised is a copy.
+    // SAFETY: the texts are as `Plain` has them, and what is raised is a copy.
     unsafe { throw(&mut error) };
     unreachable!("an ERROR never returns")
 }
