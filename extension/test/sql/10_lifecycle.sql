@@ -49,6 +49,19 @@ SELECT edgebase.drop_instance('tenant', 'leaver') \g /dev/null
 SELECT edgebase.drop_instance('tenant', 'leaver') \g /dev/null
 \ir ../lib/verdict.sql
 
+\set attack 'instances are found, and no others for them, after the registry was rewritten'
+\set expect 00000
+SELECT edgebase.create_instance('tenant', name) FROM unnest(ARRAY['moved 1', 'moved 2', 'moved 3']) AS name \g /dev/null
+SELECT edgebase.locate('tenant', 'moved 1') AS one, edgebase.locate('tenant', 'moved 2') AS two, edgebase.locate('tenant', 'moved 3') AS three \gset
+SELECT edgebase.drop_instance('tenant', 'moved 1') \g /dev/null
+VACUUM FULL edgebase.instance;
+SELECT edgebase.locate('tenant', 'moved 1') IS NULL AND edgebase.locate('tenant', 'moved 2') = :'two'
+    AND edgebase.locate('tenant', 'moved 3') = :'three' AS kept \gset
+SELECT edgebase.drop_instance('tenant', name) FROM unnest(ARRAY['moved 2', 'moved 3']) AS name \g /dev/null
+VACUUM FULL edgebase.instance;
+SELECT 1 / ((:'kept')::bool AND edgebase.locate('tenant', 'moved 2') IS NULL AND edgebase.locate('tenant', 'moved 3') IS NULL)::int \g /dev/null
+\ir ../lib/verdict.sql
+
 \set attack 'an instance created again has another role'
 \set expect 00000
 BEGIN;
