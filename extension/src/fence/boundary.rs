@@ -62,16 +62,16 @@ pub unsafe fn call(fcinfo: FunctionCallInfo, body: fn(&Args) -> Result<Answer, E
 /// # Safety
 /// PostgreSQL called the caller, which holds nothing with a destructor: an error jumps over it.
 pub unsafe fn callback<T: Copy>(work: impl FnOnce() -> Result<T, Error>) -> T {
-    match guarded(work) {
+    match ready(work) {
         Ok(value) => value,
-        // SAFETY: `guarded` has returned and dropped everything; `Plain` is Copy.
+        // SAFETY: everything was dropped when that returned; `Plain` is Copy.
         Err(plain) => unsafe { raise(plain) },
     }
 }
 
-/// Runs `work`; what it returns or panics with as an error comes back ready to be raised.
+/// What `work` gives, or the error ready to be raised.
 #[inline(never)]
-pub fn guarded<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Plain> {
+fn ready<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Plain> {
     caught(work).map_err(|failure| {
         // Copying the texts can itself fail when memory has run out.
         catch_unwind(AssertUnwindSafe(|| failure.into())).unwrap_or(Plain::OUT_OF_WORDS)
