@@ -17,8 +17,9 @@ use crate::analytics::instances::{Instances, common};
 use crate::analytics::known::{self, Known};
 use crate::analytics::plan::Told;
 use crate::error::Error;
+use crate::fence::fdw::checks::Checks;
 use crate::fence::fdw::executor::{Executing, Prepared};
-use crate::fence::fdw::reading::{Reader, Request, Source, Tests};
+use crate::fence::fdw::reading::{Reader, Request, Source};
 use crate::fence::open::{Lock, Relation};
 use crate::fence::plain;
 use crate::fence::value::Value;
@@ -59,9 +60,9 @@ pub struct Scan {
     keys: Vec<Compared>,
     filter: Option<Prepared>,
     columns: Vec<Compared>,
-    tests: Tests,
-    /// The column of each test, by its place among the relation's.
-    tested: Vec<usize>,
+    checks: Checks,
+    /// The column of each check, by its place among the relation's.
+    checked: Vec<usize>,
     /// Where the next instance comes from, once that is decided.
     source: Option<Instances>,
     /// Reads the instance that is read now.
@@ -97,8 +98,8 @@ impl Scan {
             keys,
             filter: node.prepare_filter(filters),
             columns,
-            tests: Tests::default(),
-            tested: Vec::new(),
+            checks: Checks::default(),
+            checked: Vec::new(),
             source: None,
             reader: Reader::new(node),
             read: 0,
@@ -131,16 +132,16 @@ impl Scan {
 
     /// Evaluates the conditions and decides where instances come from.
     fn start(&mut self, node: Executing) {
-        self.tests.clear();
-        self.tested.clear();
+        self.checks.clear();
+        self.checked.clear();
         let mut ids = None;
         for Compared { comparison, value } in &self.columns {
             let Some(search) = search(comparison) else { continue };
             let Comparison { operator, array, .. } = *comparison;
             match node.evaluate(value) {
                 Some(value) => {
-                    if self.tests.add(node, (operator, array), search, value) {
-                        self.tested.push(comparison.column.attribute as usize - 1);
+                    if self.checks.add(node, (operator, array), search, value) {
+                        self.checked.push(comparison.column.attribute as usize - 1);
                     }
                 }
                 // A comparison with null holds for no row.
@@ -186,31 +187,31 @@ impl Scan {
             let Some(Some(column)) = self.known.columns.get(wanted.place) else { continue };
             columns.push((wanted.place, wanted.source(node, column, &shape)));
         }
-        // A test of a column that is not here, or not of this type, is left to the executor.
+        // A check of a column that is not here, or not of this type, is left to the executor.
         let number = |place: &usize| match columns.iter().find(|(to, _)| to == place) {
             Some((_, Source::Column(n))) => Some(*n as i16 + 1),
             _ => None,
         };
-        let tested: Vec<Option<i16>> = self.tested.iter().map(number).collect();
-        let index = self.index(&table, &tested);
+        let checked: Vec<Option<i16>> = self.checked.iter().map(number).collect();
+        let index = self.index(&table, &checked);
         drop(shape);
         let id = self.shows_instance.then_some(place.id.as_str());
-        let request = Request { table, id, columns, tests: &self.tests, tested, index };
+        let request = Request { table, id, columns, checks: &self.checks, checked, index };
         self.by_index += u64::from(self.reader.open(node, request));
     }
 
-    /// The index that serves the tests best, when the table is not small and one does.
+    /// The index that serves the checks best, when the table is not small and one does.
     fn index(
         &self,
         table: &Relation,
-        tested: &[Option<i16>],
+        checked: &[Option<i16>],
     ) -> Option<(Oid, Vec<(usize, usize)>)> {
-        if tested.iter().all(Option::is_none) || table.pages() <= SMALL {
+        if checked.iter().all(Option::is_none) || table.pages() <= SMALL {
             return None;
         }
         // 0 is no column.
-        let searches = tested.iter().map(|number| number.unwrap_or_default());
-        let searches: Vec<(i16, Search)> = searches.zip(self.tests.searches()).collect();
+        let searches = checked.iter().map(|number| number.unwrap_or_default());
+        let searches: Vec<(i16, Search)> = searches.zip(self.checks.searches()).collect();
         let columns = |index| Relation::open(index, Lock::WhileOpen).map(|i| (index, i.indexed()));
         let indexes: Vec<_> = table.indexes().into_iter().filter_map(columns).collect();
         let fit = best(indexes.iter().map(|(_, columns)| columns.as_slice()), &searches)?;

@@ -9,6 +9,7 @@
 //! are then read without one, so a foreign table counts only where the registry says that its
 //! schema is a block's, and nobody but superusers has the right to make another on this server.
 
+pub mod checks;
 pub mod executor;
 pub mod explain;
 pub mod foreign;

@@ -4,12 +4,11 @@
 //! sequentially or by an index. What is needed for one instance lives in memory that is emptied
 //! before the next, and so neither memory nor the number of locks grows with their number.
 
+use super::checks::{Check, Checks};
 use super::executor::{Executing, Prepared, Within};
-use crate::analytics::fit::Search;
 use crate::fence::open::{Lock, Relation};
 use crate::fence::rows::Snapshot;
 use crate::fence::value::Value;
-use crate::fence::{catalog, plain};
 use pgrx::pg_sys::{self, Datum, MemoryContext, Oid, ScanDirection::ForwardScanDirection};
 use pgrx::pg_sys::{TupleTableSlot, varlena};
 use std::ffi::c_int;
@@ -25,83 +24,6 @@ unsafe extern "C-unwind" {
     ) -> bool;
     fn slot_getsomeattrs_int(slot: *mut TupleTableSlot, last: c_int);
     fn detoast_external_attr(value: *mut varlena) -> *mut varlena;
-}
-
-/// Comparisons of columns with values, which live until they are cleared.
-#[derive(Default)]
-pub struct Tests {
-    memory: Option<MemoryContext>,
-    all: Vec<Test>,
-}
-
-struct Test {
-    /// The type of the column.
-    kind: Oid,
-    search: Search,
-    function: Oid,
-    array: bool,
-    value: Value<'static>,
-}
-
-impl Tests {
-    pub fn clear(&mut self) {
-        self.all.clear();
-        if let Some(memory) = self.memory {
-            // SAFETY: nothing refers to the values any more.
-            unsafe { pg_sys::MemoryContextReset(memory) };
-        }
-    }
-
-    /// Adds `column operator value`, or `column operator ANY (value)`, and says whether the
-    /// operator takes the value.
-    pub fn add(
-        &mut self,
-        node: Executing,
-        (operator, array): (Oid, bool),
-        search: Search,
-        value: Value,
-    ) -> bool {
-        let (left, right) = catalog::operands(operator);
-        let given = if array { plain::get_element_type(value.kind()) } else { value.kind() };
-        if given != right {
-            return false;
-        }
-        let memory = self.memory.get_or_insert_with(|| node.new_memory(c"edgebase scan values"));
-        // SAFETY: the context goes with the scan, and so does this.
-        let _within = unsafe { Within::context(*memory) };
-        let (value, function) = (value.copied(), plain::get_opcode(operator));
-        self.all.push(Test { kind: left, search, function, array, value });
-        true
-    }
-
-    /// Of each how a B-tree is searched for it.
-    pub fn searches(&self) -> impl Iterator<Item = Search> {
-        self.all.iter().map(|test| test.search)
-    }
-}
-
-impl Test {
-    /// The test as a scan takes it, on that column of table or index.
-    fn key(&self, column: i16) -> pg_sys::ScanKeyData {
-        let mut key = pg_sys::ScanKeyData::default();
-        let flags = if self.array { pg_sys::SK_SEARCHARRAY as i32 } else { 0 };
-        let Search { strategy, collation, .. } = self.search;
-        let (same, value) = (Oid::INVALID, self.value.datum());
-        // SAFETY: the function is the operator's, which takes the column's type and the value's.
-        unsafe {
-            pg_sys::ScanKeyEntryInitialize(
-                &mut key,
-                flags,
-                column,
-                strategy,
-                same,
-                collation,
-                self.function,
-                value,
-            );
-        }
-        key
-    }
 }
 
 /// Where a column of the relation gets its values from.
@@ -120,11 +42,11 @@ pub struct Request<'r> {
     pub id: Option<&'r str>,
     /// Columns of the relation, counted from 0, and where they come from.
     pub columns: Vec<(usize, Source)>,
-    pub tests: &'r Tests,
-    /// Which column of the table each test is of, counted from 1; of none where it has no such
+    pub checks: &'r Checks,
+    /// Which column of the table each check is of, counted from 1; of none where it has no such
     /// column.
-    pub tested: Vec<Option<i16>>,
-    /// An index of the table, and which of its columns, counted from 0, serve which tests.
+    pub checked: Vec<Option<i16>>,
+    /// An index of the table, and which of its columns, counted from 0, serve which checks.
     pub index: Option<(Oid, Vec<(usize, usize)>)>,
 }
 
@@ -194,10 +116,11 @@ impl Reader {
         self.close(node);
         // SAFETY: the context is emptied only after what is opened here was closed.
         let _within = unsafe { Within::context(self.memory) };
-        let Request { table, id, columns, tests, tested, index } = request;
+        let Request { table, id, columns, checks, checked, index } = request;
+        let checks = checks.all();
         let (shape, relation) = (table.tuple_desc(), node.relation());
         let targets = relation.tuple_desc();
-        // Only what fits is read: a column of the same type, a test of a column of its type.
+        // Only what fits is read: a column of the same type, a check of a column of its type.
         let column = |(to, source): (usize, Source)| {
             let kind = targets.get(to)?.atttypid;
             let (from, otherwise) = match source {
@@ -211,16 +134,15 @@ impl Reader {
         };
         let columns: Vec<Column> = columns.into_iter().filter_map(column).collect();
         let width = columns.iter().filter_map(|c| c.from).max().map_or(0, |n| n as i16 + 1);
-        let fits = |(test, number): (&Test, &Option<i16>)| {
+        let fits = |(check, number): (&Check, &Option<i16>)| {
             let place = usize::try_from((*number)?).ok()?.checked_sub(1)?;
-            (shape.get(place)?.atttypid == test.kind).then_some(*number).flatten()
+            (shape.get(place)?.atttypid == check.kind).then_some(*number).flatten()
         };
-        let tested: Vec<Option<i16>> = tests.all.iter().zip(&tested).map(fits).collect();
+        let checked: Vec<Option<i16>> = checks.iter().zip(&checked).map(fits).collect();
         let snapshot = node.snapshot();
-        let by_index = index.and_then(|(index, uses)| {
-            by_index(&table, index, &uses, &tests.all, &tested, snapshot)
-        });
-        let source = by_index.unwrap_or_else(|| through(&table, &tests.all, &tested, snapshot));
+        let by_index = index
+            .and_then(|(index, uses)| by_index(&table, index, &uses, checks, &checked, snapshot));
+        let source = by_index.unwrap_or_else(|| through(&table, checks, &checked, snapshot));
         let by_index = matches!(source, Rows::Index(..));
         drop(shape);
         // SAFETY: the table is open; the slot of the node has a place for each column.
@@ -348,10 +270,10 @@ impl Reading {
 }
 
 /// Reads the table through, its rows checked as they are found.
-fn through(table: &Relation, tests: &[Test], on: &[Option<i16>], snapshot: Snapshot) -> Rows {
+fn through(table: &Relation, checks: &[Check], on: &[Option<i16>], snapshot: Snapshot) -> Rows {
     use pg_sys::ScanOptions::{SO_ALLOW_PAGEMODE, SO_ALLOW_STRAT, SO_ALLOW_SYNC, SO_TYPE_SEQSCAN};
     let flags = SO_TYPE_SEQSCAN | SO_ALLOW_STRAT | SO_ALLOW_SYNC | SO_ALLOW_PAGEMODE;
-    let usable = tests.iter().zip(on).filter(|(test, _)| !test.array);
+    let usable = checks.iter().zip(on).filter(|(check, _)| !check.array);
     let mut keys: Vec<_> = usable.filter_map(|(t, column)| Some(t.key((*column)?))).collect();
     let (count, keys) = (keys.len() as i32, keys.as_mut_ptr());
     // SAFETY: the scan copies the keys; the closure only calls the method's function, which every
@@ -363,25 +285,26 @@ fn through(table: &Relation, tests: &[Test], on: &[Option<i16>], snapshot: Snaps
     }
 }
 
-/// Reads the table by an index, as far as that serves the tests.
+/// Reads the table by an index, as far as that serves the checks.
 fn by_index(
     table: &Relation,
     index: Oid,
     uses: &[(usize, usize)],
-    tests: &[Test],
+    checks: &[Check],
     on: &[Option<i16>],
     snapshot: Snapshot,
 ) -> Option<Rows> {
     let index = Relation::open(index, Lock::WhileOpen)?;
     let columns = index.indexed();
-    let key = |(place, test): &(usize, usize)| {
-        let (there, of) = (columns.get(*place)?, tests.get(*test)?);
-        let serves = on.get(*test) == Some(&Some(there.column)) && there.family == of.search.family;
+    let key = |(place, check): &(usize, usize)| {
+        let (there, of) = (columns.get(*place)?, checks.get(*check)?);
+        let serves =
+            on.get(*check) == Some(&Some(there.column)) && there.family == of.search.family;
         serves.then(|| of.key(*place as i16 + 1))
     };
     let mut keys: Vec<_> = uses.iter().filter_map(key).collect();
     let (raw, snapshot, count) = (table.as_ptr(), snapshot.raw(), keys.len() as i32);
-    // SAFETY: both are open, and the index, which has the columns tested, is the table's; the scan
+    // SAFETY: both are open, and the index, which has the columns checked, is the table's; the scan
     // copies the keys.
     unsafe {
         if index.rd_index.is_null() || (*index.rd_index).indrelid != table.oid() {
