@@ -123,14 +123,17 @@ impl Reader {
         // Only what fits is read: a column of the same type, a check of a column of its type.
         let column = |(to, source): (usize, Source)| {
             let kind = targets.get(to)?.atttypid;
-            let (from, otherwise) = match source {
-                Source::Column(n) => (Some(n), None),
-                Source::Value(value) => (None, value.filter(|v| v.kind() == kind)),
-            };
-            let there = from.map(|n| shape.get(n).filter(|c| c.atttypid == kind));
-            let may_be_apart = there.flatten().is_some_and(|c| c.attlen == -1);
-            let from = from.filter(|_| there.flatten().is_some());
-            Some(Column { to, from, otherwise: otherwise.map(Value::datum), may_be_apart })
+            let none = Column { to, from: None, otherwise: None, may_be_apart: false };
+            Some(match source {
+                Source::Column(n) => match shape.get(n).filter(|c| c.atttypid == kind) {
+                    Some(c) => Column { from: Some(n), may_be_apart: c.attlen == -1, ..none },
+                    None => none,
+                },
+                Source::Value(value) => {
+                    let value = value.filter(|v| v.kind() == kind);
+                    Column { otherwise: value.map(Value::datum), ..none }
+                }
+            })
         };
         let columns: Vec<Column> = columns.into_iter().filter_map(column).collect();
         let width = columns.iter().filter_map(|c| c.from).max().map_or(0, |n| n as i16 + 1);
