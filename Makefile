@@ -34,10 +34,14 @@ extension: setup ## Build the extension and install it into PostgreSQL
 dev: build extension ## Start everything: embedded cluster, example config, server
 	@$(ENV) exec target/release/edgebase dev --config $(CONFIG) --listen $(LISTEN)
 
+# The extension's unit tests run without a server: what would call one is not reached, and the
+# linker drops it. They share everything but the extension itself with the library, which has its
+# linker flag from extension/build.rs.
 test: extension ## Run every test
 	@scripts/setup test
 	@$(ENV) EDGEBASE_PYTHON="$$PWD/.venv/bin/python" \
 	    cargo test --release $(LOCKED) --no-fail-fast $(REST)
+	@$(ENV) cargo test --release $(LOCKED) $(EXTENSION) --lib
 	@$(ENV) for script in docs run upgrade under_fire analytics; do \
 	    echo "==> extension/test/$$script.sh"; extension/test/$$script.sh "$$PG_CONFIG" || exit 1; \
 	done

@@ -1,62 +1,23 @@
-//! What does the config as a whole say, and where is it wrong?
+//! What does the config as a whole say?
 //!
 //! Parses the JSON that the loader makes of a config file (functions stand in it as numbers).
 //! Keys that belong to parts of EdgeBase outside the database surface are allowed at the top
 //! level and ignored; inside `databases` an unknown key is an error, because a misspelt
 //! `acess` would silently leave a table open.
 
+mod error;
+mod keys;
+
 use crate::block::{Block, BlockSpec};
 use crate::issuer::{self, Issuer, IssuerSpec};
 use crate::name;
 use crate::rule::FunctionRef;
 use crate::service_key::{ServiceKey, ServiceKeysSpec};
+pub use error::ConfigError;
+pub(crate) use error::Problems;
 use indexmap::IndexMap;
 use serde::Deserialize;
 use serde_json::Value;
-use std::fmt;
-
-/// A mistake in a config, with the path of keys that leads to it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConfigError {
-    /// Keys from the top, e.g. `["databases", "app", "tables"]`.
-    pub path: Vec<String>,
-    /// What is wrong and what would be right.
-    pub message: String,
-}
-
-impl ConfigError {
-    /// A mistake at `path`.
-    #[must_use]
-    pub fn new(path: &[&str], message: String) -> Self {
-        Self { path: path.iter().map(|s| (*s).to_owned()).collect(), message }
-    }
-}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        if !self.path.is_empty() {
-            write!(f, "{}: ", self.path.join("."))?;
-        }
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for ConfigError {}
-
-/// Makes [`ConfigError`]s under one common path.
-pub(crate) struct Problems<'a> {
-    base: &'a [&'a str],
-}
-
-impl<'a> Problems<'a> {
-    pub(crate) fn new(base: &'a [&'a str]) -> Self {
-        Self { base }
-    }
-
-    pub(crate) fn at(&self, more: &[&str], message: String) -> ConfigError {
-        ConfigError::new(&[self.base, more].concat(), message)
-    }
-}
 
 /// CORS settings (contract 18).
 #[derive(Clone, Debug, Deserialize)]
@@ -176,65 +137,6 @@ struct ConfigSpec {
     other: IndexMap<String, Value>,
 }
 
-/// Top-level keys that mean something here.
-const OWN_KEYS: [&str; 9] = [
-    "release",
-    "databases",
-    "serviceKeys",
-    "cors",
-    "rateLimiting",
-    "api",
-    "trustSelfHostedProxy",
-    "auth",
-    "captcha",
-];
-
-/// The one of `own` that an unknown key was probably meant to be: a misspelt `databases` must not
-/// pass for a config without any.
-fn misspelt(own: &[&'static str], key: &str) -> Option<&'static str> {
-    let known = FOREIGN_KEYS.contains(&key);
-    own.iter().find(|own| !known && strsim::damerau_levenshtein(own, key) <= own.len() / 4).copied()
-}
-
-fn refuse_misspelt(
-    base: &[&str],
-    own: &[&'static str],
-    other: &IndexMap<String, Value>,
-) -> Result<(), ConfigError> {
-    match other.keys().find_map(|key| Some((key, misspelt(own, key)?))) {
-        None => Ok(()),
-        Some((key, meant)) => {
-            Err(Problems::new(base)
-                .at(&[key], format!("unknown key '{key}'; did you mean '{meant}'?")))
-        }
-    }
-}
-
-/// Top-level keys of EdgeBase that mean nothing on the database surface.
-const FOREIGN_KEYS: [&str; 21] = [
-    "baseUrl",
-    "plugins",
-    "functions",
-    "databaseLive",
-    "storage",
-    "push",
-    "email",
-    "sms",
-    "rooms",
-    "room",
-    "kv",
-    "d1",
-    "vectorize",
-    "analytics",
-    "cloudflare",
-    "deployment",
-    "admin",
-    "frontend",
-    "env",
-    "name",
-    "version",
-];
-
 /// A validated config.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -268,7 +170,7 @@ impl Config {
     /// # Errors
     /// The first mistake, with its path.
     pub fn from_json(json: &Value) -> Result<Self, ConfigError> {
-        legacy_keys(json)?;
+        keys::refuse_legacy(json)?;
         let spec: ConfigSpec = serde_path_to_error::deserialize(json).map_err(|e| {
             let path: Vec<String> = e
                 .path()
@@ -278,13 +180,13 @@ impl Config {
                 .collect();
             ConfigError { path, message: e.into_inner().to_string() }
         })?;
-        refuse_misspelt(&[], &OWN_KEYS, &spec.other)?;
+        keys::refuse_misspelt(&[], &keys::OWN, &spec.other)?;
         let auth = spec.auth.unwrap_or_default();
-        refuse_misspelt(&["auth"], &["tokens"], &auth.other)?;
+        keys::refuse_misspelt(&["auth"], &["tokens"], &auth.other)?;
         let mut warnings: Vec<String> = spec
             .other
             .keys()
-            .filter(|k| !FOREIGN_KEYS.contains(&k.as_str()))
+            .filter(|k| !keys::FOREIGN.contains(&k.as_str()))
             .map(|k| format!("unknown top-level key '{k}' is ignored"))
             .collect();
         let mut databases = IndexMap::new();
@@ -326,43 +228,6 @@ impl Config {
             warnings,
         })
     }
-}
-
-/// Keys of older EdgeBase configs, each with the key that replaced it (contract 6.4).
-fn legacy_keys(json: &Value) -> Result<(), ConfigError> {
-    let hint = |path: &[&str], old: &str, new: &str| {
-        ConfigError::new(path, format!("'{old}' is a legacy key; use '{new}' instead"))
-    };
-    let Some(blocks) = json.get("databases").and_then(Value::as_object) else {
-        return Ok(());
-    };
-    for (ns, block) in blocks {
-        if block.get("rules").is_some() {
-            return Err(hint(&["databases", ns, "rules"], "rules", "access"));
-        }
-        for (name, table) in block.get("tables").and_then(Value::as_object).into_iter().flatten() {
-            let at = ["databases", ns, "tables", name];
-            for (old, new) in
-                [("rules", "access"), ("hooks", "handlers.hooks"), ("fields", "schema")]
-            {
-                if table.get(old).is_some() {
-                    return Err(hint(&[&at[..], &[old]].concat(), old, new));
-                }
-            }
-            for (field, spec) in
-                table.get("schema").and_then(Value::as_object).into_iter().flatten()
-            {
-                if spec.get("ref").is_some() {
-                    return Err(hint(
-                        &[&at[..], &["schema", field, "ref"]].concat(),
-                        "ref",
-                        "references",
-                    ));
-                }
-            }
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

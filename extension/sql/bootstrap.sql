@@ -350,7 +350,9 @@ GRANT EXECUTE ON FUNCTION edgebase.utf16_length(text) TO PUBLIC;
 COMMENT ON FUNCTION edgebase.utf16_length(text) IS 'Length in UTF-16 units, as JavaScript counts';
 
 ---------------------------------------------------------------------------------------------
--- Views. They read the registry with the rights of their owner.
+-- Views. They read the registry with the rights of their owner. What instances take on disk is
+-- joined, so that a query which does not ask for it looks at none of their files: in the list of
+-- columns it would be worked out all the same, since sizes are volatile.
 ---------------------------------------------------------------------------------------------
 
 CREATE VIEW edgebase.instances AS
@@ -366,22 +368,22 @@ SELECT i.namespace || CASE WHEN i.id = '' THEN '' ELSE ':' || i.id END AS key,
        i.version = b.version AS current,
        i.created_at,
        i.migrated_at,
-       (SELECT coalesce(sum(pg_catalog.pg_total_relation_size(c.oid)), 0)::bigint
-        FROM pg_catalog.json_array_elements(v.definition -> 'tables') t
-        JOIN pg_catalog.pg_namespace n ON n.nspname = i.schema_name
-        CROSS JOIN LATERAL (SELECT c.oid, c.reltuples FROM pg_catalog.pg_class c
-                            WHERE c.relname = (t ->> 'name') AND c.relnamespace = n.oid OFFSET 0) c) AS size,
-       (SELECT coalesce(sum(greatest(c.reltuples, 0)), 0)::bigint
-        FROM pg_catalog.json_array_elements(v.definition -> 'tables') t
-        JOIN pg_catalog.pg_namespace n ON n.nspname = i.schema_name
-        CROSS JOIN LATERAL (SELECT c.oid, c.reltuples FROM pg_catalog.pg_class c
-                            WHERE c.relname = (t ->> 'name') AND c.relnamespace = n.oid OFFSET 0) c) AS rows,
+       stored.size,
+       stored.rows,
        CASE WHEN i.failed_version = b.version THEN i.failed_at END AS failed_at,
        CASE WHEN i.failed_version = b.version THEN i.failure END AS failure
 FROM edgebase.instance i
 JOIN edgebase.block b USING (namespace)
 JOIN edgebase.block_version v ON v.version = i.version
-JOIN pg_catalog.pg_database d ON d.datname = pg_catalog.current_database();
+JOIN pg_catalog.pg_database d ON d.datname = pg_catalog.current_database()
+LEFT JOIN LATERAL
+    (SELECT coalesce(sum(pg_catalog.pg_total_relation_size(c.oid)), 0)::bigint AS size,
+            coalesce(sum(greatest(c.reltuples, 0)), 0)::bigint AS rows
+     FROM pg_catalog.json_array_elements(v.definition -> 'tables') t
+     JOIN pg_catalog.pg_namespace n ON n.nspname = i.schema_name
+     CROSS JOIN LATERAL (SELECT c.oid, c.reltuples FROM pg_catalog.pg_class c
+                         WHERE c.relname = (t ->> 'name') AND c.relnamespace = n.oid OFFSET 0) c)
+    stored ON true;
 REVOKE ALL ON TABLE edgebase.instances FROM PUBLIC;
 GRANT SELECT ON TABLE edgebase.instances TO edgebase_admin;
 COMMENT ON VIEW edgebase.instances IS 'Every instance; rows is the estimate of the last analyze';

@@ -1,13 +1,14 @@
 //! Which errors can a client see, and in which words?
 //!
-//! One variant per cause; total functions give status, slug and body, so no error lacks any of
-//! them (contract 2 and 4.3). What went wrong inside travels in `detail`, is logged with the
-//! request id and never reaches the client.
+//! One variant per cause; total functions give status, slug and word, so no error lacks one that
+//! the contract gives it (contract 2 and 4.3). What went wrong inside travels in `detail`, is
+//! logged with the request id and never reaches the client.
 
-use crate::denial::{self, Denial};
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use serde_json::{Map, Value, json};
+mod response;
+
+use crate::denial::Denial;
+use axum::http::StatusCode;
+use serde_json::Value;
 
 /// Everything a request can fail with.
 #[derive(Debug, thiserror::Error)]
@@ -283,172 +284,7 @@ impl Error {
             other => other,
         }
     }
-
-    fn body(&self) -> Value {
-        let mut body = Map::new();
-        body.insert("code".into(), json!(self.status().as_u16()));
-        body.insert("message".into(), json!(self.to_string()));
-        if let Some(slug) = self.slug() {
-            body.insert("slug".into(), json!(slug));
-        }
-        if let Some(word) = self.word() {
-            body.insert("error".into(), json!(word));
-        }
-        if let Self::Validation { fields, .. } = self {
-            let data: Map<String, Value> = fields
-                .iter()
-                .map(|(field, reason)| {
-                    (field.clone(), json!({"code": "invalid", "message": reason}))
-                })
-                .collect();
-            body.insert("data".into(), Value::Object(data));
-        }
-        if let Self::Hook { data: Some(data), .. } = self {
-            body.insert("data".into(), data.clone());
-        }
-        if let Self::RateLimited { group, .. } = self {
-            body.insert("group".into(), json!(group));
-        }
-        Value::Object(body)
-    }
-}
-
-impl IntoResponse for Error {
-    fn into_response(self) -> Response {
-        if matches!(self, Self::HeadNotAllowed) {
-            return self.status().into_response();
-        }
-        let mut response = (self.status(), axum::Json(self.body())).into_response();
-        if matches!(&self, Self::BodyTooLarge(_) | Self::BodyTooSlow) {
-            // The rest of the body would be taken for the next request.
-            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-        }
-        let retry = match &self {
-            Self::RateLimited { retry_after, .. } => Some(*retry_after),
-            Self::Unavailable { .. } => Some(1),
-            _ => None,
-        };
-        if let Some(seconds) = retry {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        if let Self::By { denial, .. } = self {
-            response.headers_mut().insert(denial::HEADER, denial.header());
-        }
-        response
-    }
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-
-    /// One of every variant; the match makes the compiler ask for a new one here.
-    pub(crate) fn every_variant() -> Vec<Error> {
-        let text = || "x".to_owned();
-        let all = vec![
-            Error::MalformedJson,
-            Error::NotARecord("array"),
-            Error::UnsupportedMediaType,
-            Error::BodyTooLarge(1),
-            Error::BodyTooSlow,
-            Error::UriTooLong(1),
-            Error::HeadersTooLarge(1),
-            Error::BadRequest(text()),
-            Error::Validation { headline: text(), fields: Vec::new() },
-            Error::ForeignKey(None),
-            Error::Constraint(None),
-            Error::BadValue(text()),
-            Error::TokenExpired,
-            Error::TokenInvalid,
-            Error::AuthFailed,
-            Error::AuthNotConfigured,
-            Error::ServiceKeyInvalid(text()),
-            Error::ServiceKeyRequired(text()),
-            Error::SchemaAuthRequired,
-            Error::Denied(text()),
-            Error::RowDenied(text()),
-            Error::CannotCreate,
-            Error::CannotCreate.by(Denial { rule: text(), cause: text() }),
-            Error::Hook {
-                status: StatusCode::BAD_REQUEST,
-                message: text(),
-                slug: Some("hook-rejected".into()),
-                data: None,
-            },
-            Error::RecordNotFound { id: text(), table: text() },
-            Error::NotFound(text()),
-            Error::NoRoute(text()),
-            Error::HeadNotAllowed,
-            Error::Duplicate(None),
-            Error::Conflict,
-            Error::RateLimited { group: "db", retry_after: 1 },
-            Error::unavailable("x", "y"),
-            Error::TimedOut,
-            Error::internal("x"),
-        ];
-        for error in &all {
-            match error {
-                Error::MalformedJson
-                | Error::NotARecord(_)
-                | Error::UnsupportedMediaType
-                | Error::BodyTooLarge(_)
-                | Error::BodyTooSlow
-                | Error::UriTooLong(_)
-                | Error::HeadersTooLarge(_)
-                | Error::BadRequest(_)
-                | Error::Validation { .. }
-                | Error::ForeignKey(_)
-                | Error::Constraint(_)
-                | Error::BadValue(_)
-                | Error::TokenExpired
-                | Error::TokenInvalid
-                | Error::AuthFailed
-                | Error::AuthNotConfigured
-                | Error::ServiceKeyInvalid(_)
-                | Error::ServiceKeyRequired(_)
-                | Error::SchemaAuthRequired
-                | Error::Denied(_)
-                | Error::RowDenied(_)
-                | Error::CannotCreate
-                | Error::By { .. }
-                | Error::Hook { .. }
-                | Error::RecordNotFound { .. }
-                | Error::NotFound(_)
-                | Error::NoRoute(_)
-                | Error::HeadNotAllowed
-                | Error::Duplicate(_)
-                | Error::Conflict
-                | Error::RateLimited { .. }
-                | Error::Unavailable { .. }
-                | Error::TimedOut
-                | Error::Internal { .. } => {}
-            }
-        }
-        all
-    }
-
-    #[test]
-    fn the_error_page_names_every_status_slug_and_word() {
-        let page = include_str!("../../docs/errors.md");
-        for error in every_variant() {
-            for name in [error.slug(), error.word()].into_iter().flatten() {
-                assert!(page.contains(&format!("`{name}`")), "{name} is not in docs/errors.md");
-            }
-            assert!(
-                page.contains(&format!("| {} |", error.status().as_u16()))
-                    || matches!(error, Error::Hook { .. }),
-                "{error:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn details_stay_out_of_the_body() {
-        let error = Error::internal("secret detail").on("/api/x");
-        assert!(
-            !error.body().to_string().contains("secret") && error.detail() == Some("secret detail")
-        );
-        let error = Error::unavailable("try again", "secret detail");
-        assert!(!error.body().to_string().contains("secret"));
-    }
-}
+pub(crate) mod tests;

@@ -228,6 +228,21 @@ SET LOCAL SESSION AUTHORIZATION analyst_login;
 SELECT 1 / (count(*) = 1)::int FROM shop.log WHERE instance_id = 'a' \g /dev/null
 \ir ../lib/verdict.sql
 
+\set attack 'the view of instances works out sizes for nobody who does not ask for them'
+\set expect 00000
+\ir ../lib/shop.sql
+DO $$
+DECLARE
+    asked text;
+    plan json;
+BEGIN
+    FOREACH asked IN ARRAY ARRAY['count(*)', 'key, state, failure', 'size', 'rows'] LOOP
+        EXECUTE format('EXPLAIN (FORMAT json) SELECT %s FROM edgebase.instances WHERE NOT current', asked) INTO plan;
+        ASSERT (plan::text LIKE '%json_array_elements%') = (asked IN ('size', 'rows')), asked;
+    END LOOP;
+END $$;
+\ir ../lib/verdict.sql
+
 \set attack 'views, statistics and receipt are about the tables that are there'
 \set expect 00000
 \ir ../lib/shop.sql

@@ -6,9 +6,10 @@
 //! is empty costs one question and no failed statement, and that a table is not there is never
 //! taken from memory. One that was seen and has gone with its instance fails a statement once.
 
+use super::call::{key_args, one};
 use super::statement::{Bind, Sql};
 use super::turns::Work;
-use super::{Database, key_args, one, sqlstate};
+use super::{Database, sqlstate};
 use crate::error::Result;
 use edgebase_blocks::{InstanceKey, Table};
 use sqlstate::Signal;

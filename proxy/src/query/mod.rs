@@ -5,6 +5,7 @@
 
 pub mod column;
 pub mod filter;
+mod fit;
 pub mod page;
 pub mod read;
 pub mod record;

@@ -1,0 +1,65 @@
+//! What does a client get for an error?
+//!
+//! The status, the body of contract 2, and the headers that say when to come again or which rule
+//! refused. Only what the error says to clients is in them, never its `detail`.
+
+use super::Error;
+use crate::denial;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value, json};
+
+impl Error {
+    pub(super) fn body(&self) -> Value {
+        let mut body = Map::new();
+        body.insert("code".into(), json!(self.status().as_u16()));
+        body.insert("message".into(), json!(self.to_string()));
+        if let Some(slug) = self.slug() {
+            body.insert("slug".into(), json!(slug));
+        }
+        if let Some(word) = self.word() {
+            body.insert("error".into(), json!(word));
+        }
+        if let Self::Validation { fields, .. } = self {
+            let data: Map<String, Value> = fields
+                .iter()
+                .map(|(field, reason)| {
+                    (field.clone(), json!({"code": "invalid", "message": reason}))
+                })
+                .collect();
+            body.insert("data".into(), Value::Object(data));
+        }
+        if let Self::Hook { data: Some(data), .. } = self {
+            body.insert("data".into(), data.clone());
+        }
+        if let Self::RateLimited { group, .. } = self {
+            body.insert("group".into(), json!(group));
+        }
+        Value::Object(body)
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        if matches!(self, Self::HeadNotAllowed) {
+            return self.status().into_response();
+        }
+        let mut response = (self.status(), axum::Json(self.body())).into_response();
+        if matches!(&self, Self::BodyTooLarge(_) | Self::BodyTooSlow) {
+            // The rest of the body would be taken for the next request.
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        let retry = match &self {
+            Self::RateLimited { retry_after, .. } => Some(*retry_after),
+            Self::Unavailable { .. } => Some(1),
+            _ => None,
+        };
+        if let Some(seconds) = retry {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Self::By { denial, .. } = self {
+            response.headers_mut().insert(denial::HEADER, denial.header());
+        }
+        response
+    }
+}

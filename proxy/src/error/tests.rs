@@ -1,0 +1,113 @@
+//! Does every error have what the contract and the documents give it?
+
+use super::*;
+
+/// One of every variant; the match makes the compiler ask for a new one here.
+pub(crate) fn every_variant() -> Vec<Error> {
+    let text = || "x".to_owned();
+    let all = vec![
+        Error::MalformedJson,
+        Error::NotARecord("array"),
+        Error::UnsupportedMediaType,
+        Error::BodyTooLarge(1),
+        Error::BodyTooSlow,
+        Error::UriTooLong(1),
+        Error::HeadersTooLarge(1),
+        Error::BadRequest(text()),
+        Error::Validation { headline: text(), fields: Vec::new() },
+        Error::ForeignKey(None),
+        Error::Constraint(None),
+        Error::BadValue(text()),
+        Error::TokenExpired,
+        Error::TokenInvalid,
+        Error::AuthFailed,
+        Error::AuthNotConfigured,
+        Error::ServiceKeyInvalid(text()),
+        Error::ServiceKeyRequired(text()),
+        Error::SchemaAuthRequired,
+        Error::Denied(text()),
+        Error::RowDenied(text()),
+        Error::CannotCreate,
+        Error::CannotCreate.by(Denial { rule: text(), cause: text() }),
+        Error::Hook {
+            status: StatusCode::BAD_REQUEST,
+            message: text(),
+            slug: Some("hook-rejected".into()),
+            data: None,
+        },
+        Error::RecordNotFound { id: text(), table: text() },
+        Error::NotFound(text()),
+        Error::NoRoute(text()),
+        Error::HeadNotAllowed,
+        Error::Duplicate(None),
+        Error::Conflict,
+        Error::RateLimited { group: "db", retry_after: 1 },
+        Error::unavailable("x", "y"),
+        Error::TimedOut,
+        Error::internal("x"),
+    ];
+    for error in &all {
+        match error {
+            Error::MalformedJson
+            | Error::NotARecord(_)
+            | Error::UnsupportedMediaType
+            | Error::BodyTooLarge(_)
+            | Error::BodyTooSlow
+            | Error::UriTooLong(_)
+            | Error::HeadersTooLarge(_)
+            | Error::BadRequest(_)
+            | Error::Validation { .. }
+            | Error::ForeignKey(_)
+            | Error::Constraint(_)
+            | Error::BadValue(_)
+            | Error::TokenExpired
+            | Error::TokenInvalid
+            | Error::AuthFailed
+            | Error::AuthNotConfigured
+            | Error::ServiceKeyInvalid(_)
+            | Error::ServiceKeyRequired(_)
+            | Error::SchemaAuthRequired
+            | Error::Denied(_)
+            | Error::RowDenied(_)
+            | Error::CannotCreate
+            | Error::By { .. }
+            | Error::Hook { .. }
+            | Error::RecordNotFound { .. }
+            | Error::NotFound(_)
+            | Error::NoRoute(_)
+            | Error::HeadNotAllowed
+            | Error::Duplicate(_)
+            | Error::Conflict
+            | Error::RateLimited { .. }
+            | Error::Unavailable { .. }
+            | Error::TimedOut
+            | Error::Internal { .. } => {}
+        }
+    }
+    all
+}
+
+#[test]
+fn the_error_page_names_every_status_slug_and_word() {
+    let page = include_str!("../../../docs/errors.md");
+    for error in every_variant() {
+        for name in [error.slug(), error.word()].into_iter().flatten() {
+            assert!(page.contains(&format!("`{name}`")), "{name} is not in docs/errors.md");
+        }
+        assert!(
+            page.contains(&format!("| {} |", error.status().as_u16()))
+                || matches!(error, Error::Hook { .. }),
+            "{error:?}"
+        );
+    }
+}
+
+#[test]
+fn details_stay_out_of_the_body() {
+    let error = Error::internal("secret detail").on("/api/x");
+    assert!(
+        !error.body().to_string().contains("secret") && error.detail() == Some("secret detail")
+    );
+    let error = Error::unavailable("try again", "secret detail");
+    assert!(!error.body().to_string().contains("secret"));
+}
