@@ -63,7 +63,7 @@ lint: setup ## Formatting, clippy, documentation, licences
 	@scripts/setup lint
 	@$(ENV) cargo fmt --all --check
 	@$(ENV) cargo clippy --release $(LOCKED) $(REST) --all-targets -- -D warnings
-	@$(ENV) cargo clippy --release $(LOCKED) $(EXTENSION) -- -D warnings
+	@$(ENV) cargo clippy --release $(LOCKED) $(EXTENSION) --all-targets -- -D warnings
 	@$(ENV) RUSTDOCFLAGS='-D warnings' cargo doc --release $(LOCKED) --no-deps $(REST) --lib
 	@$(MAKE) --no-print-directory deny
 

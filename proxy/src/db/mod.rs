@@ -10,6 +10,7 @@ pub mod address;
 mod call;
 mod connect;
 pub mod failure;
+mod gather;
 mod lifecycle;
 mod prepared;
 mod request;
@@ -28,6 +29,7 @@ use address::Address;
 use call::one;
 use deadpool::Status;
 use edgebase_blocks::InstanceKey;
+use gather::Gathering;
 use moka::sync::Cache;
 pub use request::{Build, Mode, Outcome};
 pub use row::Row;
@@ -70,6 +72,7 @@ struct Known {
     made: AtomicBool,
     tables: tables::Seen,
     turns: Arc<Turns>,
+    gets: Arc<Gathering>,
 }
 
 impl Known {
@@ -132,6 +135,7 @@ impl Database {
                     made: AtomicBool::new(false),
                     tables: tables::Seen::default(),
                     turns: Arc::new(Turns::new(self.reach)),
+                    gets: Arc::default(),
                 })
             })
         })

@@ -104,27 +104,7 @@ impl Database {
         self.at_once(key, table, build, Mode::Read).await
     }
 
-    /// The one row of a call of `edgebase.read_record`, unless it begins with null.
-    ///
-    /// # Errors
-    /// As for `run`.
-    pub async fn record(
-        &self,
-        key: &InstanceKey,
-        table: &Table,
-        call: &Sql,
-    ) -> Result<Outcome<Option<Row>>> {
-        let build = |_: &str| vec![call.clone()];
-        let rows = match self.at_once(key, table, &build, Mode::Call).await? {
-            Outcome::Done(rows) => rows,
-            Outcome::Absent => return Ok(Outcome::Absent),
-            Outcome::NoTable => return Ok(Outcome::NoTable),
-        };
-        let row = rows.into_iter().flatten().next();
-        Ok(Outcome::Done(row.filter(|row| row.cells().next().is_some_and(|c| c.is_some()))))
-    }
-
-    async fn at_once(
+    pub(super) async fn at_once(
         &self,
         key: &InstanceKey,
         table: &Table,

@@ -22,9 +22,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// How long a request queues.
-const WAIT: Duration = Duration::from_secs(5);
+pub const WAIT: Duration = Duration::from_secs(5);
 /// How many requests of an instance queue.
-const QUEUE: usize = 1_000;
+pub const QUEUE: usize = 1_000;
 /// Reads that take longer than this, on average, are slow.
 const SLOW_READ: Duration = Duration::from_millis(5);
 /// Writes that do.
@@ -34,6 +34,11 @@ static SLOW_SHARE: LazyLock<u32> = LazyLock::new(|| {
     let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     u32::try_from(processors / 2).unwrap_or(u32::MAX).max(1)
 });
+
+/// The answer when an instance is asked for more than it can do.
+pub fn busy(detail: String) -> Error {
+    Error::unavailable("This database is busy. Try again.", detail)
+}
 
 /// What a turn is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,7 +95,6 @@ impl Turns {
         if let Ok(permit) = Arc::clone(&self.free).try_acquire_many_owned(weight) {
             return Ok(turn(permit));
         }
-        let busy = |detail| Error::unavailable("This database is busy. Try again.", detail);
         let queued = Queued::join(&self.queued);
         if queued.is_full() {
             return Err(busy(format!("{QUEUE} requests wait for '{key}' already")));
