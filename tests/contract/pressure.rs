@@ -3,7 +3,7 @@
 
 use super::product;
 use edgebase_tests::sql::{connect, ident};
-use edgebase_tests::{Answer, Client, Product, fixture, unique};
+use edgebase_tests::{Answer, Client, Product, encode, fixture, unique};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::future::Future;
@@ -178,4 +178,50 @@ async fn pages_repeat_and_skip_no_row_that_stays_while_others_come_and_go() {
     }
     stop.store(true, Ordering::Relaxed);
     churning.await.unwrap();
+}
+
+#[tokio::test]
+async fn gets_that_leave_together_get_their_own_answers() {
+    let product = product();
+    let client = product.user("crowd");
+    let id = unique("crowd \"😀");
+    let at = |table: &str| format!("/api/db/space/{}/tables/{}", encode(&id), encode(table));
+    let rows: Vec<_> = (0..40).map(|n| json!({"id": format!("r{n}"), "title": "x"})).collect();
+    client.post(&format!("{}/batch", at("posts")), &json!({"inserts": rows})).await.expect(200);
+    client.post(&at("people"), &json!({"id": "p", "email": "p@x"})).await.expect(201);
+    // Of those that leave together one may fail, which is no matter of the others.
+    let people = format!("{}.people", ident(&format!("space:{id}")));
+    let admin = connect(&product.admin_url).await;
+    admin.batch_execute(&format!("ALTER TABLE {people} ENABLE ROW LEVEL SECURITY")).await.unwrap();
+    let paths: Vec<String> = (0..40)
+        .flat_map(|n| [format!("{}/r{n}", at("posts")), format!("{}/none{n}", at("posts"))])
+        .chain([format!("{}/p", at("people")), format!("{}/x", at("loose"))])
+        .collect();
+    let mut alone = HashMap::new();
+    for path in &paths {
+        let answer = client.get(path).await;
+        alone.insert(path.clone(), (answer.status, answer.text));
+    }
+    let statuses: Vec<u16> = paths.iter().map(|path| alone[path].0).collect();
+    assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 40, "{statuses:?}");
+    assert_eq!(statuses.iter().filter(|status| **status == 404).count(), 41, "{statuses:?}");
+    assert!(statuses[80] >= 400 && statuses[80] != 404, "{statuses:?}");
+    for _ in 0..5 {
+        let mut crowd = tokio::task::JoinSet::new();
+        let get = |path: &String| {
+            let (client, path) = (client.clone(), path.clone());
+            crowd.spawn(async move {
+                let answer = client.get(&path).await;
+                (path, answer.status, answer.text)
+            })
+        };
+        let gets: Vec<_> = paths.iter().map(get).collect();
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        // Some go before they are answered.
+        gets.iter().step_by(7).for_each(tokio::task::AbortHandle::abort);
+        while let Some(answer) = crowd.join_next().await {
+            let Ok((path, status, text)) = answer else { continue };
+            assert_eq!((status, text), alone[&path], "{path}");
+        }
+    }
 }

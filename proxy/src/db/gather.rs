@@ -1,9 +1,9 @@
 //! How do gets of one instance that come together share a round trip?
 //!
 //! A get by id takes the server less time than being woken for it does, and the proxy likewise. So
-//! only a few gets of an instance are under way at a time; what comes meanwhile waits for one of
-//! them to end, and then leaves together: in one write, answered in one read. Whoever waits longest
-//! leads, and nobody waits when there is nothing to wait for.
+//! only a few gets of an instance are under way at a time, one for every two processors; what comes
+//! meanwhile waits for one of them to end, and then leaves together: in one write, answered in one
+//! read. Whoever waits longest leads, and nobody waits when there is nothing to wait for.
 //!
 //! They share a connection and a transaction, and nothing else: each is a statement of its own,
 //! which the extension checks as if it came alone, all are of one instance, and whether somebody
@@ -11,22 +11,16 @@
 //! gets its own answer; so it does when the leader is given up half-way.
 
 use super::statement::Sql;
-use super::turns::{QUEUE, WAIT, busy};
+use super::turns::{HALF, QUEUE, WAIT, busy};
 use super::{Database, Mode, Outcome, Row};
 use crate::error::Result;
 use edgebase_blocks::{InstanceKey, Table};
 use std::collections::VecDeque;
-use std::num::NonZeroUsize;
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot::{self, Receiver, Sender};
 
 /// Gets that leave together.
 const TOGETHER: usize = 16;
-/// Round trips of an instance's gets that are under way at a time: as many as there are processors
-/// to run them. Those of the database are taken to be as many as the proxy's.
-static LANES: LazyLock<usize> =
-    LazyLock::new(|| std::thread::available_parallelism().map_or(1, NonZeroUsize::get).max(2));
-
 /// The gets of one instance.
 #[derive(Debug, Default)]
 pub struct Gathering(Mutex<State>);
@@ -74,7 +68,7 @@ impl Gathering {
 
     fn join(self: &Arc<Self>, call: &Sql) -> Place {
         let mut state = self.state();
-        if state.under_way < *LANES {
+        if state.under_way < *HALF as usize {
             state.under_way += 1;
             return Place::First(Lead(Some(Arc::clone(self))));
         }
@@ -229,7 +223,7 @@ mod tests {
 
     /// All lanes taken.
     fn full(gathering: &Arc<Gathering>) -> Vec<Lead> {
-        (0..*LANES).map(|n| lead(gathering.join(&call(n)))).collect()
+        (0..*HALF as usize).map(|n| lead(gathering.join(&call(n)))).collect()
     }
 
     #[test]

@@ -29,8 +29,8 @@ pub const QUEUE: usize = 1_000;
 const SLOW_READ: Duration = Duration::from_millis(5);
 /// Writes that do.
 const SLOW_WRITE: Duration = Duration::from_millis(25);
-/// Slow requests of one instance that run at a time, at most.
-static SLOW_SHARE: LazyLock<u32> = LazyLock::new(|| {
+/// Half of the processors, or one: what slow requests of one instance keep busy at most, and gets.
+pub static HALF: LazyLock<u32> = LazyLock::new(|| {
     let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     u32::try_from(processors / 2).unwrap_or(u32::MAX).max(1)
 });
@@ -112,7 +112,7 @@ impl Turns {
         if u128::from(pace.load(Ordering::Relaxed)) < slow.as_micros() {
             1
         } else {
-            (self.share / *SLOW_SHARE).max(1)
+            (self.share / *HALF).max(1)
         }
     }
 
@@ -193,7 +193,7 @@ mod tests {
             turns.record(Work::Write, SLOW_READ * 2, 1);
         }
         let mut held = Vec::new();
-        for _ in 0..*SLOW_SHARE {
+        for _ in 0..*HALF {
             held.push(turns.take(&key(), Work::Read).now_or_never().unwrap().unwrap());
         }
         assert!(turns.take(&key(), Work::Read).now_or_never().is_none());
