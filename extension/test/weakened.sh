@@ -27,11 +27,15 @@ weaken() { # weaken NAME FILE SED
     fi
     (cd "$copy/extension" && cargo pgrx install --release --pg-config "$pg_config" >"$copy/build.log" 2>&1) ||
         { tail -n 30 "$copy/build.log"; exit 1; }
-    # Without its hook a block that catches its cancellation never ends: that is noticed too.
-    if timeout -k 10 300 "$here/run.sh" "$pg_config" >"$copy/run.log" 2>&1; then
-        echo "NOT OK - $1: no attack noticed"; unnoticed=1
+    # A run that neither ends nor has anything to say so far has noticed nothing.
+    status=0
+    timeout -k 10 900 "$here/run.sh" "$pg_config" >"$copy/run.log" 2>&1 || status=$?
+    noticed=$(grep -c '^NOT OK' "$copy/run.log") || true
+    if [ "$status" = 0 ] || [ "$noticed" = 0 ]; then
+        echo "NOT OK - $1: no attack noticed (status $status)"; unnoticed=1
+        tail -n 5 "$copy/run.log"
     else
-        echo "ok - $1: $(grep -c '^NOT OK' "$copy/run.log") attacks noticed (none: the run did not end), the first: $(grep '^NOT OK' "$copy/run.log" | head -1)"
+        echo "ok - $1: $noticed attacks noticed, the first: $(grep '^NOT OK' "$copy/run.log" | head -1)"
     fi
 }
 
