@@ -45,7 +45,7 @@ pub fn open<G>(
     if plain::pg_class_aclcheck(table, role, pg_sys::ACL_SELECT as AclMode) != ACLCHECK_OK {
         return Err(denied());
     }
-    if open.form().relkind as u8 != pg_sys::RELKIND_RELATION {
+    if !open.is_table() {
         return Err(Error::Unreadable(format!("\"{name}\" is not a table")));
     }
     if open.form().relrowsecurity {

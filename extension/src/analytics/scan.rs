@@ -28,7 +28,7 @@ use crate::registry::Place;
 use crate::relation;
 use crate::shape::Shape;
 use edgebase_blocks::quote::ident;
-use pgrx::pg_sys::{self, Oid};
+use pgrx::pg_sys::Oid;
 use std::rc::Rc;
 
 /// Tables of at most so many pages are read through: opening an index costs more.
@@ -257,7 +257,7 @@ impl Wanted {
 /// Locks and opens the table, if it is there and stays.
 fn open_table(schema: &str, name: &str) -> Option<Relation> {
     let table = Relation::open(relation::oid(schema, name)?, Lock::WhileOpen)?;
-    if table.form().relkind as u8 != pg_sys::RELKIND_RELATION {
+    if !table.is_table() {
         let (schema, name) = (ident(schema), ident(name));
         pgrx::warning!("{schema}.{name} is no plain table: its rows are left out");
         return None;

@@ -45,6 +45,11 @@ impl Relation {
         unsafe { &*self.relation.rd_rel }
     }
 
+    /// Whether it is an ordinary table: only such are read.
+    pub fn is_table(&self) -> bool {
+        self.form().relkind as u8 == pg_sys::RELKIND_RELATION
+    }
+
     /// How many pages it has.
     pub fn pages(&self) -> u32 {
         let main = pg_sys::ForkNumber::MAIN_FORKNUM;

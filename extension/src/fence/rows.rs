@@ -188,7 +188,7 @@ pub fn find<T>(
     read: impl FnOnce(&Row) -> T,
 ) -> Option<T> {
     let place = usize::try_from(key.column).ok()?.checked_sub(1)?;
-    if table.tuple_desc().get(place)?.atttypid != pg_sys::TEXTOID {
+    if !table.is_table() || table.tuple_desc().get(place)?.atttypid != pg_sys::TEXTOID {
         return None;
     }
     let (family, collation) = (pg_sys::TEXT_BTREE_FAM_OID, pg_sys::C_COLLATION_OID);
@@ -199,7 +199,7 @@ pub fn find<T>(
     };
     let index = table.primary_key().filter(by_column).unwrap_or(Oid::INVALID);
     let (mut read, mut found) = (Some(read), None);
-    // SAFETY: the table is open, the column is text, and what the index is was looked at.
+    // SAFETY: an open table, the column is text, and what the index is was looked at.
     unsafe {
         scan(table, index, &[key], snapshot, |row| {
             found = read.take().map(|read| read(row));

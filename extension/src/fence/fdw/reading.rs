@@ -111,9 +111,12 @@ impl Reader {
         }
     }
 
-    /// Begins to read a table; gives whether by an index.
+    /// Begins to read a table; gives whether by an index. What is no table is not read.
     pub fn open(&mut self, node: Executing, request: Request) -> bool {
         self.close(node);
+        if !request.table.is_table() {
+            return false;
+        }
         // SAFETY: the context is emptied only after what is opened here was closed.
         let _within = unsafe { Within::context(self.memory) };
         let Request { table, id, columns, checks, checked, index } = request;
