@@ -62,7 +62,8 @@ pub fn role_oid(name: &str) -> Option<Oid> {
     (oid != Oid::INVALID).then_some(oid)
 }
 
-/// The database that the backend is connected to.
-pub fn database_oid() -> u32 {
-    plain::MyDatabaseId().to_u32()
+/// What the names of the instance roles of this database begin with. Roles are cluster-wide, so it
+/// names the database.
+pub fn role_prefix() -> String {
+    format!("eb_{}_", plain::MyDatabaseId().to_u32())
 }

@@ -12,7 +12,7 @@
 use crate::error::Error;
 use crate::fence::rows::{self, Key, Position, Registry, Row, Snapshot};
 use crate::fence::value::Value;
-use crate::identity::database_oid;
+use crate::identity::role_prefix;
 use crate::spi;
 use edgebase_blocks::block::BlockKind;
 use edgebase_blocks::name;
@@ -44,7 +44,7 @@ impl InstanceRow {
 
 /// The name of the role of instance `number` of this database.
 pub fn role_name(number: i64) -> String {
-    format!("eb_{}_{number}", database_oid())
+    format!("{}{number}", role_prefix())
 }
 
 /// Rows whose positions are kept; with more all are forgotten.

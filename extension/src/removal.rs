@@ -9,7 +9,7 @@
 use crate::answer::Answer;
 use crate::args::Args;
 use crate::error::Error;
-use crate::identity::database_oid;
+use crate::identity::role_prefix;
 use crate::spi;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{PgLogLevel, PgSqlErrorCode};
@@ -23,7 +23,7 @@ pub fn warn_of_drop(args: &Args) -> Result<Answer, Error> {
 }
 
 fn warn() -> Result<(), Error> {
-    let prefix = format!("eb_{}_", database_oid());
+    let prefix = role_prefix();
     let left = spi::json(
         "SELECT jsonb_build_object(
              'schemas', (SELECT count(*) FROM pg_catalog.pg_namespace n

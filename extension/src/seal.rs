@@ -10,7 +10,7 @@
 
 use crate::fence::plain;
 use crate::fence::session::Identity;
-use crate::identity::{LOCAL_CHANGE, database_oid};
+use crate::identity::{LOCAL_CHANGE, role_prefix};
 use pgrx::pg_sys::{self, Oid};
 use std::cell::Cell;
 
@@ -46,8 +46,7 @@ fn in_sealed_worker() -> bool {
         return false;
     }
     // A role that is gone counts as an instance's.
-    plain::GetUserNameFromId(now.user, true)
-        .is_none_or(|name| name.starts_with(&format!("eb_{}_", database_oid())))
+    plain::GetUserNameFromId(now.user, true).is_none_or(|name| name.starts_with(&role_prefix()))
 }
 
 /// Seals the transaction. The caller has checked that it is not sealed already.

@@ -185,7 +185,7 @@ pub fn find<T>(
     table: &Relation,
     key: Key,
     snapshot: Snapshot,
-    read: impl FnOnce(&Row) -> T,
+    read: impl Fn(&Row) -> T,
 ) -> Option<T> {
     let place = usize::try_from(key.column).ok()?.checked_sub(1)?;
     if !table.is_table() || table.tuple_desc().get(place)?.atttypid != pg_sys::TEXTOID {
@@ -198,11 +198,11 @@ pub fn find<T>(
         columns == [Indexed { column: key.column, family, collation }]
     };
     let index = table.primary_key().filter(by_column).unwrap_or(Oid::INVALID);
-    let (mut read, mut found) = (Some(read), None);
+    let mut found = None;
     // SAFETY: an open table, the column is text, and what the index is was looked at.
     unsafe {
         scan(table, index, &[key], snapshot, |row| {
-            found = read.take().map(|read| read(row));
+            found = Some(read(row));
             false
         });
     }

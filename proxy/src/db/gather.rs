@@ -21,6 +21,7 @@ use tokio::sync::oneshot::{self, Receiver, Sender};
 
 /// Gets that leave together.
 const TOGETHER: usize = 16;
+
 /// The gets of one instance.
 #[derive(Debug, Default)]
 pub struct Gathering(Mutex<State>);
