@@ -1,0 +1,6 @@
+//! What can an attacker over HTTP do? One file per attacker; its first lines say what that attacker
+//! was given. The SQL attackers are in `extension/test/attacks`.
+
+mod anonymous;
+mod service_key;
+mod user;
