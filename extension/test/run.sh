@@ -15,38 +15,43 @@ start_cluster "$dir"
 psql postgres -f "$here/lib/setup.sql"
 out="$dir/out"
 : >"$out"
-run() { user=$1 file=$2; psql "$user" -f "$here/$file" >>"$out" 2>>"$dir/err" || true; }
-attack() { run "$1" "attacks/$2"; }
-attack proxy_login 01_leave_the_role.sql
-attack proxy_login 02_reach_others.sql
-attack proxy_login 03_leave_behind.sql
-# Once more with every query that may run in parallel workers forced to.
+stated=0
 if [ "$major" -ge 16 ]; then force=debug_parallel_query; else force=force_parallel_mode; fi
-OPTIONS="-c $force=on" attack proxy_login 02_reach_others.sql
-attack proxy_login 06_before_the_library.sql
-attack proxy_login 07_loaded_inside.sql
-psql postgres -c "GRANT TEMPORARY ON DATABASE postgres TO proxy_login"
-attack proxy_login 04_planted.sql
-psql postgres -c "REVOKE TEMPORARY ON DATABASE postgres FROM proxy_login"
-attack postgres 05_other_callers.sql
-attack postgres 07_analytics.sql
-run postgres sql/10_lifecycle.sql
-run postgres sql/11_tables.sql
-run postgres sql/20_privileges.sql
-run postgres sql/30_analytics.sql
-run postgres sql/31_analytics_differential.sql
-run postgres sql/40_records.sql
+
+attempt() { # attempt FILE LOGIN: runs it and counts the verdicts that it states
+    psql "$2" -At -v VERBOSITY=sqlstate -f "$1" >>"$out" 2>>"$dir/err" || true
+    stated=$((stated + $(grep -c '^.ir ../lib/verdict.sql' "$1")))
+}
+# Every file says in its first line how to run it: "-- run: login=ROLE", then, where it applies,
+# "parallel" (once more with every query that may run in parallel workers forced to) and
+# "temporary" (the role may make temporary objects).
+run() {
+    line=$(sed -n '1s/^-- run: //p' "$1")
+    login="" parallel="" temporary=""
+    for word in $line; do
+        case "$word" in
+            login=?*) login=${word#login=} ;;
+            parallel | temporary) eval "$word=1" ;;
+            *) echo "$1: its first line asks for '$word', which is unknown" >&2; exit 2 ;;
+        esac
+    done
+    [ -n "$login" ] || { echo "$1: its first line is not '-- run: login=ROLE'" >&2; exit 2; }
+    [ -z "$temporary" ] || psql postgres -c "GRANT TEMPORARY ON DATABASE postgres TO $login"
+    attempt "$1" "$login"
+    if [ -n "$parallel" ]; then OPTIONS="-c $force=on"; attempt "$1" "$login"; OPTIONS=""; fi
+    [ -z "$temporary" ] || psql postgres -c "REVOKE TEMPORARY ON DATABASE postgres FROM $login"
+}
+for file in "$here"/attacks/*.sql "$here"/sql/*.sql; do run "$file"; done
 
 held=$(grep -c '^ok ' "$out" || true)
 broken=$(grep -c '^NOT OK' "$out" || true)
-stated=$(cat "$here"/attacks/*.sql "$here"/attacks/02_*.sql "$here"/sql/*.sql | grep -c '^.ir ../lib/verdict.sql' || true)
 grep '^NOT OK' "$out" || true
 echo "$held verdicts as stated, $broken not, $stated in the files"
 [ -n "${SHOW-}" ] && cat "$out" "$dir/err"
 
 : >"$out"
 psql postgres -c 'GRANT USAGE ON SCHEMA "tenant:victim" TO PUBLIC; GRANT SELECT ON "tenant:victim".invoices TO PUBLIC'
-attack proxy_login 02_reach_others.sql
+run "$here/attacks/tenant_reach_others.sql"
 noticed=$(grep -c '^NOT OK' "$out" || true)
 echo "$noticed attacks notice one grant too many"
 [ "$broken" = 0 ] && [ "$held" = "$stated" ] && [ "$held" -ge 60 ] && [ "$noticed" -ge 5 ]

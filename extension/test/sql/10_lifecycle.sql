@@ -1,9 +1,6 @@
+-- run: login=postgres
 -- Do create, locate, migrate, drop, export, import and repair do what they say? Run as a superuser
 -- who takes on the operator's role; each check prints its verdict.
-\set VERBOSITY sqlstate
-\set QUIET on
-\pset tuples_only on
-\pset format unaligned
 
 \set attack 'creating twice creates once'
 \set expect 00000

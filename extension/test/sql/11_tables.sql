@@ -1,9 +1,6 @@
+-- run: login=postgres
 -- Tables that come after their instance: which are made, when, for whom, and what everything else
 -- makes of those that are not there. Run as a superuser; each check prints its verdict.
-\set VERBOSITY sqlstate
-\set QUIET on
-\pset tuples_only on
-\pset format unaligned
 
 \set shop '{"databases": {"shop": {"instance": true, "tables": {"items": {"schema": {"name": "string"}}, "orders": {"schema": {"item": {"type": "string", "references": "items"}}, "indexes": [{"fields": ["item"]}]}, "lines": {"schema": {"order": {"type": "string", "references": "orders"}}}, "we\\"ird 😀": {}, "log": {"schema": {"n": "number"}}}}}}'
 

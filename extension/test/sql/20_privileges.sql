@@ -1,10 +1,7 @@
+-- run: login=postgres
 -- Who may do what? For every object of the extension and of an instance, and every kind of role,
 -- the privileges as PostgreSQL itself reports them, compared with this table. Then one grant at a
 -- time is taken away, to show what vanishes and that nothing else does.
-\set VERBOSITY sqlstate
-\set QUIET on
-\pset tuples_only on
-\pset format unaligned
 
 SELECT role AS instance FROM edgebase.instances WHERE key = 'tenant:mallory' \gset
 SELECT role AS single FROM edgebase.instances WHERE key = 'app' \gset

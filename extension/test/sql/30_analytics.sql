@@ -1,9 +1,6 @@
+-- run: login=postgres
 -- Relations over all instances: kept in step with the config, and right while instances are behind,
 -- gone or broken. Run as a superuser.
-\set VERBOSITY sqlstate
-\set QUIET on
-\pset tuples_only on
-\pset format unaligned
 
 -- What the config says, before and after changes.
 \set v1 '{"databases": {"w": {"instance": true, "tables": {"t": {"schema": {"a": "string", "n": "number"}}, "old": {"schema": {"a": "string"}}}}}}'

@@ -1,9 +1,6 @@
+-- run: login=postgres
 -- Does a query over a relation give what it gives over the UNION ALL of all instances' tables? Some
 -- hundred conditions and pairs of them, with every shape of query around them, over awkward values.
-\set VERBOSITY sqlstate
-\set QUIET on
-\pset tuples_only on
-\pset format unaligned
 
 SELECT count(*) FROM edgebase.apply_config('{"databases": {"diff": {"instance": true, "tables": {
     "t": {"schema": {"s": "string", "n": "number", "b": "boolean", "d": "datetime", "j": "json", "long": "text",

@@ -1,9 +1,6 @@
+-- run: login=postgres
 -- Does edgebase.read_record read what a statement inside the instance would read, and refuse what
 -- that would be refused? Run as a superuser, who takes on the proxy's login role.
-\set VERBOSITY sqlstate
-\set QUIET on
-\pset tuples_only on
-\pset format unaligned
 
 INSERT INTO kinds.every (id, "createdAt", "Mixed ""Case""", n, b, d, j) VALUES
     ('null', '2026-01-02 03:04:05.678+00', NULL, NULL, NULL, NULL, NULL),

@@ -1,9 +1,7 @@
--- Can a sealed transaction leave something on the pooled connection, or in the server, for the
--- next tenant or the proxy to stumble over?
-\set VERBOSITY sqlstate
-\set QUIET on
-\pset tuples_only on
-\pset format unaligned
+-- run: login=proxy_login
+-- The attacker was given SQL inside one instance (a sealed transaction), as POST /api/sql gives it.
+-- It wants to leave something on the pooled connection, or in the server, for the next tenant or
+-- the proxy to stumble over.
 
 \set attack 'LISTEN'
 \set expect EB008
