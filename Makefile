@@ -59,12 +59,13 @@ bench-smoke: build extension ## Run every path of the benchmarks once, no times 
 	@scripts/setup bench
 	@$(ENV) python3 benches/run.py --smoke >/dev/null
 
-lint: setup ## Formatting, clippy, documentation, licences
+lint: setup ## Formatting, clippy, documentation, claims, licences
 	@scripts/setup lint
 	@$(ENV) cargo fmt --all --check
 	@$(ENV) cargo clippy --release $(LOCKED) $(REST) --all-targets -- -D warnings
 	@$(ENV) cargo clippy --release $(LOCKED) $(EXTENSION) --all-targets -- -D warnings
 	@$(ENV) RUSTDOCFLAGS='-D warnings' cargo doc --release $(LOCKED) --no-deps $(REST) --lib
+	@extension/test/claims.py && extension/test/claims.py --self-test
 	@$(MAKE) --no-print-directory deny
 
 deny: # only where cargo-deny is installed: it takes minutes to build

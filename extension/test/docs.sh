@@ -1,6 +1,6 @@
 #!/bin/sh
 # Is every SQLSTATE that the code raises in the table of docs/sql.md, and the other way round? And
-# every function and view?
+# every function and view? And is unsafe code only where docs/security-model.md says it is?
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 in_code() {
@@ -23,4 +23,8 @@ done
 for name in $(sed -n 's/.*c"\(edgebase\.[a-z_]*\)".*/\1/p' "$root/extension/src/guc.rs"); do
     grep -q "\`$name\`" "$root/docs/sql.md" || { echo "NOT OK - docs/sql.md does not mention $name"; status=1; }
 done
+outside=$(grep -rlE '\bunsafe\b|allow\(unsafe_code\)' "$root/extension/src" --include='*.rs' | sed "s|^$root/extension/||" | grep -v '^src/fence/' | tr '\n' ' ')
+allowed=$(grep -c 'allow(unsafe_code)' "$root/extension/src/lib.rs") # that of the fence
+denied=$(grep -c '^#!\[deny(unsafe_code)\]' "$root/extension/src/lib.rs")
+check "unsafe code is in extension/src/fence alone" "$outside$allowed $denied" "src/lib.rs 1 1"
 exit $status
