@@ -36,7 +36,7 @@ pub fn enter(args: &Args) -> Result<Answer, Error> {
     let instance = hold(&args.text(0, "namespace")?, args.text_or_null(1).as_deref())?;
     // Names mean the tenant's schema, `pg_temp` last and by name.
     set_local("search_path", &format!("{}, pg_temp", ident(&instance.schema)))?;
-    seal::seal(instance.role);
+    seal::seal(instance.role, instance.schema_oid);
     Ok(Answer::Nothing)
 }
 

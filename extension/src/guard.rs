@@ -39,6 +39,11 @@ pub enum Statement<'a> {
         /// To or from a file or program of the server.
         on_server: bool,
     },
+    /// LOCK.
+    Lock {
+        /// Nothing but tables of the instance.
+        own: bool,
+    },
     /// EXPLAIN of what is no utility statement; one that explains a utility statement counts as
     /// that statement.
     ExplainQuery,
@@ -72,14 +77,13 @@ const TWO_PHASE: &[TransactionStmtKind::Type] = &[
     TransactionStmtKind::TRANS_STMT_ROLLBACK_PREPARED,
 ];
 
-/// CALL, SHOW, FETCH and MOVE, CLOSE, LOCK, SET CONSTRAINTS. Not among them: DO, whose block could
+/// CALL, SHOW, FETCH and MOVE, CLOSE, SET CONSTRAINTS. Not among them: DO, whose block could
 /// catch the cancellation that ends a query at its time limit, and go on.
 const HARMLESS: &[NodeTag] = &[
     NodeTag::T_CallStmt,
     NodeTag::T_VariableShowStmt,
     NodeTag::T_FetchStmt,
     NodeTag::T_ClosePortalStmt,
-    NodeTag::T_LockStmt,
     NodeTag::T_ConstraintsSetStmt,
 ];
 
@@ -121,6 +125,8 @@ pub fn allows(statement: &Statement) -> bool {
         }
         Statement::Cursor { hold } => !hold,
         Statement::Copy { on_server } => !on_server,
+        // Everybody may update `pg_settings`, so lock it, and whoever reads it would wait.
+        Statement::Lock { own } => *own,
         Statement::ExplainQuery => true,
         Statement::Other(tag) => HARMLESS.contains(tag),
     }
@@ -217,6 +223,8 @@ mod tests {
         assert!(end(TRANS_STMT_COMMIT, false));
         assert!(!allows(&Statement::Cursor { hold: true }));
         assert!(!allows(&Statement::Copy { on_server: true }));
+        assert!(!allows(&Statement::Lock { own: false }));
+        assert!(allows(&Statement::Lock { own: true }));
     }
 
     #[test]

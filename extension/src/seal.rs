@@ -17,6 +17,8 @@ use std::cell::Cell;
 #[derive(Clone, Copy)]
 struct Seal {
     outer: Identity,
+    /// The schema of the instance.
+    schema: Oid,
     /// The nesting level of the subtransaction whose rollback would undo the seal.
     level: i32,
 }
@@ -49,10 +51,19 @@ fn in_sealed_worker() -> bool {
     plain::GetUserNameFromId(now.user, true).is_none_or(|name| name.starts_with(&role_prefix()))
 }
 
-/// Seals the transaction. The caller has checked that it is not sealed already.
-pub fn seal(role: Oid) {
+/// Whether a relation is a table of the instance that this transaction is sealed into. A view is
+/// not: to lock one is to lock what it reads.
+pub fn owns(relation: Oid) -> bool {
+    let is_table = matches!(plain::get_rel_relkind(relation) as u8, b'r' | b'p');
+    let home = plain::get_rel_namespace(relation);
+    is_table && SEAL.get().is_some_and(|seal| seal.schema == home)
+}
+
+/// Seals the transaction into the instance of that role and schema. The caller has checked that it
+/// is not sealed already.
+pub fn seal(role: Oid, schema: Oid) {
     let outer = Identity::current();
-    SEAL.set(Some(Seal { outer, level: plain::GetCurrentTransactionNestLevel() }));
+    SEAL.set(Some(Seal { outer, schema, level: plain::GetCurrentTransactionNestLevel() }));
     Identity { user: role, context: outer.context | LOCAL_CHANGE }.assume();
 }
 

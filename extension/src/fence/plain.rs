@@ -75,6 +75,7 @@ functions! {
     get_relname_relid(name: Name, schema: Oid) -> Oid;
     get_rel_name(relation: Oid) -> Text;
     get_rel_namespace(relation: Oid) -> Oid;
+    get_rel_relkind(relation: Oid) -> c_char;
     get_func_name(function: Oid) -> Text;
 
     // Types, operators and collations.

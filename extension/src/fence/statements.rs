@@ -7,6 +7,7 @@ use super::lists::pointers;
 use super::plain::text;
 use crate::error::Error;
 use crate::guard::Statement;
+use crate::seal;
 use pgrx::is_a;
 use pgrx::pg_sys::{self, Node, NodeTag};
 use std::ffi::{CStr, CString, c_int};
@@ -56,6 +57,10 @@ pub unsafe fn read<'a>(node: *mut Node) -> Statement<'a> {
                 let c = &*node.cast::<pg_sys::CopyStmt>();
                 Statement::Copy { on_server: c.is_program || !c.filename.is_null() }
             }
+            NodeTag::T_LockStmt => {
+                let l = &*node.cast::<pg_sys::LockStmt>();
+                Statement::Lock { own: pointers(l.relations).all(|r| is_own(r)) }
+            }
             NodeTag::T_ExplainStmt => {
                 let explained = (*node.cast::<pg_sys::ExplainStmt>()).query;
                 match as_a::<pg_sys::Query>(explained, NodeTag::T_Query) {
@@ -68,6 +73,21 @@ pub unsafe fn read<'a>(node: *mut Node) -> Statement<'a> {
             tag => Statement::Other(tag),
         }
     }
+}
+
+/// Whether a name stands for a table of the instance that the transaction is sealed into, or for
+/// nothing.
+///
+/// # Safety
+/// `name` is a valid node.
+unsafe fn is_own(name: *mut pg_sys::RangeVar) -> bool {
+    let (lock, missing) = (pg_sys::NoLock as pg_sys::LOCKMODE, pg_sys::RVROption::RVR_MISSING_OK);
+    // SAFETY: as above; the name is looked up without a lock and without a callback. A schema that
+    // may not be used raises an ERROR.
+    let relation = unsafe {
+        pg_sys::RangeVarGetRelidExtended(name, lock, missing, None, std::ptr::null_mut())
+    };
+    relation == pg_sys::Oid::INVALID || seal::owns(relation)
 }
 
 /// The names in the `DROP EXTENSION` that an event trigger is called for; none when the context of

@@ -76,6 +76,17 @@ SET LOCAL SESSION AUTHORIZATION proxy_login;
 SELECT edgebase.create_instance('tenant', 'planted');
 \ir ../lib/verdict.sql
 
+\set attack 'a view in a tenant''s schema is not locked, nor what it reads'
+\set expect EB008
+BEGIN;
+CREATE VIEW "tenant:mallory".others AS SELECT * FROM "tenant:victim".invoices;
+SELECT role AS mallory FROM edgebase.instances WHERE key = 'tenant:mallory' \gset
+GRANT ALL ON "tenant:mallory".others TO :"mallory";
+SET LOCAL SESSION AUTHORIZATION proxy_login;
+SELECT edgebase.enter('tenant', 'mallory') \g /dev/null
+LOCK TABLE others IN ACCESS EXCLUSIVE MODE;
+\ir ../lib/verdict.sql
+
 \set attack 'a policy that admits everybody opens nothing without a grant'
 \set expect 42501
 BEGIN;
