@@ -23,15 +23,18 @@ pub mod plan;
 pub mod scan;
 
 use crate::error::Error;
+use crate::fence::plain;
 use crate::instance;
 use crate::lock;
 use crate::registry;
+use crate::relation;
 use crate::spi;
 use edgebase_blocks::analytics::{Column, Reach, SERVER, reach, relations, statements};
 use edgebase_blocks::block::BlockKind;
 use edgebase_blocks::name::InstanceKey;
 use edgebase_blocks::quote::{ident, qualified};
 use edgebase_blocks::{StoredBlock, StoredTable};
+use pgrx::pg_sys;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -79,6 +82,19 @@ pub fn keep_in_step(block: &StoredBlock) -> Result<(), Error> {
         // The block was dynamic; its one instance takes the name.
         spi::run(&format!("DROP SCHEMA {}", ident(&schema)), &[])?;
         set_schema(&block.namespace, None)?;
+    }
+    Ok(())
+}
+
+/// Waits for whoever reads the relations of a block, if [`keep_in_step`] will change any. Nobody but
+/// analysts can queue behind this.
+pub fn lock_relations(block: &StoredBlock) -> Result<(), Error> {
+    let Some(schema) = schema_of(&block.namespace)? else { return Ok(()) };
+    let there = existing(&schema)?;
+    if !statements(&schema, &there, &relations(block)).is_empty() {
+        let alone = pg_sys::AccessExclusiveLock as pg_sys::LOCKMODE;
+        let oids = there.keys().filter_map(|name| relation::oid(&schema, name));
+        oids.for_each(|oid| plain::LockRelationOid(oid, alone));
     }
     Ok(())
 }

@@ -41,6 +41,9 @@ pub fn apply_config(args: &Args) -> Result<Answer, Error> {
     // One config at a time. Creating, entering and migrating go on: they only read blocks.
     spi::run("LOCK TABLE edgebase.block IN SHARE ROW EXCLUSIVE MODE", &[])?;
     let mut plans = blocks.into_iter().map(plan).collect::<Result<Vec<_>, _>>()?;
+    if !dry_run {
+        wait_for_readers(&plans)?;
+    }
     for plan in plans.iter_mut().filter(|p| p.changed) {
         approve(plan, dry_run)?;
         if !dry_run {
@@ -58,6 +61,18 @@ pub fn apply_config(args: &Args) -> Result<Answer, Error> {
     let names: Vec<&str> = plans.iter().map(|p| p.block.namespace.as_str()).collect();
     keep_others(&names, dry_run, &mut rows)?;
     Ok(Answer::Json(Value::Array(rows)))
+}
+
+/// Takes every lock that an analyst's transaction may hold up, before any that a tenant's would
+/// wait for.
+fn wait_for_readers(plans: &[Plan]) -> Result<(), Error> {
+    let _bounded = lifecycle::bounded_waits()?;
+    for plan in plans {
+        analytics::lock_relations(&plan.block)?;
+    }
+    let behind = plans.iter().filter(|p| p.changed && p.block.kind == BlockKind::Single);
+    let names: Vec<String> = behind.map(|p| p.block.namespace.clone()).collect();
+    lifecycle::lock_singles(&names)
 }
 
 fn plan(block: StoredBlock) -> Result<Plan, Error> {

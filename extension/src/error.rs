@@ -54,6 +54,9 @@ pub enum Error {
         /// The migrations to write, for people.
         guide: String,
     },
+    /// Somebody reads tables that are to be changed.
+    #[error("tables of the instance are being read, by an analyst or a backup")]
+    Read,
     /// Rows that the step of a migration cannot take over.
     #[error("{0}")]
     Misfit(String),
@@ -128,6 +131,7 @@ impl Error {
         match self {
             Self::UnknownTable { .. } => "42P01",
             Self::Misfit(_) => "22000",
+            Self::Read => "55P03",
             Self::Configured(_) => "55006",
             Self::RoleMissing(_) | Self::SchemaMissing(_) | Self::DefaultPrivileges => "55000",
             Self::SchemaTaken(_) => "42P06",
@@ -159,6 +163,7 @@ impl Error {
             Self::Misfit(_) => Some(
                 "Change the rows in a migration of the same table, or the schema so that they fit.",
             ),
+            Self::Read => Some("Try again when the reader's transaction has ended."),
             Self::UnknownTable { .. } => Some("Apply a config whose block declares it."),
             Self::Configured(_) => Some("Remove the block from the config and apply it first."),
             Self::RoleMissing(_) => Some(

@@ -18,6 +18,7 @@ use crate::tables;
 use edgebase_blocks::InstanceKey;
 use edgebase_blocks::block::BlockKind;
 use edgebase_blocks::quote::ident;
+use pgrx::pg_sys::Oid;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -108,15 +109,36 @@ fn reserve(key: &InstanceKey, block: &BlockRow) -> Result<Option<(i64, String)>,
 /// waiting a bounded time, and gives its row as it is once the locks are held. The row is locked
 /// before the schema, by everyone, since whoever looks for instances to migrate begins with rows.
 pub fn lock_instance(key: &InstanceKey, mode: lock::Mode) -> Result<InstanceRow, Error> {
+    lock_row(key, |schema| lock::schema(schema, mode))
+}
+
+fn lock_row(
+    key: &InstanceKey,
+    lock: impl FnOnce(Oid) -> Result<(), Error>,
+) -> Result<InstanceRow, Error> {
     let unknown = || Error::UnknownInstance(key.to_string());
     let found = registry::instance(key).ok_or_else(unknown)?;
     spi::run("SELECT FROM edgebase.instance WHERE number = $1 FOR UPDATE", &[found.number.into()])?;
     let row = registry::instance(key).filter(|again| again.number == found.number);
     let row = row.ok_or_else(unknown)?;
     if let Some(schema) = lock::schema_oid(&row.schema) {
-        lock::schema(schema, mode);
+        lock(schema)?;
     }
     Ok(row)
+}
+
+/// Locks the instances of these single-instance blocks as [`lock_instance`] does, alone in all at
+/// once.
+pub fn lock_singles(namespaces: &[String]) -> Result<(), Error> {
+    let found = spi::json(
+        "SELECT coalesce(jsonb_agg(schema_name), '[]') FROM (
+             SELECT schema_name FROM edgebase.instance
+             WHERE namespace OPERATOR(pg_catalog.=) ANY ($1) AND id OPERATOR(pg_catalog.=) ''
+             ORDER BY number FOR UPDATE) AS locked",
+        &[namespaces.to_vec().into()],
+    )?;
+    let schemas = found.as_array().into_iter().flatten().filter_map(Value::as_str);
+    lock::alone(&schemas.filter_map(lock::schema_oid).collect::<Vec<_>>())
 }
 
 /// While it lives, lock waits are bounded as DDL's are.
@@ -133,7 +155,7 @@ pub fn drop_instance(args: &Args) -> Result<Answer, Error> {
         return Err(Error::Configured(key.namespace().to_owned()));
     }
     let _bounded = bounded_waits()?;
-    let row = lock_instance(&key, lock::Mode::Alone)?;
+    let row = lock_row(&key, lock::evict)?;
     let receipt = receipt(&key, &row)?;
     if lock::schema_oid(&row.schema).is_some() {
         instance::as_owner(&row.schema, || {
