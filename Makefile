@@ -17,7 +17,7 @@ REST = --workspace --exclude edgebase
 # A submission must not change the lock file; a developer's edit may.
 LOCKED = $(if $(CI),--locked)
 
-.PHONY: help setup build extension dev test majors bench bench-smoke lint ci deny
+.PHONY: help setup build extension dev test majors soak bench bench-smoke lint ci deny
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
@@ -45,11 +45,15 @@ test: extension ## Run every test
 	@$(ENV) for script in docs run upgrade under_fire waits analytics; do \
 	    echo "==> extension/test/$$script.sh"; extension/test/$$script.sh "$$PG_CONFIG" || exit 1; \
 	done
+	@$(ENV) SOAK_SECONDS=45 extension/test/soak.sh "$$PG_CONFIG"
 	@$(ENV) extension/test/majors.sh
 
 majors: extension ## Test the extension on the other PostgreSQL versions that can be had
 	@scripts/setup test
 	@$(ENV) extension/test/majors.sh
+
+soak: extension ## Random attacks for an hour, or SOAK_SECONDS; SEED repeats a run
+	@$(ENV) extension/test/soak.sh "$$PG_CONFIG"
 
 bench: build extension ## Measure what a request costs; writes benches/RESULTS.md (half an hour)
 	@scripts/setup bench

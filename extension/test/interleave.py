@@ -13,8 +13,9 @@ The cluster needs the extension, the roles of lib/setup.sql, and edgebase.ddl_lo
 
 import json
 import random
-import subprocess
 import sys
+
+from lib.session import Connection, literal
 
 IDS = ["a", 'q"uote', "😀", "SELECT", "x" * 255]
 SHAPES = [
@@ -24,40 +25,20 @@ SHAPES = [
 ]
 
 
-class Connection:
-    """A psql process that answers one statement at a time with its rows and SQLSTATE."""
+class Proxy(Connection):
+    """A connection of the proxy's login role, and what its open transaction has done."""
 
-    def __init__(self, psql, socket, user):
-        self.process = subprocess.Popen(
-            [psql, "-X", "-q", "-A", "-t", "-h", socket, "-U", user, "-d", "postgres"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, encoding="utf-8", bufsize=1)
-        self.inside = None  # the instance its open transaction has entered
-        self.pending = []  # the rows that transaction has inserted
-
-    def ask(self, sql):
-        self.process.stdin.write(sql.replace("\n", " ") + "\n;\n\\echo :SQLSTATE end-of-answer\n")
-        self.process.stdin.flush()
-        rows = []
-        while True:
-            line = self.process.stdout.readline()
-            if not line:
-                raise SystemExit("NOT OK - a connection was lost")
-            if line.rstrip().endswith("end-of-answer"):
-                return line.split()[0], [r for r in rows if not r.startswith(("ERROR", "HINT", "DETAIL", "LINE"))]
-            if line.strip():
-                rows.append(line.rstrip("\n"))
-
-
-def literal(text):
-    return "'" + text.replace("'", "''") + "'"
+    def __init__(self, psql, socket):
+        super().__init__(psql, socket, "proxy_login")
+        self.inside = None  # the instance that it has entered
+        self.pending = []  # the rows that it has inserted
 
 
 class Run:
     def __init__(self, socket, psql, seed):
         self.random = random.Random(seed)
         self.psql, self.socket = psql, socket
-        self.proxies = [Connection(psql, socket, "proxy_login") for _ in range(4)]
+        self.proxies = [Proxy(psql, socket) for _ in range(4)]
         self.admin = Connection(psql, socket, "admin_login")
         self.root = Connection(psql, socket, "postgres")
         # The model: the block's shape, and each instance's shape and committed rows.
@@ -116,7 +97,7 @@ class Run:
         for n, other in enumerate(self.proxies):
             if other.inside == id:  # an open transaction that does nothing ends with its connection
                 other.process.kill()
-                self.proxies[n] = Connection(self.psql, self.socket, "proxy_login")
+                self.proxies[n] = Proxy(self.psql, self.socket)
 
     def migrate(self, proxy, id):
         code, rows = proxy.ask(f"SELECT edgebase.migrate('prop', {literal(id)}) ->> 'migrated'")

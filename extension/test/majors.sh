@@ -4,7 +4,7 @@
 #   extension/test/majors.sh [MAJOR...]      those named, otherwise all but that of PG_CONFIG
 #
 # For each: fetch the server (scripts/servers), build (scripts/extension), attack (run.sh), upgrade,
-# put under fire with fewer random steps than elsewhere, and look who waits for whom. A version that the package index does
+# put under fire and attack at random for less time than elsewhere, and look who waits for whom. A version that the package index does
 # not offer is counted as skipped, by name; everything else that goes wrong is a failure.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -28,9 +28,9 @@ while read -r major pg_config; do
         continue
     fi
     PG_CONFIG=$pg_config scripts/extension
-    for script in run upgrade under_fire waits; do
+    for script in run upgrade under_fire waits soak; do
         echo "==> $("$pg_config" --version): $script.sh"
-        if STEPS=600 extension/test/$script.sh "$pg_config" >"$out/log" 2>&1 </dev/null; then
+        if STEPS=600 SOAK_SECONDS=20 extension/test/$script.sh "$pg_config" >"$out/log" 2>&1 </dev/null; then
             grep -v '^ok' "$out/log" || true
             echo "ok - PostgreSQL $major: $script.sh"
             passed=$((passed + 1))

@@ -1,5 +1,5 @@
 # A throwaway cluster on a Unix socket, and verdicts; read with `.`. Sets bin, dir, major, failed;
-# defines start_cluster, stop, psql, ok, not_ok, is.
+# defines start_cluster (with $program for postgres), stop, psql, ok, not_ok, is.
 bin=$("${1:-pg_config}" --bindir)
 major=$("$bin/postgres" --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')
 dir=$(mktemp -d /tmp/edgebase-test.XXXXXX)
@@ -22,7 +22,7 @@ restart_after_crash = on
 ${CONF-}
 CONF
     fi
-    $as "$bin/pg_ctl" -D "$1/data" -l "$1/log" -w start >/dev/null
+    $as "$bin/pg_ctl" ${program:+-p "$program"} -D "$1/data" -l "$1/log" -w start >/dev/null
 }
 stop() {
     for data in "$dir"/data "$dir"/*/data; do
