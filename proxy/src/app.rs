@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::hooks::AfterHooks;
 use crate::metrics::Metrics;
 use crate::ops::{self, Target};
+use crate::pattern::Budget;
 use crate::reads::{Lane, RuleReads};
 use crate::route::{self, Action, Route, TablePath};
 use crate::snapshot::Snapshot;
@@ -195,7 +196,15 @@ async fn table(
         knock(&access, block, &path, &action, head).await?;
     }
     let (block, key) = resolve(snapshot, &path)?;
-    let target = Target { app, snapshot, principal: &principal, block, key, path: &path };
+    let target = Target {
+        app,
+        snapshot,
+        principal: &principal,
+        block,
+        key,
+        path: &path,
+        patterns: Budget::default(),
+    };
     let request = match target.read(head, action, body).await {
         Ok(request) => request,
         // A malformed request to an instance that may not be made is refused for that first.
@@ -315,7 +324,7 @@ impl<'a> Target<'a> {
         } else {
             None
         };
-        ops::Request::parse(&table.table, action, head, body)
+        ops::Request::parse(&table.table, action, head, body, &self.patterns)
     }
 
     /// 403 when the instance does not exist and the caller may not create it. A malformed

@@ -4,6 +4,7 @@
 //! [`AppConfig`] that exists is one that can be served. A mistake is reported with the file and
 //! line where it stands.
 
+use crate::pattern::Pattern;
 use anyhow::{Result, anyhow};
 use edgebase_blocks::Config;
 use std::collections::HashMap;
@@ -33,13 +34,12 @@ impl AppConfig {
             for (name, table) in &block.tables {
                 for field in table.table.fields.iter().flatten() {
                     if let Some(pattern) = &field.pattern
-                        && let Err(e) = regress::Regex::with_flags(pattern, "u")
-                            .or_else(|_| regress::Regex::new(pattern))
+                        && let Err(e) = Pattern::get(pattern)
                     {
                         let path = ["databases", ns, "tables", name, "schema", &field.name]
                             .map(str::to_owned);
                         let message =
-                            format!("{}: pattern is no regular expression: {e}", path.join("."));
+                            format!("{}: the pattern cannot be used: {e}", path.join("."));
                         return Err(anyhow!("{}", loaded.mistake(&path, message)));
                     }
                 }

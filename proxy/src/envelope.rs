@@ -8,6 +8,7 @@ use crate::app::{self, App};
 use crate::cors;
 use crate::error::Error;
 use crate::linger::Lingering;
+use crate::memory;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
@@ -38,7 +39,7 @@ pub async fn answer(app: &Arc<App>, peer: IpAddr, request: Request) -> Response 
     let mut response = if request.method() == Method::OPTIONS {
         StatusCode::NO_CONTENT.into_response()
     } else {
-        respond(app, peer, request, &id).await
+        memory::counting(respond(app, peer, request, &id)).await
     };
     let headers = response.headers_mut();
     cors::decorate(&app.current.load(), origin.as_ref(), headers);

@@ -135,6 +135,9 @@ pub enum Error {
         /// Seconds until it may succeed.
         retry_after: u64,
     },
+    /// What was asked for is larger than an answer may be.
+    #[error("{0}")]
+    AnswerTooLarge(String),
     /// The database or one instance cannot serve now.
     #[error("{message}")]
     Unavailable {
@@ -209,7 +212,7 @@ impl Error {
             | Self::Constraint(_)
             | Self::BadValue(_) => StatusCode::BAD_REQUEST,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTooLarge(_) | Self::AnswerTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::UriTooLong(_) => StatusCode::URI_TOO_LONG,
             Self::HeadersTooLarge(_) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,

@@ -11,7 +11,7 @@
 use crate::app::{App, Head};
 use crate::auth::Scope;
 use crate::db::statement::Sql;
-use crate::db::{Database, Mode, Outcome, Transaction};
+use crate::db::{Bound, Database, Mode, Outcome, Transaction};
 use crate::error::{Error, Result};
 use crate::instances;
 use crate::query::read;
@@ -31,8 +31,12 @@ use tokio::time::timeout;
 
 /// How long the client may take to read what was fetched.
 const STALL: Duration = Duration::from_secs(30);
-/// Rows of one fetch.
-const BATCH: i64 = 200;
+/// Rows of one fetch at most.
+const BATCH: usize = 200;
+/// Bytes of one fetch, by what the rows before were like.
+const FETCH: usize = 4 << 20;
+/// Bytes of one fetch at most.
+const MAX_FETCH: usize = 1 << 30;
 
 /// Starts the export.
 ///
@@ -113,9 +117,11 @@ async fn send(
         let mut declare = Sql::new("DECLARE export NO SCROLL CURSOR FOR ");
         declare.push(read::all(transaction.schema(), table).text());
         transaction.query(&declare, table).await?;
-        let fetch = Sql::new(&format!("FETCH {BATCH} FROM export"));
+        let mut batch = 1;
         let name = Value::from(table.name.as_str());
         loop {
+            let mut fetch = Sql::new(&format!("FETCH {batch} FROM export"));
+            fetch.within(Bound::Refuse(MAX_FETCH));
             let rows = transaction.query(&fetch, table).await?;
             if rows.is_empty() {
                 break;
@@ -125,6 +131,7 @@ async fn send(
                 let record = respond::record(table, row)?;
                 chunk.push_str(&format!("{{\"table\":{name},\"record\":{}}}\n", record.text));
             }
+            batch = (FETCH / (chunk.len() / rows.len()).max(1)).clamp(1, 2 * batch).min(BATCH);
             match timeout(STALL, lines.send(Ok(chunk.into()))).await {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) => return Ok(()),

@@ -164,18 +164,31 @@ impl List {
     pub fn respond(self) -> Response {
         let number = |n: Option<i64>| n.map_or_else(|| "null".to_owned(), |n| n.to_string());
         let cursor = self.cursor.map_or(Value::Null, Value::from);
-        json(
-            StatusCode::OK,
-            format!(
-                r#"{{"items":[{}],"total":{},"hasMore":{},"cursor":{cursor},"page":{},"perPage":{}}}"#,
-                self.items.join(","),
-                number(self.total),
-                self.has_more,
-                number(self.page),
-                self.per_page
-            ),
-        )
+        let rest = format!(
+            r#"],"total":{},"hasMore":{},"cursor":{cursor},"page":{},"perPage":{}}}"#,
+            number(self.total),
+            self.has_more,
+            number(self.page),
+            self.per_page
+        );
+        json(StatusCode::OK, array(r#"{"items":["#, self.items) + &rest)
     }
+}
+
+/// The items behind a beginning, with commas between them. Each is dropped once it is written.
+#[must_use]
+pub fn array(beginning: &str, items: Vec<String>) -> String {
+    let length: usize = items.iter().map(|item| item.len() + 1).sum();
+    // Room for the end of an envelope.
+    let mut text = String::with_capacity(beginning.len() + length + 256);
+    text.push_str(beginning);
+    for (i, item) in items.into_iter().enumerate() {
+        if i > 0 {
+            text.push(',');
+        }
+        text.push_str(&item);
+    }
+    text
 }
 
 /// A JSON answer from text that is JSON.

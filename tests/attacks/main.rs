@@ -2,5 +2,6 @@
 //! was given. The SQL attackers are in `extension/test/attacks`.
 
 mod anonymous;
+mod answers;
 mod service_key;
 mod user;

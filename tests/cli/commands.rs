@@ -45,6 +45,16 @@ fn check_prints_blocks_tables_and_rules_of_a_good_config() {
 }
 
 #[test]
+fn check_says_which_patterns_are_matched_by_backtracking() {
+    let (code, out, err) = check(&fixture("answers.ts"));
+    assert_eq!(code, Some(0), "{err}");
+    let note = "note: the pattern of behind is matched by backtracking, since it has a lookahead";
+    assert!(out.contains(note), "{out}");
+    // The others take one look at each letter, however they are nested.
+    assert_eq!(out.matches("backtracking").count(), 1, "{out}");
+}
+
+#[test]
 fn the_examples_are_valid() {
     for name in ["notes", "saas"] {
         let (code, _, err) =

@@ -12,6 +12,7 @@ use edgebase_blocks::issuer::Keys;
 use edgebase_blocks::{Block, BlockKind, Rule};
 use edgebase_proxy::auth::Auth;
 use edgebase_proxy::config::AppConfig;
+use edgebase_proxy::pattern::{MAX_BACKTRACKED, Pattern};
 use edgebase_rules::{Form, FunctionId, Loaded};
 use std::fmt::Write as _;
 
@@ -105,6 +106,16 @@ fn describe_table(
         }
     };
     let _ = writeln!(text, "  table {name}: {fields}");
+    for field in table.table.fields.iter().flatten() {
+        let compiled = field.pattern.as_ref().and_then(|p| Pattern::get(p).ok());
+        if let Some(reason) = compiled.as_ref().and_then(|p| p.backtracks()) {
+            let _ = writeln!(
+                text,
+                "    note: the pattern of {} is matched by backtracking, since {reason}: a value is refused when it has more than {MAX_BACKTRACKED} characters or takes too many steps",
+                field.name
+            );
+        }
+    }
     let absent = if release { "denied" } else { "open" };
     let access = table.access.as_ref();
     for (operation, found) in [

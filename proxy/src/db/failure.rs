@@ -16,6 +16,17 @@ pub enum Failure {
     /// The connection is of no use any more; in which state the server is, is not known.
     #[error("{0}")]
     Broken(String),
+    /// A statement gave more than its bound allows.
+    #[error("a statement gave more than {bytes} bytes")]
+    TooMuch {
+        /// The bound.
+        bytes: usize,
+        /// Whether what it wrote is committed all the same.
+        committed: bool,
+    },
+    /// The process has no memory left for what a statement gives.
+    #[error("the memory for answers is used up")]
+    NoMemory,
 }
 
 /// The server's refusal, field by field (PostgreSQL manual, "Error and Notice Message Fields").
@@ -56,7 +67,7 @@ impl Failure {
     pub fn code(&self) -> Option<&str> {
         match self {
             Self::Refused(refusal) => Some(&refusal.code),
-            Self::Broken(_) => None,
+            Self::Broken(_) | Self::TooMuch { .. } | Self::NoMemory => None,
         }
     }
 

@@ -7,6 +7,7 @@
 //! may read nothing of them.
 
 pub mod address;
+mod bound;
 mod call;
 mod connect;
 pub mod failure;
@@ -26,6 +27,7 @@ pub mod wire;
 
 use crate::error::Result;
 use address::Address;
+pub use bound::Bound;
 use call::one;
 use deadpool::Status;
 use edgebase_blocks::InstanceKey;

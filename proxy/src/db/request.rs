@@ -21,6 +21,9 @@ use crate::error::Result;
 use edgebase_blocks::{InstanceKey, Table};
 use std::sync::atomic::Ordering;
 
+/// Each statement of a search is stopped after five seconds.
+const SEARCH_TIME: &str = "SELECT pg_catalog.set_config('statement_timeout', '5s', true)";
+
 /// What came of running statements in an instance.
 #[derive(Debug)]
 pub enum Outcome<T> {
@@ -39,6 +42,8 @@ pub enum Mode {
     Commit,
     /// The same, unable to write.
     Read,
+    /// As `Read`, within the time that a search may take.
+    Search,
     /// Without entering the instance: a function of the extension that does so by itself.
     Call,
     /// Left open.
@@ -51,15 +56,20 @@ impl Mode {
     /// What is said first. Statements up to a Sync are one transaction without any BEGIN.
     fn begin(self) -> Option<&'static str> {
         match self {
-            Self::Commit | Self::Read | Self::Call => None,
+            Self::Commit | Self::Read | Self::Search | Self::Call => None,
             Self::Hold => Some("BEGIN"),
             Self::Snapshot => Some("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
         }
     }
 
+    /// What is set before the instance is entered, which lets a stricter limit stand.
+    fn limit(self) -> Option<&'static str> {
+        (self == Self::Search).then_some(SEARCH_TIME)
+    }
+
     fn work(self) -> Work {
         match self {
-            Self::Read | Self::Call => Work::Read,
+            Self::Read | Self::Search | Self::Call => Work::Read,
             Self::Commit | Self::Hold | Self::Snapshot => Work::Write,
         }
     }
@@ -67,7 +77,7 @@ impl Mode {
     /// How the instance is entered.
     fn enter(self) -> Option<&'static str> {
         match self {
-            Self::Read => Some("SELECT edgebase.enter_read_only("),
+            Self::Read | Self::Search => Some("SELECT edgebase.enter_read_only("),
             Self::Commit | Self::Hold | Self::Snapshot => Some("SELECT edgebase.enter("),
             Self::Call => None,
         }
@@ -102,6 +112,19 @@ impl Database {
         build: Build<'_>,
     ) -> Result<Outcome<Vec<Vec<Row>>>> {
         self.at_once(key, table, build, Mode::Read).await
+    }
+
+    /// Like [`Self::read`], for statements that look through the text of every row.
+    ///
+    /// # Errors
+    /// As for `run`.
+    pub async fn search(
+        &self,
+        key: &InstanceKey,
+        table: &Table,
+        build: Build<'_>,
+    ) -> Result<Outcome<Vec<Vec<Row>>>> {
+        self.at_once(key, table, build, Mode::Search).await
     }
 
     pub(super) async fn at_once(
@@ -222,11 +245,17 @@ async fn attempt(
     let enter = mode.enter().map(|function| key_call(function, key));
     let begin = mode.begin().map(Step::text);
     let begin_was_said = begin.is_some();
-    let before = usize::from(begin_was_said) + usize::from(enter.is_some());
+    let limit = mode.limit().map(Step::text);
+    let before =
+        [begin_was_said, limit.is_some(), enter.is_some()].into_iter().filter(|b| *b).count();
     let mut steps = Vec::with_capacity(before + statements.len());
     steps.extend(begin);
+    steps.extend(limit);
     steps.extend(enter.iter().map(Step::from));
-    steps.extend(statements.iter().map(Step::from));
+    // What writes is committed at the end of the same round trip.
+    let commits = mode == Mode::Commit;
+    let step = |sql| if commits { Step::from(sql).committed() } else { Step::from(sql) };
+    steps.extend(statements.iter().map(step));
     match lease.batch(&steps).await {
         Ok(replies) => Ok((lease, replies.into_iter().skip(before).map(|r| r.rows).collect())),
         Err(failure) => {

@@ -37,6 +37,17 @@ impl Row {
         Self(body.buffer_bytes().clone())
     }
 
+    /// What stands for the rows beyond a page's bytes.
+    pub(super) fn rest() -> Self {
+        Self(Bytes::new())
+    }
+
+    /// Whether it stands for rows that were left.
+    #[must_use]
+    pub fn is_rest(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The cells, in order; `None` is NULL.
     pub fn cells(&self) -> impl Iterator<Item = Option<&[u8]>> {
         // Each is a length, -1 for NULL, and as many bytes; what does not add up ends the row.

@@ -39,8 +39,24 @@ pub fn signal(error: &Failure) -> Option<Signal> {
 /// The client's view of an error; `table` names the fields behind constraints.
 #[must_use]
 pub fn to_error(error: &Failure, table: Option<&Table>) -> Error {
-    let Failure::Refused(db) = error else {
-        return Error::unavailable("The database is not reachable. Try again.", error);
+    let db = match error {
+        Failure::Refused(db) => db,
+        Failure::Broken(_) => {
+            return Error::unavailable("The database is not reachable. Try again.", error);
+        }
+        Failure::NoMemory => {
+            return Error::unavailable("Too many large answers are under way. Try again.", error);
+        }
+        Failure::TooMuch { bytes, committed: false } => {
+            return Error::AnswerTooLarge(format!(
+                "The answer would be larger than {bytes} bytes. Ask for fewer records, or name some 'fields'."
+            ));
+        }
+        Failure::TooMuch { bytes, committed: true } => {
+            return Error::AnswerTooLarge(format!(
+                "The request was carried out, but its answer would be larger than {bytes} bytes. Read the records one by one."
+            ));
+        }
     };
     let code = db.code.as_str();
     match code {

@@ -4,6 +4,7 @@
 //! from the shared quoting module. A client's value can therefore stand in a statement only as
 //! `$n`.
 
+use super::bound::Bound;
 use bytes::BytesMut;
 use edgebase_blocks::quote;
 use postgres_types::{IsNull, ToSql, Type, to_sql_checked};
@@ -87,12 +88,13 @@ impl ToSql for Bind {
 pub struct Sql {
     text: String,
     binds: Vec<Bind>,
+    bound: Bound,
 }
 
 impl Sql {
     /// Begins with fixed text.
     pub fn new(text: &str) -> Self {
-        Self { text: text.to_owned(), binds: Vec::new() }
+        Self { text: text.to_owned(), binds: Vec::new(), bound: Bound::default() }
     }
 
     /// Appends fixed text.
@@ -119,6 +121,18 @@ impl Sql {
         self.text.push('$');
         self.text.push_str(&self.binds.len().to_string());
         self
+    }
+
+    /// Says how much it may give.
+    pub fn within(&mut self, bound: Bound) -> &mut Self {
+        self.bound = bound;
+        self
+    }
+
+    /// How much it may give.
+    #[must_use]
+    pub fn bound(&self) -> Bound {
+        self.bound
     }
 
     /// The text.

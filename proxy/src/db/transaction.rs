@@ -65,7 +65,8 @@ impl Transaction {
     /// The first error, or a refusal to commit; nothing is done then.
     pub async fn finish(self, statements: &[Sql], table: &Table) -> Result<Vec<Vec<Row>>> {
         let commit = Step::text("COMMIT");
-        let steps: Vec<_> = statements.iter().map(Step::from).chain([commit]).collect();
+        let statements = statements.iter().map(|sql| Step::from(sql).committed());
+        let steps: Vec<_> = statements.chain([commit]).collect();
         let outcome = self.lease.lock().await.batch(&steps).await;
         match outcome {
             Ok(mut replies) => match replies.pop() {

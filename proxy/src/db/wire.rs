@@ -10,6 +10,7 @@
 //! A [`Wire`] whose [`Wire::batch`] was given up half-way is of no use: it says so, and whoever
 //! holds it closes it.
 
+use super::bound::{Bound, Verdict, Weigher};
 use super::failure::Failure;
 use super::prepared::{Plan, Prepared};
 use super::row::{Reply, Row};
@@ -54,17 +55,31 @@ pub struct Step<'a> {
     text: &'a str,
     params: Vec<(&'a (dyn ToSql + Sync), Type)>,
     recurs: bool,
+    bound: Bound,
 }
 
 impl<'a> Step<'a> {
     /// A statement that may come again.
     pub fn new(text: &'a str, params: Vec<(&'a (dyn ToSql + Sync), Type)>) -> Self {
-        Self { text, params, recurs: true }
+        Self { text, params, recurs: true, bound: Bound::default() }
     }
 
     /// A statement of somebody else's.
     pub fn foreign(text: &'a str, params: Vec<(&'a (dyn ToSql + Sync), Type)>) -> Self {
-        Self { text, params, recurs: false }
+        Self { text, params, recurs: false, bound: Bound::default() }
+    }
+
+    /// The same, giving no more than that.
+    #[must_use]
+    pub fn within(self, bound: Bound) -> Self {
+        Self { bound, ..self }
+    }
+
+    /// The same, committed with what it is sent with.
+    #[must_use]
+    pub fn committed(self) -> Self {
+        let bound = self.bound.committed();
+        self.within(bound)
     }
 
     /// A statement without values.
@@ -75,7 +90,7 @@ impl<'a> Step<'a> {
 
 impl<'a> From<&'a Sql> for Step<'a> {
     fn from(sql: &'a Sql) -> Self {
-        Self::new(sql.text(), sql.params())
+        Self::new(sql.text(), sql.params()).within(sql.bound())
     }
 }
 
@@ -152,7 +167,8 @@ impl Wire {
             }
         }
         frontend::sync(&mut self.output);
-        let answer = self.exchange(steps.len()).await?;
+        let bounds: Vec<Bound> = steps.iter().map(|step| step.bound).collect();
+        let answer = self.exchange(&bounds).await?;
         if answer.replies.len() == steps.len() {
             return Ok(answer.replies);
         }
@@ -169,7 +185,7 @@ impl Wire {
         frontend::parse("", text, kinds.iter().map(Type::oid), &mut self.output)?;
         frontend::describe(b'S', "", &mut self.output)?;
         frontend::sync(&mut self.output);
-        let Some(body) = self.exchange(0).await?.columns else { return Ok(Vec::new()) };
+        let Some(body) = self.exchange(&[]).await?.columns else { return Ok(Vec::new()) };
         let column = |f: postgres_protocol::message::backend::Field<'_>| {
             Ok(Column { name: f.name().to_owned(), kind: Type::from_oid(f.type_oid()) })
         };
@@ -218,9 +234,9 @@ impl Wire {
     }
 
     /// Sends what was written and reads until the server is ready again.
-    async fn exchange(&mut self, statements: usize) -> Result<Answer, Failure> {
+    async fn exchange(&mut self, bounds: &[Bound]) -> Result<Answer, Failure> {
         self.state = State::Unknown;
-        let answer = self.read(statements).await;
+        let answer = self.read(bounds).await;
         self.prepared.settle();
         if self.output.capacity() > KEEP {
             self.output = BytesMut::new();
@@ -231,16 +247,39 @@ impl Wire {
         answer
     }
 
-    async fn read(&mut self, statements: usize) -> Result<Answer, Failure> {
-        let mut answer = Answer { replies: Vec::with_capacity(statements), columns: None };
+    async fn read(&mut self, bounds: &[Bound]) -> Result<Answer, Failure> {
+        let mut answer = Answer { replies: Vec::with_capacity(bounds.len()), columns: None };
         let mut rows: Vec<Row> = Vec::new();
+        let mut weigher = Weigher::default();
         let mut refusal = None;
         loop {
-            while let Some(message) = Message::parse(&mut self.input)? {
+            loop {
+                let bound = bounds.get(answer.replies.len()).copied().unwrap_or_default();
+                match weigher.weigh(&self.input, bound) {
+                    Verdict::Keep => {}
+                    Verdict::Skip { bytes, message } => {
+                        rows.clear();
+                        refusal = refusal.or(Some(Failure::TooMuch { bytes, committed: true }));
+                        self.skip(message).await?;
+                        continue;
+                    }
+                    Verdict::Leave if answer.replies.len() + 1 == bounds.len() => {
+                        rows.push(Row::rest());
+                        answer.replies.push(Reply { rows, ..Reply::default() });
+                        return Ok(answer);
+                    }
+                    Verdict::Leave => return Err(Failure::Broken("a page is not the last".into())),
+                    Verdict::Stop(failure) => return Err(failure),
+                }
+                let Some(message) = Message::parse(&mut self.input)? else { break };
                 match message {
-                    Message::DataRow(body) => rows.push(Row::new(&body)),
+                    Message::DataRow(body) => {
+                        weigher.next();
+                        rows.push(Row::new(&body));
+                    }
                     Message::ParseComplete => self.prepared.confirm(),
                     Message::CommandComplete(body) => {
+                        weigher = Weigher::default();
                         answer.replies.push(Reply::new(std::mem::take(&mut rows), body.tag()?));
                     }
                     Message::EmptyQueryResponse => answer.replies.push(Reply::default()),
@@ -268,6 +307,19 @@ impl Wire {
             if let Err(e) = poll_fn(|cx| self.poll_fill(cx)).await {
                 return Err(refusal.unwrap_or_else(|| e.into()));
             }
+        }
+    }
+
+    /// Throws a message of so many bytes away.
+    async fn skip(&mut self, mut bytes: usize) -> Result<(), Failure> {
+        loop {
+            let there = bytes.min(self.input.len());
+            self.input.advance(there);
+            bytes -= there;
+            if bytes == 0 {
+                return Ok(());
+            }
+            poll_fn(|cx| self.poll_fill(cx)).await?;
         }
     }
 

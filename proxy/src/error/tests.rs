@@ -10,6 +10,7 @@ pub(crate) fn every_variant() -> Vec<Error> {
         Error::NotARecord("array"),
         Error::UnsupportedMediaType,
         Error::BodyTooLarge(1),
+        Error::AnswerTooLarge(String::new()),
         Error::BodyTooSlow,
         Error::UriTooLong(1),
         Error::HeadersTooLarge(1),
@@ -52,6 +53,7 @@ pub(crate) fn every_variant() -> Vec<Error> {
             | Error::NotARecord(_)
             | Error::UnsupportedMediaType
             | Error::BodyTooLarge(_)
+            | Error::AnswerTooLarge(_)
             | Error::BodyTooSlow
             | Error::UriTooLong(_)
             | Error::HeadersTooLarge(_)

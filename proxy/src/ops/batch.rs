@@ -12,6 +12,7 @@ use crate::app::Head;
 use crate::db::Transaction;
 use crate::error::{Error, Result};
 use crate::hooks::Event;
+use crate::pattern::Budget;
 use crate::query::record::{self, NewRow, Object, Place};
 use crate::query::{read, write};
 use crate::respond::{self, Record};
@@ -47,7 +48,12 @@ pub struct BatchRequest {
 }
 
 impl BatchRequest {
-    pub(super) fn parse(table: &Table, head: &Head, body: &Object) -> Result<Self> {
+    pub(super) fn parse(
+        table: &Table,
+        head: &Head,
+        body: &Object,
+        patterns: &Budget,
+    ) -> Result<Self> {
         let (inserts, updates, deletes) =
             (list(body, "inserts")?, list(body, "updates")?, list(body, "deletes")?);
         let operations =
@@ -58,9 +64,9 @@ impl BatchRequest {
             )));
         }
         Ok(Self {
-            inserts: inserts.map(|l| parse_inserts(table, head, l)).transpose()?,
+            inserts: inserts.map(|l| parse_inserts(table, head, l, patterns)).transpose()?,
             updates: updates
-                .map(|l| l.iter().map(|u| Update::parse(table, u)).collect())
+                .map(|l| l.iter().map(|u| Update::parse(table, u, patterns)).collect())
                 .transpose()?,
             deletes: deletes
                 .map(|l| {
@@ -85,7 +91,12 @@ fn list<'a>(body: &'a Object, name: &str) -> Result<Option<&'a Vec<Value>>> {
     }
 }
 
-fn parse_inserts(table: &Table, head: &Head, items: &[Value]) -> Result<Inserts> {
+fn parse_inserts(
+    table: &Table,
+    head: &Head,
+    items: &[Value],
+    patterns: &Budget,
+) -> Result<Inserts> {
     let object = |item: &Value| {
         item.as_object()
             .cloned()
@@ -95,7 +106,7 @@ fn parse_inserts(table: &Table, head: &Head, items: &[Value]) -> Result<Inserts>
         let target = conflict_target(table, head)?;
         return items
             .iter()
-            .map(|item| Upsert::new(table, object(item)?, &target, Place::BatchInsert))
+            .map(|item| Upsert::new(table, object(item)?, &target, Place::BatchInsert, patterns))
             .collect::<Result<_>>()
             .map(Inserts::Upserts);
     }
@@ -103,14 +114,14 @@ fn parse_inserts(table: &Table, head: &Head, items: &[Value]) -> Result<Inserts>
         .iter()
         .map(|item| {
             let body = object(item)?;
-            Ok((record::new_row(table, &body, Place::BatchInsert)?, body))
+            Ok((record::new_row(table, &body, Place::BatchInsert, patterns)?, body))
         })
         .collect::<Result<_>>()
         .map(Inserts::Plain)
 }
 
 impl Update {
-    fn parse(table: &Table, item: &Value) -> Result<Self> {
+    fn parse(table: &Table, item: &Value, patterns: &Budget) -> Result<Self> {
         let id = item
             .get("id")
             .and_then(Value::as_str)
@@ -121,7 +132,7 @@ impl Update {
         let data = item.get("data").and_then(Value::as_object).ok_or_else(|| {
             Error::BadRequest("Each batch update entry must include a data object.".into())
         })?;
-        let changes = record::changes(table, data, Place::BatchUpdate)?;
+        let changes = record::changes(table, data, Place::BatchUpdate, patterns)?;
         let change = RowChange::Update { body: data.clone(), changes };
         Ok(Self { id: id.to_owned(), data: data.clone(), change })
     }

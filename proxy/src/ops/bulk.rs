@@ -11,6 +11,7 @@ use crate::db::Transaction;
 use crate::denial::Reason;
 use crate::error::{Error, Result};
 use crate::hooks::Event;
+use crate::pattern::Budget;
 use crate::query::filter::Filter;
 use crate::query::read;
 use crate::query::record::{self, Object, Place};
@@ -33,7 +34,7 @@ pub struct BulkRequest {
 }
 
 impl BulkRequest {
-    pub(super) fn parse(table: &Table, body: Object) -> Result<Self> {
+    pub(super) fn parse(table: &Table, body: Object, patterns: &Budget) -> Result<Self> {
         let bad = |message: &str| Error::BadRequest(message.to_owned());
         let action = body.get("action").and_then(Value::as_str);
         if !matches!(action, Some("update" | "delete")) {
@@ -52,7 +53,7 @@ impl BulkRequest {
                 .ok_or_else(|| {
                     bad("batch-by-filter with action 'update' requires 'update' data.")
                 })?;
-            let changes = record::changes(table, update, Place::Update)?;
+            let changes = record::changes(table, update, Place::Update, patterns)?;
             RowChange::Update { body: update.clone(), changes }
         };
         let limit = match body.get("limit") {

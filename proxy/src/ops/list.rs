@@ -10,7 +10,7 @@
 use super::Target;
 use crate::access::{Refused, Standing, no_rule, refused_request, unreadable_row};
 use crate::app::Head;
-use crate::db::Row;
+use crate::db::{Bound, Row};
 use crate::denial::Reason;
 use crate::error::{Error, Result};
 use crate::hooks;
@@ -109,33 +109,42 @@ pub(super) async fn list(target: &Target<'_>, request: ListRequest) -> Result<Re
     let counted = request.counted && !page.has_cursor();
     let standing = target.access().standing(rule);
     let rows = target
-        .select(table, &|schema| {
-            let mut statements = vec![match search.filter(|_| request.is_search) {
-                Some(search) => read::search(schema, table, &request.filter, search, page),
-                None => read::list(schema, table, &request.filter, search, page),
-            }];
+        .look(table, search, &|schema| {
+            let mut statements = Vec::with_capacity(2);
             if counted && standing != Standing::PerRow {
                 statements.push(read::count(schema, table, &request.filter, search));
             }
+            let mut list = match search.filter(|_| request.is_search) {
+                Some(search) => read::search(schema, table, &request.filter, search, page),
+                None => read::list(schema, table, &request.filter, search, page),
+            };
+            // Last, since nothing comes after a page that is cut.
+            list.within(Bound::Page);
+            statements.push(list);
             statements
         })
         .await?;
-    let (mut records, mut total) = match &rows {
-        None => (Vec::new(), Some(0)),
-        Some(results) => {
-            let records = respond::records(table, results.first().map_or(&[][..], Vec::as_slice))?;
-            (records, results.get(1).map(|r| number(r)).transpose()?)
-        }
-    };
     let limit = usize::try_from(page.limit).unwrap_or_default();
-    let has_more = records.len() > limit;
+    let is_there = rows.is_some();
+    let mut results = rows.unwrap_or_default();
+    let mut shown_rows = results.pop().unwrap_or_default();
+    let has_more = cut(&mut shown_rows, limit);
+    let mut total = match is_there {
+        false => Some(0),
+        true => results.first().map(|r| number(r)).transpose()?,
+    };
+    let hits = match search.filter(|_| request.is_search) {
+        Some(search) => Some((search, ranks(&shown_rows)?)),
+        None => None,
+    };
+    let records = respond::records(table, &shown_rows)?;
+    drop(shown_rows);
     let shows_none_of_some = limit == 0 && has_more || records.is_empty() && total > Some(0);
     if standing == Standing::PerRequest && shows_none_of_some {
         all_or_none(target, table, rule, name).await?;
     }
-    records.truncate(limit);
     let values = read_all(target, table, rule, &records, page.is_sorted()).await?;
-    if counted && standing == Standing::PerRow && rows.is_some() {
+    if counted && standing == Standing::PerRow && is_there {
         total = if page.is_first() && !has_more {
             Some(length(&records))
         } else {
@@ -146,12 +155,6 @@ pub(super) async fn list(target: &Target<'_>, request: ListRequest) -> Result<Re
     let cursor = records.last().filter(|_| has_more && !request.is_search).map(|last| {
         page.cursor(values.as_ref().and_then(|v| v.last()).unwrap_or(&Value::Null), &last.id)
     });
-    let hits = match (search.filter(|_| request.is_search), &rows) {
-        (Some(search), Some(results)) => {
-            Some((search, ranks(results.first().map_or(&[][..], Vec::as_slice))?))
-        }
-        _ => None,
-    };
     let items = shown(target, config, request.fields.as_deref(), records, values, hits).await?;
     Ok(List {
         items,
@@ -162,6 +165,15 @@ pub(super) async fn list(target: &Target<'_>, request: ListRequest) -> Result<Re
         per_page: page.limit,
     }
     .respond())
+}
+
+/// Takes from the rows what is no part of the page; whether there is more. A page ends after its
+/// number of rows or of bytes, whichever comes first.
+fn cut(rows: &mut Vec<Row>, limit: usize) -> bool {
+    let was_cut = rows.pop_if(|row| row.is_rest()).is_some();
+    let has_more = was_cut || rows.len() > limit;
+    rows.truncate(limit);
+    has_more
 }
 
 /// The records as they are shown: projected, then enriched (contract 14.1).
@@ -232,7 +244,7 @@ async fn matched(
     search: Option<&Search>,
 ) -> Result<Option<Vec<Record>>> {
     let rows = target
-        .select(table, &|s| vec![read::matching(s, table, filter, search, COUNT_BOUND + 1)])
+        .look(table, search, &|s| vec![read::matching(s, table, filter, search, COUNT_BOUND + 1)])
         .await?
         .unwrap_or_default();
     let records = respond::records(table, rows.first().map_or(&[][..], Vec::as_slice))?;

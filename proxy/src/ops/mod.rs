@@ -17,8 +17,10 @@ use crate::auth::Principal;
 use crate::db::{Build, Database, Outcome, Row, Transaction};
 use crate::error::{Error, Result};
 use crate::hooks;
+use crate::pattern::Budget;
 use crate::query::read;
 use crate::query::record::Object;
+use crate::query::search::Search;
 use crate::route::{Action, TablePath};
 use crate::snapshot::Snapshot;
 use axum::response::Response;
@@ -40,6 +42,8 @@ pub struct Target<'a> {
     pub key: InstanceKey,
     /// As the path names it.
     pub path: &'a TablePath,
+    /// What comparing values with patterns may still cost.
+    pub patterns: Budget,
 }
 
 /// A checked request.
@@ -68,7 +72,13 @@ impl Request {
     ///
     /// # Errors
     /// 400 in the contract's words.
-    pub fn parse(table: &Table, action: Action, head: &Head, body: Option<Object>) -> Result<Self> {
+    pub fn parse(
+        table: &Table,
+        action: Action,
+        head: &Head,
+        body: Option<Object>,
+        patterns: &Budget,
+    ) -> Result<Self> {
         let body = body.unwrap_or_default();
         Ok(match action {
             Action::List => Self::List(list::ListRequest::parse(table, head, false)?),
@@ -76,13 +86,15 @@ impl Request {
             Action::Count => Self::Count(list::CountRequest::parse(table, head)?),
             Action::Get(id) => Self::Get(record::GetRequest::parse(table, head, id)?),
             Action::Insert if head.param("upsert") == Some("true") => {
-                Self::Upsert(upsert::UpsertRequest::parse(table, head, body)?)
+                Self::Upsert(upsert::UpsertRequest::parse(table, head, body, patterns)?)
             }
-            Action::Insert => Self::Insert(record::InsertRequest::parse(table, body)?),
-            Action::Update(id) => Self::Change(record::ChangeRequest::update(table, id, body)?),
+            Action::Insert => Self::Insert(record::InsertRequest::parse(table, body, patterns)?),
+            Action::Update(id) => {
+                Self::Change(record::ChangeRequest::update(table, id, body, patterns)?)
+            }
             Action::Delete(id) => Self::Change(record::ChangeRequest::delete(id)),
-            Action::Batch => Self::Batch(batch::BatchRequest::parse(table, head, &body)?),
-            Action::BatchByFilter => Self::Bulk(bulk::BulkRequest::parse(table, body)?),
+            Action::Batch => Self::Batch(batch::BatchRequest::parse(table, head, &body, patterns)?),
+            Action::BatchByFilter => Self::Bulk(bulk::BulkRequest::parse(table, body, patterns)?),
         })
     }
 }
@@ -147,7 +159,15 @@ impl<'a> Target<'a> {
             let block = snapshot.config.databases.get(&path.namespace);
             let block = block.ok_or_else(|| Error::internal("a block has left its config"))?;
             let (app, snapshot) = (&app, &snapshot);
-            let target = Target { app, snapshot, principal: &principal, block, key, path: &path };
+            let target = Target {
+                app,
+                snapshot,
+                principal: &principal,
+                block,
+                key,
+                path: &path,
+                patterns: Budget::default(),
+            };
             perform(&target, request).await
         });
         task.await.unwrap_or_else(|e| Err(Error::internal(e)))
@@ -161,7 +181,26 @@ impl<'a> Target<'a> {
     /// Runs statements that write nothing in one round trip; `None` when the instance or its table
     /// does not exist.
     async fn select(&self, table: &Table, build: Build<'_>) -> Result<Option<Vec<Vec<Row>>>> {
-        match self.db().read(&self.key, table, build).await? {
+        let outcome = self.db().read(&self.key, table, build).await?;
+        self.selected(table, outcome).await
+    }
+
+    /// The same, within the time of a search if there is one.
+    async fn look(
+        &self,
+        table: &Table,
+        search: Option<&Search>,
+        build: Build<'_>,
+    ) -> Result<Option<Vec<Vec<Row>>>> {
+        if search.is_none() {
+            return self.select(table, build).await;
+        }
+        let outcome = self.db().search(&self.key, table, build).await?;
+        self.selected(table, outcome).await
+    }
+
+    async fn selected<T>(&self, table: &Table, outcome: Outcome<T>) -> Result<Option<T>> {
+        match outcome {
             Outcome::Done(rows) => Ok(Some(rows)),
             Outcome::Absent => self.create(table, Need::Existing).await.map(|_| None),
             Outcome::NoTable => Ok(None),

@@ -13,6 +13,7 @@ use crate::db::{Row, Transaction};
 use crate::denial::Reason;
 use crate::error::{Error, Result};
 use crate::hooks::{self, Event, arg};
+use crate::pattern::Budget;
 use crate::query::record::{self, Changes, NewRow, Object, Place};
 use crate::query::value::iso;
 use crate::query::{read, write};
@@ -62,14 +63,19 @@ impl GetRequest {
 }
 
 impl InsertRequest {
-    pub(super) fn parse(table: &Table, body: Object) -> Result<Self> {
-        Ok(Self { row: record::new_row(table, &body, Place::Insert)?, body })
+    pub(super) fn parse(table: &Table, body: Object, patterns: &Budget) -> Result<Self> {
+        Ok(Self { row: record::new_row(table, &body, Place::Insert, patterns)?, body })
     }
 }
 
 impl ChangeRequest {
-    pub(super) fn update(table: &Table, id: String, body: Object) -> Result<Self> {
-        let changes = record::changes(table, &body, Place::Update)?;
+    pub(super) fn update(
+        table: &Table,
+        id: String,
+        body: Object,
+        patterns: &Budget,
+    ) -> Result<Self> {
+        let changes = record::changes(table, &body, Place::Update, patterns)?;
         Ok(Self { id, change: RowChange::Update { body, changes } })
     }
 
@@ -130,7 +136,8 @@ impl RowChange {
                     .await?;
                 let mut body = body.clone();
                 body.extend(extra);
-                let changes = record::changes(&config.table, &body, Place::Update)?;
+                let changes =
+                    record::changes(&config.table, &body, Place::Update, &target.patterns)?;
                 Ok(Self::Update { body, changes })
             }
             (Self::Delete, _, Some(hook)) => {
@@ -236,7 +243,7 @@ pub(super) async fn hooked_row<'b>(
     let mut body = body.clone();
     body.insert("id".into(), row.id.clone().into());
     body.extend(extra);
-    let hooked = record::new_row(&config.table, &body, place)?;
+    let hooked = record::new_row(&config.table, &body, place, &target.patterns)?;
     Ok((NewRow { has_own_id: row.has_own_id, ..hooked }, Cow::Owned(body)))
 }
 

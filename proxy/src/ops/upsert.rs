@@ -11,6 +11,7 @@ use crate::db::Transaction;
 use crate::db::statement::Bind;
 use crate::error::{Error, Result};
 use crate::hooks::Event;
+use crate::pattern::Budget;
 use crate::query::column::DOCUMENT;
 use crate::query::filter::Filter;
 use crate::query::record::{self, Change, Changes, NewRow, Object, Place};
@@ -75,8 +76,14 @@ pub(super) fn conflict_target(table: &Table, head: &Head) -> Result<String> {
 }
 
 impl Upsert {
-    pub(super) fn new(table: &Table, body: Object, target: &str, place: Place) -> Result<Self> {
-        let row = record::new_row(table, &body, place)?;
+    pub(super) fn new(
+        table: &Table,
+        body: Object,
+        target: &str,
+        place: Place,
+        patterns: &Budget,
+    ) -> Result<Self> {
+        let row = record::new_row(table, &body, place, patterns)?;
         let existing = match (target, body.get(target)) {
             ("id", _) => row
                 .has_own_id
@@ -105,9 +112,14 @@ fn changes(row: &NewRow) -> Changes {
 }
 
 impl UpsertRequest {
-    pub(super) fn parse(table: &Table, head: &Head, body: Object) -> Result<Self> {
+    pub(super) fn parse(
+        table: &Table,
+        head: &Head,
+        body: Object,
+        patterns: &Budget,
+    ) -> Result<Self> {
         let target = conflict_target(table, head)?;
-        Ok(Self { row: Upsert::new(table, body, &target, Place::Insert)? })
+        Ok(Self { row: Upsert::new(table, body, &target, Place::Insert, patterns)? })
     }
 }
 

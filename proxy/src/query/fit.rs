@@ -3,18 +3,16 @@
 //! Type, bounds, pattern and choices, with the contract's messages (7.4). Length and pattern are
 //! taken as JavaScript takes them. What passes, the database can store.
 
+use crate::pattern::{Budget, MAX_BACKTRACKED, Pattern, Unanswered};
 use crate::query::value;
 use edgebase_blocks::{Field, FieldType};
-use regress::Regex;
 use serde_json::Value;
-use std::cell::RefCell;
-use std::collections::HashMap;
 
 /// What is wrong with text that PostgreSQL cannot store.
 pub(super) const NUL: &str = "Must not contain NUL characters.";
 
 /// Why a value does not fit its field; null fits every field that is not required.
-pub(super) fn reason_against(field: &Field, value: &Value) -> Option<String> {
+pub(super) fn reason_against(field: &Field, value: &Value, budget: &Budget) -> Option<String> {
     if value.is_null() {
         return None;
     }
@@ -23,7 +21,7 @@ pub(super) fn reason_against(field: &Field, value: &Value) -> Option<String> {
     }
     match field.kind {
         FieldType::String | FieldType::Text => match value.as_str() {
-            Some(text) => reason_against_text(field, text),
+            Some(text) => reason_against_text(field, text, budget),
             None => Some("Must be a string.".into()),
         },
         FieldType::Number => match value.as_f64() {
@@ -48,7 +46,7 @@ pub(super) fn reason_against(field: &Field, value: &Value) -> Option<String> {
     }
 }
 
-fn reason_against_text(field: &Field, text: &str) -> Option<String> {
+fn reason_against_text(field: &Field, text: &str, budget: &Budget) -> Option<String> {
     // JavaScript counts UTF-16 units.
     #[allow(clippy::cast_precision_loss)] // lengths are far below 2^52
     let length = text.encode_utf16().count() as f64;
@@ -58,8 +56,8 @@ fn reason_against_text(field: &Field, text: &str) -> Option<String> {
     if let Some(max) = field.max.filter(|max| length > *max) {
         return Some(format!("Must be at most {} characters.", value::js_number(max)));
     }
-    if let Some(pattern) = field.pattern.as_ref().filter(|p| !matches(p, text)) {
-        return Some(format!("Must match pattern: {pattern}"));
+    if let Some(reason) = field.pattern.as_ref().and_then(|p| mismatch(p, text, budget)) {
+        return Some(reason);
     }
     if let Some(choices) = field.choices.as_ref().filter(|c| !c.iter().any(|c| c == text)) {
         return Some(format!("Must be one of: {}", choices.join(", ")));
@@ -67,22 +65,18 @@ fn reason_against_text(field: &Field, text: &str) -> Option<String> {
     None
 }
 
-/// Unanchored JavaScript match. A pattern that does not compile matches nothing; the config's
-/// check has already refused it.
-fn matches(pattern: &str, text: &str) -> bool {
-    thread_local! {
-        static COMPILED: RefCell<HashMap<String, Option<Regex>>> = RefCell::default();
+/// Why a text does not match its field's pattern. A pattern that does not compile matches nothing;
+/// the config's check has already refused it.
+fn mismatch(pattern: &str, text: &str, budget: &Budget) -> Option<String> {
+    match Pattern::get(pattern).map(|compiled| compiled.matches(text, budget)) {
+        Ok(Ok(true)) => None,
+        Ok(Ok(false)) | Err(_) => Some(format!("Must match pattern: {pattern}")),
+        Ok(Err(Unanswered::TooLong)) => Some(format!(
+            "Must be at most {MAX_BACKTRACKED} characters to be compared with the pattern of this field."
+        )),
+        Ok(Err(Unanswered::TooMuchWork)) => Some(
+            "Takes too many steps to compare with the pattern of this field. Send a shorter value, or fewer records at a time."
+                .into(),
+        ),
     }
-    COMPILED.with_borrow_mut(|cache| {
-        if cache.len() > 1_000 {
-            cache.clear();
-        }
-        cache
-            .entry(pattern.to_owned())
-            .or_insert_with(|| {
-                Regex::new(pattern).or_else(|_| Regex::with_flags(pattern, "u")).ok()
-            })
-            .as_ref()
-            .is_some_and(|regex| regex.find(text).is_some())
-    })
 }

@@ -3,6 +3,7 @@
 //! Each returns two columns: the whole row as JSON text made by Postgres, so that a row no rule
 //! or hook looks at passes through the proxy unparsed, and the row's id.
 
+use crate::db::Bound;
 use crate::db::statement::{Bind, Sql};
 use crate::query::column::{DOCUMENT, write_shown};
 use crate::query::filter::Filter;
@@ -39,6 +40,7 @@ pub fn get(key: &InstanceKey, table: &Table, id: &str) -> Sql {
         .push(", ")
         .bind(Bind::text(id))
         .push("), $5");
+    sql.within(Bound::Record);
     sql
 }
 

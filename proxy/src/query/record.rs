@@ -6,6 +6,7 @@
 
 use crate::db::statement::Bind;
 use crate::error::{Error, Result};
+use crate::pattern::Budget;
 use crate::query::column::DOCUMENT;
 use crate::query::fit::{NUL, reason_against};
 use crate::query::value;
@@ -90,11 +91,11 @@ impl Place {
     }
 }
 
-/// Checks a body as a new record.
+/// Checks a body as a new record. What matching patterns costs is taken from the request's budget.
 ///
 /// # Errors
 /// All bad fields at once.
-pub fn new_row(table: &Table, body: &Object, place: Place) -> Result<NewRow> {
+pub fn new_row(table: &Table, body: &Object, place: Place, budget: &Budget) -> Result<NewRow> {
     let mut issues = Vec::new();
     let (id, has_own_id) = match body.get("id") {
         None | Some(Value::Null) => (Uuid::now_v7().to_string(), false),
@@ -126,7 +127,7 @@ pub fn new_row(table: &Table, body: &Object, place: Place) -> Result<NewRow> {
                 if value.is_null() && field.required && (sent.is_some() || field.default.is_none())
                 {
                     issues.push((field.name.clone(), "Field is required.".into()));
-                } else if let Some(reason) = reason_against(field, value) {
+                } else if let Some(reason) = reason_against(field, value, budget) {
                     issues.push((field.name.clone(), reason));
                 } else {
                     values.push((field.name.clone(), value::stored(field.kind, value)));
@@ -154,11 +155,12 @@ pub fn new_row(table: &Table, body: &Object, place: Place) -> Result<NewRow> {
     }
 }
 
-/// Checks a body as a change of an existing record; only the keys sent count.
+/// Checks a body as a change of an existing record; only the keys sent count. What matching
+/// patterns costs is taken from the request's budget.
 ///
 /// # Errors
 /// All bad fields at once.
-pub fn changes(table: &Table, body: &Object, place: Place) -> Result<Changes> {
+pub fn changes(table: &Table, body: &Object, place: Place, budget: &Budget) -> Result<Changes> {
     let mut issues = Vec::new();
     let mut changes = Vec::new();
     match &table.fields {
@@ -166,7 +168,7 @@ pub fn changes(table: &Table, body: &Object, place: Place) -> Result<Changes> {
             for field in fields {
                 let Some(value) = body.get(&field.name) else { continue };
                 refuse_unknown_operator(&field.name, value)?;
-                match change(field, value) {
+                match change(field, value, budget) {
                     Ok(change) => changes.push((field.name.clone(), change)),
                     Err(reason) => issues.push((field.name.clone(), reason)),
                 }
@@ -224,7 +226,7 @@ fn operator(value: &Value) -> std::result::Result<Option<Operator>, String> {
     }
 }
 
-fn change(field: &Field, value: &Value) -> std::result::Result<Change, String> {
+fn change(field: &Field, value: &Value, budget: &Budget) -> std::result::Result<Change, String> {
     match operator(value)? {
         Some(Operator::Increment(n)) if field.kind == FieldType::Number => Ok(Change::Increment(n)),
         Some(Operator::Increment(_)) => Err("Must be a number.".into()),
@@ -235,7 +237,7 @@ fn change(field: &Field, value: &Value) -> std::result::Result<Change, String> {
         None if value.is_null() && field.required => {
             Err("Field is required and cannot be null.".into())
         }
-        None => reason_against(field, value)
+        None => reason_against(field, value, budget)
             .map_or_else(|| Ok(Change::Set(value::stored(field.kind, value))), Err),
     }
 }
@@ -273,7 +275,7 @@ mod tests {
     }
 
     fn issues(body: Value) -> (String, Vec<(String, String)>) {
-        match new_row(&table(), body.as_object().unwrap(), Place::Insert) {
+        match new_row(&table(), body.as_object().unwrap(), Place::Insert, &Budget::default()) {
             Err(Error::Validation { headline, fields }) => (headline, fields),
             other => panic!("must be refused: {other:?}"),
         }
@@ -317,8 +319,9 @@ mod tests {
 
     #[test]
     fn defaults_fill_absent_keys_but_an_explicit_null_stays() {
-        let row =
-            |body: Value| new_row(&table(), body.as_object().unwrap(), Place::Insert).unwrap();
+        let row = |body: Value| {
+            new_row(&table(), body.as_object().unwrap(), Place::Insert, &Budget::default()).unwrap()
+        };
         let views = |r: &NewRow| r.values.iter().find(|(n, _)| n == "views").unwrap().1.clone();
         assert_eq!(views(&row(json!({"title": "ok"}))), Bind::Number(Some(0.0)));
         assert_eq!(views(&row(json!({"title": "ok", "views": null}))), Bind::Number(None));
@@ -328,7 +331,9 @@ mod tests {
     #[test]
     fn field_operators_change_and_unknown_ones_are_refused() {
         let table = table();
-        let change = |body: Value| changes(&table, body.as_object().unwrap(), Place::Update);
+        let change = |body: Value| {
+            changes(&table, body.as_object().unwrap(), Place::Update, &Budget::default())
+        };
         assert_eq!(
             change(json!({"views": {"$op": "increment", "value": 2.5}, "id": "x", "nope": 1}))
                 .unwrap(),

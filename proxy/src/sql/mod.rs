@@ -71,9 +71,15 @@ pub async fn run(app: &Arc<App>, snapshot: &Snapshot, head: &Head, body: Body) -
     let text = placeholders::translate(text, params.len()).map_err(Error::BadRequest)?;
     let statement = Statement { key, text, params: params.iter().map(Param::new).collect() };
     let (rows, columns, count) = execute(app, snapshot, &statement).await?;
-    let rows = Value::Array(rows.into_iter().map(Value::Object).collect());
-    let answer = json!({"rows": rows, "items": rows, "results": rows, "columns": columns, "rowCount": count});
-    Ok(respond::json(StatusCode::OK, answer.to_string()))
+    let rows = rows.into_iter().map(|row| Value::Object(row).to_string()).collect();
+    let rows = respond::array("", rows);
+    let (columns, count) = (json!(columns), json!(count));
+    Ok(respond::json(
+        StatusCode::OK,
+        format!(
+            r#"{{"rows":[{rows}],"items":[{rows}],"results":[{rows}],"columns":{columns},"rowCount":{count}}}"#
+        ),
+    ))
 }
 
 type Shape<'a> = (&'a str, Option<&'a str>, &'a str, &'a [Value]);
@@ -206,6 +212,9 @@ fn failure(error: &Failure) -> Error {
         (_, Failure::Refused(db)) => {
             Error::BadRequest(format!("{} (SQLSTATE {})", db.message, db.code))
         }
-        (e, Failure::Broken(_)) => e,
+        (_, Failure::TooMuch { bytes, .. }) => Error::AnswerTooLarge(format!(
+            "The result is larger than {bytes} bytes, and the statement was rolled back. Ask for fewer rows or columns; for all of an instance use its export (GET /api/db/{{block}}/{{id}}/export), or COPY in a session of psql."
+        )),
+        (e, Failure::Broken(_) | Failure::NoMemory) => e,
     }
 }

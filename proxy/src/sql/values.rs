@@ -4,10 +4,10 @@
 //! Rows whose columns are of plain types are read directly; any other row is shaped into JSON
 //! by PostgreSQL, by wrapping the statement in a common table expression.
 
-use crate::db::Transaction;
 use crate::db::failure::Failure;
 use crate::db::row::Row;
 use crate::db::wire::{Column, Step};
+use crate::db::{Bound, Transaction};
 use crate::query::value::iso;
 use bytes::BytesMut;
 use jiff::Timestamp;
@@ -16,6 +16,9 @@ use postgres_types::{Format, FromSql, IsNull, ToSql, Type, to_sql_checked};
 use serde_json::{Map, Number, Value};
 use std::error::Error as StdError;
 use uuid::Uuid;
+
+/// The largest result. It is answered three times, and held as values meanwhile.
+const RESULT: Bound = Bound::Refuse(8 << 20);
 
 /// A parameter as text; `None` is NULL.
 #[derive(Debug)]
@@ -71,11 +74,11 @@ pub async fn rows(
     let values = || params.iter().map(|p| (p as &(dyn ToSql + Sync), Type::UNKNOWN)).collect();
     let names = columns.iter().map(|c| c.name.clone()).collect();
     if columns.is_empty() {
-        let reply = transaction.foreign(Step::foreign(text, values())).await?;
+        let reply = transaction.foreign(Step::foreign(text, values()).within(RESULT)).await?;
         return Ok((Vec::new(), names, reply.affected));
     }
     let objects: Vec<_> = if columns.iter().all(|c| c.kind.as_ref().is_some_and(is_plain)) {
-        let reply = transaction.foreign(Step::foreign(text, values())).await?;
+        let reply = transaction.foreign(Step::foreign(text, values()).within(RESULT)).await?;
         reply.rows.iter().map(|row| object(&columns, row)).collect::<Result<_, _>>()
     } else {
         // The newline ends a trailing line comment; PostgreSQL has parsed the text as a single
@@ -83,7 +86,7 @@ pub async fn rows(
         let text = text.trim_end().trim_end_matches(';');
         let wrapped =
             format!("WITH q AS ({text}\n) SELECT pg_catalog.row_to_json(q.*)::text FROM q");
-        let reply = transaction.foreign(Step::foreign(&wrapped, values())).await?;
+        let reply = transaction.foreign(Step::foreign(&wrapped, values()).within(RESULT)).await?;
         reply.rows.iter().map(shaped).collect::<Result<_, _>>()
     }
     .map_err(|e| Failure::Broken(format!("a value cannot be read: {e}")))?;

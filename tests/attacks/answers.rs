@@ -1,0 +1,230 @@
+//! The attacker may read and write a table, and sends what is costly to match, to search or to
+//! answer: the server's threads, the database and the memory are everybody's.
+
+use edgebase_tests::{Answer, Client, Product, unique};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// What a bounded request takes on a machine that does other things as well.
+const PROMPT: Duration = Duration::from_secs(20);
+
+fn product() -> Arc<Product> {
+    Product::shared("answers.ts")
+}
+
+fn table(name: &str) -> String {
+    format!("/api/db/app/tables/{name}")
+}
+
+/// An answer that came promptly, while another caller was served.
+async fn prompt(product: &Product, request: impl Future<Output = Answer>) -> Answer {
+    let other = product.anonymous();
+    let beside = async {
+        let started = Instant::now();
+        other.get("/api/health").await.expect(200);
+        started.elapsed()
+    };
+    let started = Instant::now();
+    let (answer, served) = tokio::join!(request, beside);
+    assert!(started.elapsed() < PROMPT && served < PROMPT, "{:?}, {served:?}", started.elapsed());
+    answer
+}
+
+async fn insert(client: &Client, into: &str, body: Value) -> Answer {
+    client.post(&table(into), &body).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_that_makes_backtracking_explode_stops_nobody() {
+    let product = product();
+    let client = product.anonymous();
+    for letters in [60, 1 << 20] {
+        let value = json!({"email": "a".repeat(letters)});
+        let answer = prompt(&product, insert(&client, "patterns", value)).await;
+        assert_eq!(answer.status, 400, "{}", answer.text);
+        assert!(answer.message().contains("Must match pattern"), "{}", answer.text);
+    }
+    let value = json!({"email": "a.b-c@example.com", "loose": format!("{}@x", "a".repeat(20_000))});
+    prompt(&product, insert(&client, "patterns", value)).await.expect(201);
+    let value = json!({"loose": "a".repeat(1 << 20)});
+    assert_eq!(prompt(&product, insert(&client, "patterns", value)).await.status, 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pattern_that_must_backtrack_has_a_budget_for_each_request() {
+    let product = product();
+    let client = product.anonymous();
+    insert(&client, "patterns", json!({"behind": "aaa"})).await.expect(201);
+    let explosive = json!({"behind": format!("{}!", "a".repeat(60))});
+    let answer = prompt(&product, insert(&client, "patterns", explosive.clone())).await;
+    assert_eq!(answer.status, 400, "{}", answer.text);
+    assert!(answer.message().contains("too many steps"), "{}", answer.text);
+    let long = json!({"behind": "a".repeat(10_001)});
+    let answer = prompt(&product, insert(&client, "patterns", long)).await;
+    assert!(answer.message().contains("at most 10000 characters"), "{}", answer.text);
+    // Many of them in one request cost no more than a few.
+    let batch = json!({"inserts": vec![explosive; 500]});
+    let path = format!("{}/batch", table("patterns"));
+    assert_eq!(prompt(&product, client.post(&path, &batch)).await.status, 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_costs_what_the_text_is_long_and_not_what_the_word_is() {
+    let product = product();
+    let client = product.anonymous();
+    let title = unique("searched");
+    let body = "a".repeat(5_000_000);
+    insert(&client, "documents", json!({"title": title, "body": body})).await.expect(201);
+    let word = "a".repeat(900);
+    let path = format!("{}/search", table("documents"));
+    let found = prompt(&product, client.query(&path, &[("search", &word), ("limit", "5")]))
+        .await
+        .expect(200);
+    let highlighted = found["items"][0]["body_highlighted"].as_str().unwrap();
+    assert!(highlighted.len() <= 70_000 && highlighted.ends_with('…'), "{}", highlighted.len());
+    let none = word + "b";
+    let found = prompt(&product, client.query(&path, &[("search", &none)])).await.expect(200);
+    assert_eq!(found["items"], json!([]));
+    let many = "x ".repeat(11);
+    client
+        .query(&path, &[("search", &many)])
+        .await
+        .refused(400, "search: at most 10 words in 1000 bytes without NUL characters are allowed.");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_word_is_a_text_and_no_expression() {
+    let product = product();
+    let client = product.anonymous();
+    let (plain, special) = (unique("plain"), unique(r"(a+)+$ .* \d [ ***= 50%_"));
+    for title in [&plain, &special] {
+        insert(&client, "documents", json!({"title": title, "body": "ÄÖÜ"})).await.expect(201);
+    }
+    let path = format!("{}/search", table("documents"));
+    for (term, expected) in [
+        (special.as_str(), 1),
+        (&plain.to_uppercase(), 1),
+        (&format!("{plain} äöü"), 1),
+        (&format!("{plain}.*"), 0),
+    ] {
+        let found = client.query(&path, &[("search", term)]).await.expect(200);
+        assert_eq!(found["total"], expected, "{term}");
+    }
+}
+
+/// Bytes of a record's text in the tests of large answers.
+const LARGE: usize = 3 << 20;
+
+/// Records of that size, together far more than one answer may hold.
+async fn fill(client: &Client, prefix: &str, records: usize) {
+    let body = "x".repeat(LARGE);
+    for n in 0..records {
+        let id = format!("{prefix}-{n:02}");
+        insert(client, "documents", json!({"id": id, "title": prefix, "body": body}))
+            .await
+            .expect(201);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_ends_at_its_bytes_and_a_cursor_goes_on() {
+    let product = product();
+    let client = product.anonymous();
+    let title = unique("pages");
+    fill(&client, &title, 7).await;
+    let filter = json!([["title", "==", title]]).to_string();
+    let (mut ids, mut after) = (Vec::new(), String::new());
+    for _ in 0..7 {
+        let mut query = vec![("filter", filter.as_str()), ("limit", "1000")];
+        if !after.is_empty() {
+            query.push(("after", after.as_str()));
+        }
+        let answer = client.query(&table("documents"), &query).await;
+        assert!(answer.text.len() <= (8 << 20) + 1_000, "{}", answer.text.len());
+        ids.extend(answer.ids().iter().map(|id| (*id).to_owned()));
+        if answer.body["hasMore"] == false {
+            break;
+        }
+        if after.is_empty() {
+            assert_eq!(answer.body["total"], 7);
+        }
+        after = answer.body["cursor"].as_str().expect("a cursor goes on").to_owned();
+    }
+    let expected: Vec<String> = (0..7).map(|n| format!("{title}-{n:02}")).collect();
+    assert_eq!(ids, expected);
+    // The connections that pages were cut on serve on.
+    for _ in 0..20 {
+        client.query(&table("documents"), &[("limit", "0")]).await.expect(200);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_result_of_raw_sql_beyond_its_bound_is_refused_and_rolled_back() {
+    let product = product();
+    let service = product.service();
+    let title = unique("rolled-back");
+    let sql = |text: String| json!({"namespace": "app", "sql": text});
+    for text in [
+        "SELECT repeat('x', 1000000) FROM generate_series(1, 1000)".to_owned(),
+        "SELECT n FROM generate_series(1, 1000000) n".to_owned(),
+        "SELECT repeat('x', 300000000)".to_owned(),
+        format!(
+            "INSERT INTO documents (id, title) SELECT '{title}-' || n, '{title}' \
+             FROM generate_series(1, 200000) n RETURNING *"
+        ),
+    ] {
+        let answer = prompt(&product, service.post("/api/sql", &sql(text))).await;
+        assert_eq!(answer.status, 413, "{}", answer.text);
+        let message = answer.message();
+        assert!(message.contains("rolled back") && message.contains("COPY"), "{message}");
+    }
+    let text = format!("SELECT count(*) AS n FROM documents WHERE title = '{title}'");
+    let count = service.post("/api/sql", &sql(text)).await.expect(200);
+    assert_eq!(count["rows"], json!([{"n": 0}]));
+    assert_eq!(count["rows"], count["items"]);
+    assert_eq!(count["rows"], count["results"]);
+}
+
+/// The most memory that a process has had, in bytes.
+fn peak_memory(pid: u32) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("its peak is known");
+    let kilobytes = line.split_whitespace().nth(1).expect("a number").parse::<usize>();
+    kilobytes.expect("a number") << 10
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sixty_four_clients_that_ask_for_the_largest_answers_do_not_exhaust_the_server() {
+    let product = Product::start(&edgebase_tests::fixture("answers.ts"));
+    let client = product.anonymous();
+    fill(&client, "large", 6).await;
+    let clients = (0..64).map(|n| {
+        let (client, service) = (product.anonymous(), product.service());
+        tokio::spawn(async move {
+            let mut answers = Vec::new();
+            for _ in 0..3 {
+                answers.push(match n % 3 {
+                    0 => client.query(&table("documents"), &[("limit", "1000")]).await,
+                    1 => client.get(&format!("{}/large-00", table("documents"))).await,
+                    _ => {
+                        let text = "SELECT repeat('x', 1000000) FROM generate_series(1, 7)";
+                        let body = json!({"namespace": "app", "sql": text});
+                        service.post("/api/sql", &body).await
+                    }
+                });
+            }
+            answers.iter().map(|answer| answer.status).collect::<Vec<_>>()
+        })
+    });
+    let mut statuses = Vec::new();
+    for client in clients.collect::<Vec<_>>() {
+        statuses.extend(client.await.expect("a client ends"));
+    }
+    assert!(statuses.iter().all(|status| [200, 503].contains(status)), "{statuses:?}");
+    assert!(statuses.contains(&200), "somebody is served");
+    let peak = peak_memory(product.pid());
+    assert!(peak < 768 << 20, "the server took {} MB", peak >> 20);
+    // What was held is free again.
+    client.query(&table("documents"), &[("limit", "1000")]).await.expect(200);
+}
