@@ -2,11 +2,13 @@
 //!
 //! The rules of contract section 8 with the choices of the design: in release mode a missing
 //! rule denies every operation, a literal `false` denies everywhere, rules see whole stored
-//! rows, and a read is all or nothing. Everything here answers with a refusal or lets pass;
-//! whatever goes wrong in a rule is a refusal. A service key passes over all of it. What is said
-//! of rows is a [`Verdict`] first, which the operations turn into their refusal.
+//! rows, and a row that `read` refuses does not exist for its caller. Everything here answers with
+//! a refusal or lets pass; whatever goes wrong in a rule lets nothing pass. A service key passes
+//! over all of it. What is said of one row is a [`Verdict`] first, which the operations turn into
+//! their refusal; which rows a request is about is a [`RowScope`].
 
 mod refusal;
+mod row_scope;
 mod verdict;
 
 use crate::auth::Principal;
@@ -16,9 +18,8 @@ use crate::snapshot::Snapshot;
 use edgebase_blocks::block::{Block, TableConfig};
 use edgebase_blocks::{Rule, Table};
 use edgebase_rules::{Arg, Context};
-pub use refusal::{
-    no_rule, refused_bulk, refused_drop, refused_record, refused_request, unreadable_row,
-};
+pub use refusal::{no_rule, refused_bulk, refused_drop, refused_record, refused_request};
+pub use row_scope::RowScope;
 use std::sync::Arc;
 use std::time::Duration;
 pub use verdict::{Refused, Standing, Verdict};

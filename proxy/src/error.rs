@@ -37,6 +37,9 @@ pub enum Error {
     /// A malformed request, in words of its own.
     #[error("{0}")]
     BadRequest(String),
+    /// A rule would have to be asked about more rows than one request may examine.
+    #[error("{0}")]
+    TooManyRows(String),
     /// Fields that failed validation.
     #[error("{headline}")]
     Validation {
@@ -207,6 +210,7 @@ impl Error {
             Self::MalformedJson
             | Self::NotARecord(_)
             | Self::BadRequest(_)
+            | Self::TooManyRows(_)
             | Self::Validation { .. }
             | Self::ForeignKey(_)
             | Self::Constraint(_)
@@ -247,6 +251,7 @@ impl Error {
             Self::By { error, .. } => error.slug(),
             Self::Hook { slug, .. } => slug.as_deref(),
             Self::Validation { .. } => Some("validation-failed"),
+            Self::TooManyRows(_) => Some("too-many-rows"),
             Self::ForeignKey(_) => Some("foreign-key-failed"),
             Self::Constraint(_) => Some("constraint-failed"),
             Self::RowDenied(_) => Some("forbidden"),

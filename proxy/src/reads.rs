@@ -10,7 +10,8 @@ use crate::app::App;
 use crate::db::{Database, Outcome, Row};
 use crate::error::Error;
 use crate::query::filter::Filter;
-use crate::query::{page::MAX_LIMIT, read};
+use crate::query::page::MAX_LIMIT;
+use crate::query::read::{self, Selection};
 use crate::respond::decode_row;
 use crate::snapshot::Snapshot;
 use edgebase_blocks::{BlockKind, Config, InstanceKey, Table};
@@ -106,8 +107,10 @@ impl RuleReads {
             DbRead::Exists { table, filter } => {
                 let (key, table) = self.find(&table)?;
                 let filter = equalities(table, &filter)?;
-                let rows =
-                    self.rows(&key, table, &|s| read::matching(s, table, &filter, None, 1)).await?;
+                let selection = Selection::of(&filter);
+                let rows = self
+                    .rows(&key, table, &|s| read::matching(s, table, &selection, None, 1))
+                    .await?;
                 Ok(Value::Bool(!rows.is_empty()))
             }
             DbRead::List { table, options } => {
@@ -122,8 +125,9 @@ impl RuleReads {
                 };
                 let limit =
                     options.get("limit").and_then(Value::as_i64).unwrap_or(100).clamp(0, MAX_LIMIT);
+                let selection = Selection::of(&filter);
                 let rows = self
-                    .rows(&key, table, &|s| read::matching(s, table, &filter, None, limit))
+                    .rows(&key, table, &|s| read::matching(s, table, &selection, None, limit))
                     .await?;
                 Ok(Value::Array(rows))
             }

@@ -4,9 +4,11 @@
 //! reload makes a new one and swaps it in, and a request keeps the one it began with to its end.
 
 use crate::auth::Auth;
+use crate::auth::token::SECRET_VARIABLE;
 use crate::config::AppConfig;
 use crate::home::{self, Home, Login, Places};
 use crate::limit;
+use crate::query::cursor::CursorKey;
 use edgebase_blocks::Config;
 use edgebase_rules::{Engine, Limits, Loaded};
 use std::collections::HashMap;
@@ -21,6 +23,8 @@ pub struct Snapshot {
     pub auth: Auth,
     /// The rules.
     pub engine: Engine,
+    /// What cursors behind rows that were not shown are sealed with.
+    pub cursors: CursorKey,
     /// How often callers may ask.
     pub limits: limit::Limits,
     /// Where the blocks are that are not in the server's own database.
@@ -45,7 +49,15 @@ impl Snapshot {
         let engine = Engine::start(&app.loaded, limits).map_err(|e| anyhow::anyhow!("{e}"))?;
         let development = development_key.is_some();
         let places = Places::of(&app.config, environment, Login::Proxy, development)?;
+        // Servers with the same secret open each other's cursors.
+        let cursors = match (environment.get(SECRET_VARIABLE), former) {
+            (Some(secret), _) => CursorKey::derive(secret.as_bytes()),
+            (None, Some(former)) => Ok(former.cursors.clone()),
+            (None, None) => CursorKey::random(),
+        };
+        let cursors = cursors.map_err(|_| anyhow::anyhow!("the system gives no random bytes"))?;
         Ok(Self {
+            cursors,
             elsewhere: home::open(&places, environment, CONNECTIONS)?,
             limits: limit::Limits::new(&app.config)?,
             auth: Auth::new(

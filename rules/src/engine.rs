@@ -94,6 +94,35 @@ impl Engine {
         rows: Arc<Vec<Value>>,
         budget: Duration,
     ) -> Result<(), RowDenied> {
+        self.judge_rows(f, auth, rows, budget, None).await.map(drop)
+    }
+
+    /// The indices of the rows that `rule(auth, row)` refuses, in order, in one trip. A row on
+    /// which the rule throws is refused.
+    ///
+    /// # Errors
+    /// Why the rule could not be asked about every row.
+    pub async fn refused_rows(
+        &self,
+        f: FunctionId,
+        auth: Arg,
+        rows: Arc<Vec<Value>>,
+        budget: Duration,
+    ) -> Result<Vec<usize>, Cause> {
+        let judged = self.judge_rows(f, auth, rows, budget, Some(Vec::new())).await;
+        judged.map(Option::unwrap_or_default).map_err(|denied| denied.cause)
+    }
+
+    /// Asks about the rows in order. With a list of `refused` rows the ones that the rule refuses
+    /// are added to it, without one the first of them ends the work.
+    async fn judge_rows(
+        &self,
+        f: FunctionId,
+        auth: Arg,
+        rows: Arc<Vec<Value>>,
+        budget: Duration,
+        mut refused: Option<Vec<usize>>,
+    ) -> Result<Option<Vec<usize>>, RowDenied> {
         let started = Instant::now();
         let deadline = until(started, budget);
         let Some(facts) = self.facts(f) else {
@@ -127,6 +156,11 @@ impl Engine {
                     Err(Stop::Throw(message)) => Cause::Threw(message),
                     Err(_) => break,
                 };
+                if let Some(refused) = &mut refused {
+                    refused.push(from);
+                    from += 1;
+                    continue;
+                }
                 result = Err(RowDenied { index: from, cause });
                 break;
             }
@@ -134,12 +168,13 @@ impl Engine {
         let fast = from == rows.len() || result.is_err();
         let total = rows.len();
         if !fast {
-            let work = Work::Rows { auth, rows, from, boolean: true };
+            let work = Work::Rows { auth, rows, from, refused: refused.take(), boolean: true };
             result = match self.pool.ask(f, work, deadline).await {
-                Ok(Yield::Rows { denied, boolean }) => {
+                Ok(Yield::Rows { denied, refused: found, boolean }) => {
                     if !boolean {
                         self.remark(f, denied.is_none());
                     }
+                    refused = found;
                     denied.map_or(Ok(()), |(index, cause)| Err(RowDenied { index, cause }))
                 }
                 Ok(_) => Err(RowDenied { index: from, cause: Cause::WorkerLost }),
@@ -147,13 +182,13 @@ impl Engine {
             };
         }
         let end = match &result {
-            Ok(()) => End::Allowed,
-            Err(RowDenied { cause: Cause::Falsy, .. }) => End::Denied,
+            Ok(()) if refused.as_ref().is_none_or(Vec::is_empty) => End::Allowed,
+            Ok(()) | Err(RowDenied { cause: Cause::Falsy, .. }) => End::Denied,
             Err(_) => End::Failed,
         };
         let looked_at = result.as_ref().err().map_or(total, |d| d.index + 1);
         self.count(f, looked_at as u64, end, fast, started);
-        result
+        result.map(|()| refused)
     }
 
     /// The function's result, awaited, as JSON; `None` for `undefined`.

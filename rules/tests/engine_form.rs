@@ -156,6 +156,33 @@ async fn rows_stop_at_the_first_that_is_denied() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_refused_row_is_listed_and_what_is_no_refusal_is_an_error() {
+    let loaded = rules(&[
+        ("native", "(auth, row) => row.owner === auth.id"),
+        ("sync", "(auth, row) => new Map() && row.owner === auth.id"),
+        ("later", "async (auth, row) => { new Map(); await null; return row.owner === auth.id }"),
+        ("throws", "(auth, row) => { new Map(); if (row.owner !== 'u1') throw 1; return true }"),
+        ("rejects", "(auth, row) => row.owner === 'u1' || Promise.reject(new Map())"),
+        ("hangs", "(auth, row) => row.owner === 'u1' || new Promise(() => {})"),
+    ]);
+    let engine = engine(&loaded);
+    let owner = |n: usize| if n.is_multiple_of(3) || n > 45 { "u2" } else { "u1" };
+    let rows: Arc<Vec<_>> = Arc::new((0..50).map(|n| json!({"n": n, "owner": owner(n)})).collect());
+    let refused: Vec<usize> = (0..50).filter(|n| owner(*n) == "u2").collect();
+    let auth = || json_arg(json!({"id": "u1"}));
+    let ask = |name: &str, rows: &Arc<Vec<_>>, budget| {
+        engine.refused_rows(at(&loaded, name), auth(), Arc::clone(rows), budget)
+    };
+    for name in ["native", "sync", "later", "throws", "rejects"] {
+        assert_eq!(ask(name, &rows, AMPLE).await, Ok(refused.clone()), "{name}");
+        assert_eq!(ask(name, &Arc::default(), AMPLE).await, Ok(vec![]), "{name}");
+    }
+    assert_eq!(ask("hangs", &rows, Duration::from_millis(50)).await, Err(Cause::Timeout));
+    let unknown = FunctionId(99);
+    assert_eq!(engine.refused_rows(unknown, auth(), rows, AMPLE).await, Err(Cause::Unknown));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn hooks_give_values_and_typed_errors() {
     let loaded = loaded(
         "import { defineConfig, EdgeBaseError } from '@edge-base/shared';

@@ -3,5 +3,8 @@
 
 mod anonymous;
 mod answers;
+mod generated;
+mod oracle;
 mod service_key;
+mod twins;
 mod user;

@@ -45,19 +45,19 @@ async fn denied(product: &Product) -> Vec<(Answer, String)> {
         (nobody.post(&owned, &json!({"title": "x"})).await, falsy(&access("owned.access.insert"))),
         (user.get(&record).await, falsy(&access("owned.access.read"))),
         (
-            user.query(&owned, &[("filter", &filter.to_string())]).await,
-            falsy(&access("owned.access.read")),
+            nobody.query(&texts, &[("filter", &filter.to_string())]).await,
+            format!("{}; cause=\"the rule is 'auth != null'\"", access("texts.access.read")),
         ),
         (
-            user.query(&format!("{owned}/count"), &[("filter", &filter.to_string())]).await,
-            falsy(&access("owned.access.read")),
+            nobody.query(&format!("{texts}/count"), &[("filter", &filter.to_string())]).await,
+            format!("{}; cause=\"the rule is 'auth != null'\"", access("texts.access.read")),
         ),
         (user.patch(&record, &json!({"n": 1})).await, falsy(&access("owned.access.update"))),
         (user.delete(&record).await, falsy(&access("owned.access.delete"))),
         (user.post(&format!("{owned}/batch"), &batch).await, falsy(&access("owned.access.update"))),
         (
-            user.post(&format!("{owned}/batch-by-filter"), &bulk).await,
-            falsy(&access("owned.access.delete")),
+            user.post(&format!("{texts}/batch-by-filter"), &bulk).await,
+            format!("{}; cause=\"the rule is false\"", access("texts.access.delete")),
         ),
         (
             nobody.get(&text).await,

@@ -36,7 +36,7 @@ async fn rules_hooks_and_requests_are_counted_and_a_stopping_server_finishes_its
         user.get(&record).await.expect(200);
         nobody.get(&record).await.expect(403);
     }
-    nobody.get(&app("deny_throw_text")).await;
+    nobody.get(&app("deny_throw_text")).await.expect(403);
     service.post(&app("deny_throw_text"), &json!({})).await.expect(201);
     nobody.get(&app("deny_throw_text")).await.expect(403);
     user.post(&app("hooked"), &json!({"title": "after throws"})).await.expect(201);
@@ -58,7 +58,7 @@ async fn rules_hooks_and_requests_are_counted_and_a_stopping_server_finishes_its
     assert_eq!(rule("errors", read, ""), 0.0);
     assert!(rule("time_seconds", read, "") > 0.0);
     let throws = "app.tables.deny_throw_text.access.read";
-    assert_eq!((rule("denials", throws, ""), rule("errors", throws, "")), (1.0, 1.0));
+    assert_eq!((rule("denials", throws, ""), rule("errors", throws, "")), (2.0, 2.0));
     assert_eq!(rule("errors", "app.tables.hooked.handlers.hooks.afterInsert", ""), 1.0);
     assert_eq!(rule("denials", "workspace.access.access", ""), 5.0);
     assert!(value(&text, "edgebase_requests_total{status=\"2xx\"}") >= 5.0);

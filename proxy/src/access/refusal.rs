@@ -38,15 +38,6 @@ pub(super) fn no_upsert_rules(table: &Table) -> Error {
     Error::Denied(format!("Access denied. No insert or update rules for '{}'.", table.name))
 }
 
-/// The refusal of a list because of one row (contract 8.3, the all-or-nothing form).
-#[must_use]
-pub fn unreadable_row(table: &Table, id: &str) -> Error {
-    Error::RowDenied(format!(
-        "Access denied: 'read' rule blocked row \"{id}\" in table \"{}\".",
-        table.name
-    ))
-}
-
 /// The refusal of an operation on one record.
 #[must_use]
 pub fn refused_record(table: &Table, operation: &str, id: &str) -> Error {

@@ -10,7 +10,7 @@ use crate::denial::Reason;
 use crate::error::Result;
 use crate::respond::{self, Record};
 use edgebase_blocks::Rule;
-use edgebase_rules::{Arg, Decision};
+use edgebase_rules::{Arg, Cause, Decision};
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
@@ -108,6 +108,26 @@ impl Access<'_> {
                 Some(rule) => rows.iter().position(|r| !self.literal(rule, Some(r))).map(refused),
                 None => first,
             },
+        }
+    }
+
+    /// The indices of the rows that a rule about rows refuses.
+    ///
+    /// # Errors
+    /// Why it could not be asked about all of them.
+    pub(super) async fn refused_rows(
+        &self,
+        rule: &Rule,
+        rows: &Arc<Vec<Value>>,
+    ) -> std::result::Result<Vec<usize>, Cause> {
+        match rule {
+            Rule::Function(f) => {
+                let engine = &self.snapshot.engine;
+                engine.refused_rows(*f, self.auth(), Arc::clone(rows), TABLE_BUDGET).await
+            }
+            literal => {
+                Ok((0..rows.len()).filter(|at| !self.literal(literal, rows.get(*at))).collect())
+            }
         }
     }
 

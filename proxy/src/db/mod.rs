@@ -27,7 +27,7 @@ pub mod wire;
 
 use crate::error::Result;
 use address::Address;
-pub use bound::Bound;
+pub use bound::{Bound, PAGE};
 use call::one;
 use deadpool::Status;
 use edgebase_blocks::InstanceKey;

@@ -15,6 +15,7 @@ pub(crate) fn every_variant() -> Vec<Error> {
         Error::UriTooLong(1),
         Error::HeadersTooLarge(1),
         Error::BadRequest(text()),
+        Error::TooManyRows(text()),
         Error::Validation { headline: text(), fields: Vec::new() },
         Error::ForeignKey(None),
         Error::Constraint(None),
@@ -58,6 +59,7 @@ pub(crate) fn every_variant() -> Vec<Error> {
             | Error::UriTooLong(_)
             | Error::HeadersTooLarge(_)
             | Error::BadRequest(_)
+            | Error::TooManyRows(_)
             | Error::Validation { .. }
             | Error::ForeignKey(_)
             | Error::Constraint(_)

@@ -4,9 +4,9 @@
 //! own rule, updates and deletes on each row they touch (contract 13.1 with the design's
 //! choices). Only the keys that were sent come back.
 
-use super::record::{RowChange, change_row, finish, hooked_row};
-use super::upsert::{Happened, Upsert, conflict_target, upsert_row};
-use super::{Need, Target};
+use super::record::{RowChange, change_row, finish, first, hooked_row};
+use super::upsert::{Upsert, conflict_target, upsert_row};
+use super::{Need, Target, answer};
 use crate::access::{Refused, Standing, refused_record};
 use crate::app::Head;
 use crate::db::Transaction;
@@ -185,12 +185,7 @@ fn absent(request: &BatchRequest) -> Value {
 impl Update {
     /// What an update of a missing record answers (contract 13.1).
     fn echo(&self) -> Value {
-        let mut echo = Object::new();
-        echo.insert("id".into(), json!(self.id));
-        echo.extend(
-            self.data.iter().filter(|(k, _)| *k != "id").map(|(k, v)| (k.clone(), v.clone())),
-        );
-        Value::Object(echo)
+        Value::Object(answer::echo(Some(&self.id), &self.data))
     }
 }
 
@@ -220,84 +215,96 @@ impl Work<'_> {
     }
 
     async fn insert(&self, inserts: &Inserts, events: &mut Vec<Event>) -> Result<Value> {
-        let table = &self.config.table;
-        let mut inserted = Vec::new();
         match inserts {
-            Inserts::Plain(rows) => {
-                let mut hooked = Vec::with_capacity(rows.len());
-                for (row, body) in rows {
-                    let place = Place::BatchInsert;
-                    let (row, _) =
-                        hooked_row(self.target, self.config, row.clone(), body, place).await?;
-                    hooked.push(row);
-                }
-                // A statement takes 65,535 parameters at most.
-                let columns = hooked.first().map_or(1, |r| r.values.len() + 1);
-                for chunk in hooked.chunks((60_000 / columns).max(1)) {
-                    let statement = write::insert(self.transaction.schema(), table, chunk, false);
-                    for row in self.transaction.query(&statement, table).await? {
-                        inserted.push(respond::decode_row(table, &row)?);
-                    }
-                }
-                if self.config.hooks.after_insert.is_some() {
-                    events.extend(inserted.iter().cloned().map(Event::Inserted));
-                }
-            }
-            Inserts::Upserts(rows) => {
-                for row in rows {
-                    let (record, happened): (_, Happened) =
-                        upsert_row(self.transaction, self.target, self.config, row).await?;
-                    let record = respond::decode(&record)?;
-                    events.push(happened.event(record.clone()));
-                    inserted.push(record);
-                }
+            Inserts::Plain(rows) => self.insert_rows(rows, events).await,
+            Inserts::Upserts(rows) => self.upsert_rows(rows, events).await,
+        }
+    }
+
+    async fn insert_rows(
+        &self,
+        rows: &[(NewRow, Object)],
+        events: &mut Vec<Event>,
+    ) -> Result<Value> {
+        let table = &self.config.table;
+        let mut hooked = Vec::with_capacity(rows.len());
+        for (row, body) in rows {
+            let place = Place::BatchInsert;
+            let (row, _) = hooked_row(self.target, self.config, row.clone(), body, place).await?;
+            hooked.push(row);
+        }
+        let mut records = Vec::with_capacity(rows.len());
+        // A statement takes 65,535 parameters at most.
+        let columns = hooked.first().map_or(1, |r| r.values.len() + 1);
+        for chunk in hooked.chunks((60_000 / columns).max(1)) {
+            let statement = write::insert(self.transaction.schema(), table, chunk, false);
+            let rows = self.transaction.query(&statement, table).await?;
+            records.extend(respond::records(table, &rows)?);
+        }
+        if self.config.hooks.after_insert.is_some() {
+            for record in &records {
+                events.push(Event::Inserted(respond::decode(record)?));
             }
         }
-        Ok(Value::Array(inserted))
+        // Rows come back in the order of their VALUES.
+        let sent: Vec<&Object> = rows.iter().map(|(_, body)| body).collect();
+        answer::records(self.target, self.config, &records, &sent).await.map(Value::Array)
+    }
+
+    async fn upsert_rows(&self, rows: &[Upsert], events: &mut Vec<Event>) -> Result<Value> {
+        let mut records = Vec::with_capacity(rows.len());
+        let mut happenings = Vec::with_capacity(rows.len());
+        for row in rows {
+            let (record, happened) =
+                upsert_row(self.transaction, self.target, self.config, row).await?;
+            records.push(record);
+            happenings.push(happened);
+        }
+        let readable = answer::readable(self.target, self.config, &records).await;
+        let mut shown = Vec::with_capacity(rows.len());
+        for (((row, record), happened), readable) in
+            rows.iter().zip(&records).zip(happenings).zip(readable)
+        {
+            let value = respond::decode(record)?;
+            shown.push(if readable { value.clone() } else { row.echo(record, &happened) });
+            events.push(happened.event(value));
+        }
+        Ok(Value::Array(shown))
     }
 
     async fn update(&self, updates: &[Update], events: &mut Vec<Event>) -> Result<Value> {
         let table = &self.config.table;
         let ids: Vec<String> = updates.iter().map(|u| u.id.clone()).collect();
         let locked = self.locked(updates.first().map(|u| &u.change), &ids).await?;
+        let mut written = Vec::with_capacity(updates.len());
         if self.config.hooks.before_update.is_none() && self.config.hooks.after_update.is_none() {
-            let statements: Vec<_> = updates
-                .iter()
-                .map(|u| {
-                    u.change.statement(
-                        self.transaction.schema(),
-                        table,
-                        std::slice::from_ref(&u.id),
-                    )
-                })
-                .collect();
-            let results = self.transaction.query_all(&statements, table).await?;
-            return updates
-                .iter()
-                .zip(&results)
-                .map(|(u, rows)| {
-                    rows.first().map_or_else(|| Ok(u.echo()), |row| respond::decode_row(table, row))
-                })
-                .collect::<Result<Vec<_>>>()
-                .map(Value::Array);
-        }
-        let mut updated = Vec::with_capacity(updates.len());
-        for update in updates {
-            match locked.iter().find(|r| r.id == update.id) {
-                None => updated.push(update.echo()),
-                Some(row) => {
-                    let (rows, before) =
-                        change_row(self.transaction, self.target, self.config, &update.change, row)
-                            .await?;
-                    updated.push(
-                        rows.first()
-                            .map_or_else(|| Ok(update.echo()), |r| respond::decode_row(table, r))?,
-                    );
-                    events.push(update.change.event(table, before, &rows)?);
-                }
+            let schema = self.transaction.schema();
+            let statement =
+                |u: &Update| u.change.statement(schema, table, std::slice::from_ref(&u.id));
+            let statements: Vec<_> = updates.iter().map(statement).collect();
+            for rows in self.transaction.query_all(&statements, table).await? {
+                written.push(first(table, &rows)?);
+            }
+        } else {
+            for update in updates {
+                let Some(row) = locked.iter().find(|r| r.id == update.id) else {
+                    written.push(None);
+                    continue;
+                };
+                let (rows, before) =
+                    change_row(self.transaction, self.target, self.config, &update.change, row)
+                        .await?;
+                written.push(first(table, &rows)?);
+                events.push(update.change.event(table, before, &rows)?);
             }
         }
-        Ok(Value::Array(updated))
+        let records: Vec<Record> = written.iter().flatten().cloned().collect();
+        let mut readable = answer::readable(self.target, self.config, &records).await.into_iter();
+        let each = updates.iter().zip(&written).map(|(update, record)| match record {
+            Some(record) if readable.next() == Some(true) => respond::decode(record),
+            _ => Ok(update.echo()),
+        });
+        each.collect::<Result<_>>().map(Value::Array)
     }
 
     async fn delete(&self, deletes: &[String], events: &mut Vec<Event>) -> Result<()> {

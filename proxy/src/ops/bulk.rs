@@ -1,26 +1,29 @@
 //! All rows that match: update or delete by filter.
 //!
-//! At most 500 rows a call, in one transaction. The row rule is asked about each; rows it
-//! refuses are left alone, and when it refuses all of them the request is a 403 (contract 8.3,
-//! 13.2). The filter must not be empty: "everything" has to be said in so many words.
+//! At most 500 rows a call, in one transaction: the first that match the filter, that `read` lets
+//! the caller see and that the operation's rule lets pass. Without `read` a filter would tell what
+//! is in rows that the caller may only write. Other rows are left alone and not counted. The
+//! filter must not be empty: "everything" has to be said in so many words.
 
+use super::list::too_many;
 use super::record::{RowChange, change_row, finish};
-use super::{Need, Target};
-use crate::access::{Standing, no_rule, refused_bulk};
-use crate::db::Transaction;
-use crate::denial::Reason;
+use super::scan::{BOUND, CHUNK};
+use super::{Need, Target, answer};
+use crate::access::{RowScope, no_rule, refused_bulk};
+use crate::db::{Row, Transaction};
 use crate::error::{Error, Result};
 use crate::hooks::Event;
 use crate::pattern::Budget;
 use crate::query::filter::Filter;
-use crate::query::read;
+use crate::query::read::{self, Selection};
 use crate::query::record::{self, Object, Place};
 use crate::respond::{self, Record};
 use axum::http::StatusCode;
 use axum::response::Response;
-use edgebase_blocks::Table;
 use edgebase_blocks::block::TableConfig;
+use edgebase_blocks::{Rule, Table};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 /// Rows of one call.
 const MAX_ROWS: i64 = 500;
@@ -79,27 +82,39 @@ pub(super) async fn bulk(target: &Target<'_>, request: BulkRequest) -> Result<Re
     let table = &config.table;
     let change = &request.change;
     let operation = change.operation();
-    let rule = change.rule(config);
+    let rules = Rules { write: change.rule(config), read: answer::read_rule(config) };
     let access = target.access();
-    if access.standing(rule) == Standing::Closed {
-        let error = match rule {
+    let scope = access.row_scope(rules.write).await?;
+    if let RowScope::None(reason) = &scope {
+        let error = match rules.write {
             None => no_rule(table, operation),
             Some(_) => refused_bulk(table, operation),
         };
-        return Err(access.by(error, table, operation, &Reason::of(rule)));
+        return Err(access.by(error, table, operation, reason));
     }
+    let visible = access.readable(rules.read, table, "batch-by-filter").await?;
+    let per_row = scope == RowScope::PerRow || visible == RowScope::PerRow;
+    let selection = Selection::of(&request.filter);
     let open = target
         .begin(table, Need::Existing, &|s| {
-            vec![read::lock_matching(s, table, &request.filter, request.limit)]
+            vec![if per_row {
+                read::none(s, table)
+            } else {
+                read::lock_matching(s, table, &selection, None, request.limit)
+            }]
         })
         .await?;
     let done = match open {
         None => 0,
         Some((transaction, locked)) => {
+            let work = Work { transaction: &transaction, target, config, rules, selection };
             let work = async {
-                let rows = locked.into_iter().next().unwrap_or_default();
-                perform(&transaction, target, config, change, &respond::records(table, &rows)?)
-                    .await
+                let records = if per_row {
+                    work.choose(operation, request.limit).await?
+                } else {
+                    respond::records(table, locked.first().map_or(&[][..], Vec::as_slice))?
+                };
+                work.perform(change, &records).await
             }
             .await;
             let (done, events) = finish(transaction, table, work).await?;
@@ -112,58 +127,88 @@ pub(super) async fn bulk(target: &Target<'_>, request: BulkRequest) -> Result<Re
     Ok(respond::json(StatusCode::OK, json!({"processed": done, "succeeded": done}).to_string()))
 }
 
-async fn perform(
-    transaction: &Transaction,
-    target: &Target<'_>,
-    config: &TableConfig,
-    change: &RowChange,
-    records: &[Record],
-) -> Result<(usize, Vec<Event>)> {
-    let table = &config.table;
-    let access = target.access();
-    let rule = change.rule(config);
-    let standing = access.standing(rule);
-    let mut allowed = Vec::with_capacity(records.len());
-    let mut refusal = None;
-    if standing == Standing::PerRequest && !records.is_empty() {
-        refusal = access.any_row(rule).await.err();
-    }
-    for record in records {
-        let verdict = match (standing, &refusal) {
-            (Standing::PerRow, _) => access.row(rule, access.seen(rule, record)?).await,
-            (Standing::Open, _) | (Standing::PerRequest, None) => Ok(()),
-            (Standing::Closed, _) => Err(Reason::of(rule)),
-            (Standing::PerRequest, Some(_)) => break,
-        };
-        match verdict {
-            Ok(()) => allowed.push(record),
-            Err(reason) => {
-                // A rule that is stuck on this row would be stuck on the others as well.
-                let stuck = reason.is_failure_to_ask();
-                refusal = Some(reason);
-                if stuck {
-                    break;
+/// The rules that a row has to pass.
+#[derive(Clone, Copy)]
+struct Rules<'a> {
+    write: Option<&'a Rule>,
+    read: Option<&'a Rule>,
+}
+
+/// A write on its way, inside its transaction.
+struct Work<'a> {
+    transaction: &'a Transaction,
+    target: &'a Target<'a>,
+    config: &'a TableConfig,
+    rules: Rules<'a>,
+    selection: Selection<'a>,
+}
+
+impl Work<'_> {
+    /// The first rows that pass both rules, locked. Rows are chosen without a lock and looked at
+    /// once more under it, so that rows which do not pass are never locked.
+    async fn choose(&self, operation: &str, limit: i64) -> Result<Vec<Record>> {
+        let table = &self.config.table;
+        let schema = self.transaction.schema();
+        let limit = usize::try_from(limit).unwrap_or_default();
+        let (mut chosen, mut examined, mut behind) = (Vec::new(), 0, None::<String>);
+        while chosen.len() < limit {
+            if examined >= BOUND {
+                return Err(too_many(table, operation, "batch-by-filter"));
+            }
+            let size = CHUNK.min(BOUND - examined);
+            let chunk = i64::try_from(size).unwrap_or(i64::MAX);
+            let statement =
+                read::matching(schema, table, &self.selection, behind.as_deref(), chunk);
+            let rows = self.transaction.query(&statement, table).await?;
+            examined += rows.len();
+            let passing = self.passing(&rows).await?;
+            let ids: Vec<String> = passing.into_iter().map(|r| r.id).collect();
+            if !ids.is_empty() {
+                let left = i64::try_from(limit - chosen.len()).unwrap_or_default();
+                let statement =
+                    read::lock_matching(schema, table, &self.selection, Some(&ids), left);
+                let locked = self.transaction.query(&statement, table).await?;
+                chosen.extend(self.passing(&locked).await?);
+            }
+            match rows.last() {
+                Some(last) if rows.len() == size => {
+                    behind = Some(last.try_get(1).map_err(Error::internal)?);
                 }
+                _ => break,
             }
         }
+        Ok(chosen)
     }
-    if let (Some(reason), true) = (&refusal, allowed.is_empty()) {
-        let operation = change.operation();
-        let error = Error::RowDenied(format!(
-            "Access denied: '{operation}' rule blocked all matched rows in table \"{}\".",
-            table.name
-        ));
-        return Err(access.by(error, table, operation, reason));
-    }
-    let mut events = Vec::new();
-    if change.is_hooked(config) {
-        for record in &allowed {
-            let (rows, before) = change_row(transaction, target, config, change, record).await?;
-            events.push(change.event(table, before, &rows)?);
+
+    /// The records of these rows that pass both rules; one that cannot be decoded does not.
+    async fn passing(&self, rows: &[Row]) -> Result<Vec<Record>> {
+        let table = &self.config.table;
+        let access = self.target.access();
+        let mut records: Vec<Record> =
+            rows.iter().filter_map(|row| respond::record(table, row).ok()).collect();
+        for rule in [self.rules.write, self.rules.read] {
+            let mut seen = Vec::with_capacity(records.len());
+            records.retain(|record| access.seen(rule, record).map(|v| seen.push(v)).is_ok());
+            let mut passing = access.passing(rule, &Arc::new(seen)).await?.into_iter();
+            records.retain(|_| passing.next() == Some(true));
         }
-    } else if !allowed.is_empty() {
-        let ids: Vec<String> = allowed.iter().map(|r| r.id.clone()).collect();
-        transaction.query(&change.statement(transaction.schema(), table, &ids), table).await?;
+        Ok(records)
     }
-    Ok((allowed.len(), events))
+
+    async fn perform(&self, change: &RowChange, records: &[Record]) -> Result<(usize, Vec<Event>)> {
+        let table = &self.config.table;
+        let mut events = Vec::new();
+        if change.is_hooked(self.config) {
+            for record in records {
+                let (rows, before) =
+                    change_row(self.transaction, self.target, self.config, change, record).await?;
+                events.push(change.event(table, before, &rows)?);
+            }
+        } else if !records.is_empty() {
+            let ids: Vec<String> = records.iter().map(|r| r.id.clone()).collect();
+            let statement = change.statement(self.transaction.schema(), table, &ids);
+            self.transaction.query(&statement, table).await?;
+        }
+        Ok((records.len(), events))
+    }
 }

@@ -1,33 +1,27 @@
 //! List, search and count.
 //!
-//! A read is all or nothing: one row of the page that the `read` rule refuses makes the whole
-//! answer a 403 naming it. A number of rows tells something about each of them, so under a rule
-//! that looks at rows a count, and the `total` of a list that does not show all there is, ask the
-//! rule about every matched row, up to [`COUNT_BOUND`]. Where it refuses one, or there are more,
-//! a count is refused and a `total` is null, because neither the number of unreadable rows nor
-//! an unbounded evaluation may slip through.
+//! A row that the `read` rule refuses does not exist here: it is in no page, no number and no
+//! cursor. A rule that does not look at rows is asked before anything touches the table.
 
 use super::Target;
-use crate::access::{Refused, Standing, no_rule, refused_request, unreadable_row};
+use super::answer::read_rule;
+use super::scan::{BOUND, Found, Scan, rank};
+use crate::access::RowScope;
 use crate::app::Head;
+use crate::auth::Principal;
 use crate::db::{Bound, Row};
-use crate::denial::Reason;
 use crate::error::{Error, Result};
 use crate::hooks;
 use crate::query::filter::Filter;
 use crate::query::page::Page;
-use crate::query::read;
+use crate::query::read::{self, Selection};
 use crate::query::search::Search;
 use crate::respond::{self, List, Record};
 use axum::http::StatusCode;
 use axum::response::Response;
+use edgebase_blocks::Table;
 use edgebase_blocks::block::TableConfig;
-use edgebase_blocks::{Rule, Table};
 use serde_json::{Value, json};
-use std::sync::Arc;
-
-/// Rows that a row rule is asked about for one count.
-pub const COUNT_BOUND: i64 = 10_000;
 
 /// A checked list or search.
 #[derive(Debug)]
@@ -38,18 +32,23 @@ pub struct ListRequest {
     search: Option<Search>,
     is_search: bool,
     counted: bool,
+    /// What a sealed cursor is bound to of the query.
+    query: Vec<Option<String>>,
 }
 
 /// A checked count.
 #[derive(Debug)]
 pub struct CountRequest {
     filter: Filter,
+    page: Page,
 }
 
 impl ListRequest {
     pub(super) fn parse(table: &Table, head: &Head, is_search: bool) -> Result<Self> {
         let term = head.param("search").or_else(|| head.param("q"));
+        let bound = [head.param("filter"), head.param("orFilter"), head.param("sort"), term];
         Ok(Self {
+            query: bound.map(|text| text.map(str::to_owned)).to_vec(),
             filter: filters(table, head)?,
             page: Page::parse(table, &head.query)?,
             fields: fields(table, head)?,
@@ -62,7 +61,7 @@ impl ListRequest {
 
 impl CountRequest {
     pub(super) fn parse(table: &Table, head: &Head) -> Result<Self> {
-        Ok(Self { filter: filters(table, head)? })
+        Ok(Self { filter: filters(table, head)?, page: Page::of_nothing() })
     }
 }
 
@@ -98,67 +97,37 @@ pub(super) fn fields(table: &Table, head: &Head) -> Result<Option<Vec<String>>> 
 pub(super) async fn list(target: &Target<'_>, request: ListRequest) -> Result<Response> {
     let config = target.table()?;
     let table = &config.table;
-    let rule = config.access.as_ref().and_then(|a| a.read.as_ref());
+    let rule = read_rule(config);
     let name = if request.is_search { "search" } else { "list" };
-    refuse_closed(target, table, rule, name)?;
+    let scope = target.access().readable(rule, table, name).await?;
     if request.is_search && request.search.is_none() {
         return Ok(respond::json(StatusCode::OK, json!({"items": []}).to_string()));
     }
-    let page = &request.page;
-    let search = request.search.as_ref();
-    let counted = request.counted && !page.has_cursor();
-    let standing = target.access().standing(rule);
-    let rows = target
-        .look(table, search, &|schema| {
-            let mut statements = Vec::with_capacity(2);
-            if counted && standing != Standing::PerRow {
-                statements.push(read::count(schema, table, &request.filter, search));
-            }
-            let mut list = match search.filter(|_| request.is_search) {
-                Some(search) => read::search(schema, table, &request.filter, search, page),
-                None => read::list(schema, table, &request.filter, search, page),
-            };
-            // Last, since nothing comes after a page that is cut.
-            list.within(Bound::Page);
-            statements.push(list);
-            statements
-        })
-        .await?;
-    let limit = usize::try_from(page.limit).unwrap_or_default();
-    let is_there = rows.is_some();
-    let mut results = rows.unwrap_or_default();
-    let mut shown_rows = results.pop().unwrap_or_default();
-    let has_more = cut(&mut shown_rows, limit);
-    let mut total = match is_there {
-        false => Some(0),
-        true => results.first().map(|r| number(r)).transpose()?,
+    let context = cursor_context(target, &request.query);
+    let cursors = &target.snapshot.cursors;
+    let page = request.page.opened(cursors, &context)?;
+    let selection = Selection { filter: &request.filter, search: request.search.as_ref() };
+    let (ranked, counted) = (request.is_search, request.counted && !page.has_cursor());
+    let Found { records, ranks, has_more, total, resume } = match scope {
+        RowScope::PerRow => {
+            let page = &page;
+            Scan { target, table, rule, selection, ranked, page, counted }.run().await?
+        }
+        _ => whole_page(target, table, selection, ranked, &page, counted).await?,
     };
-    let hits = match search.filter(|_| request.is_search) {
-        Some(search) => Some((search, ranks(&shown_rows)?)),
-        None => None,
+    let cursor = match (&resume, records.last()) {
+        (Some(position), _) => Some(cursors.seal(position, &context).map_err(Error::internal)?),
+        (None, Some(last)) if has_more && !request.is_search => {
+            let fields: Vec<&str> = page.sort_fields().collect();
+            Some(page.cursor(&respond::decode_fields(last, &fields)?, &last.id))
+        }
+        _ => None,
     };
-    let records = respond::records(table, &shown_rows)?;
-    drop(shown_rows);
-    let shows_none_of_some = limit == 0 && has_more || records.is_empty() && total > Some(0);
-    if standing == Standing::PerRequest && shows_none_of_some {
-        all_or_none(target, table, rule, name).await?;
-    }
-    let values = read_all(target, table, rule, &records, page.is_sorted()).await?;
-    if counted && standing == Standing::PerRow && is_there {
-        total = if page.is_first() && !has_more {
-            Some(length(&records))
-        } else {
-            let matched = matched(target, table, &request.filter, search).await?;
-            total_of(target, rule, matched).await?
-        };
-    }
-    let cursor = records.last().filter(|_| has_more && !request.is_search).map(|last| {
-        page.cursor(values.as_ref().and_then(|v| v.last()).unwrap_or(&Value::Null), &last.id)
-    });
-    let items = shown(target, config, request.fields.as_deref(), records, values, hits).await?;
+    let hits = request.search.as_ref().filter(|_| ranked).map(|search| (search, ranks));
+    let items = shown(target, config, request.fields.as_deref(), records, hits).await?;
     Ok(List {
         items,
-        total: total.filter(|_| counted),
+        total,
         has_more,
         cursor,
         page: (!request.is_search).then_some(page.number),
@@ -167,9 +136,57 @@ pub(super) async fn list(target: &Target<'_>, request: ListRequest) -> Result<Re
     .respond())
 }
 
+/// What a sealed cursor opens for: this caller, table and query.
+fn cursor_context(target: &Target<'_>, query: &[Option<String>]) -> String {
+    let caller = match target.principal {
+        Principal::User(auth) => auth.get("id").cloned().unwrap_or_default(),
+        Principal::Service | Principal::Anonymous => Value::Null,
+    };
+    json!([target.key.to_string(), target.path.table, caller, query]).to_string()
+}
+
+/// One page of rows that need not be looked at, in one round trip.
+async fn whole_page(
+    target: &Target<'_>,
+    table: &Table,
+    selection: Selection<'_>,
+    ranked: bool,
+    page: &Page,
+    counted: bool,
+) -> Result<Found> {
+    let results = target
+        .look(table, selection.search, &|schema| {
+            let mut statements = Vec::with_capacity(2);
+            if counted {
+                statements.push(read::count(schema, table, &selection));
+            }
+            let mut list = match selection.search.filter(|_| ranked) {
+                Some(search) => read::search(schema, table, &selection, search, page, None),
+                None => read::list(schema, table, &selection, page),
+            };
+            // Last, since nothing comes after a page that is cut.
+            list.within(Bound::Page);
+            statements.push(list);
+            statements
+        })
+        .await?;
+    let Some(mut results) = results else {
+        return Ok(Found { total: counted.then_some(0), ..Found::default() });
+    };
+    let mut rows = results.pop().unwrap_or_default();
+    let has_more = cut(&mut rows, usize::try_from(page.limit).unwrap_or_default());
+    Ok(Found {
+        records: respond::records(table, &rows)?,
+        ranks: if ranked { rows.iter().map(rank).collect::<Result<_>>()? } else { Vec::new() },
+        has_more,
+        total: results.first().map(|rows| number(rows)).transpose()?,
+        resume: None,
+    })
+}
+
 /// Takes from the rows what is no part of the page; whether there is more. A page ends after its
 /// number of rows or of bytes, whichever comes first.
-fn cut(rows: &mut Vec<Row>, limit: usize) -> bool {
+pub(super) fn cut(rows: &mut Vec<Row>, limit: usize) -> bool {
     let was_cut = rows.pop_if(|row| row.is_rest()).is_some();
     let has_more = was_cut || rows.len() > limit;
     rows.truncate(limit);
@@ -182,7 +199,6 @@ async fn shown(
     config: &TableConfig,
     fields: Option<&[String]>,
     records: Vec<Record>,
-    values: Option<Arc<Vec<Value>>>,
     hits: Option<(&Search, Vec<f64>)>,
 ) -> Result<Vec<String>> {
     if fields.is_none() && config.hooks.on_enrich.is_none() && hits.is_none() {
@@ -191,13 +207,10 @@ async fn shown(
     let mut items = Vec::with_capacity(records.len());
     let deadline = hooks::deadline();
     for (i, record) in records.iter().enumerate() {
-        let mut value = match values.as_ref().and_then(|v| v.get(i)) {
-            Some(value) => value.clone(),
+        let mut value = match fields {
+            Some(fields) => respond::decode_fields(record, fields)?,
             None => respond::decode(record)?,
         };
-        if let Some(fields) = fields {
-            value = respond::project(&value, fields);
-        }
         if let Some((search, ranks)) = &hits {
             search.decorate(&config.table, &mut value, ranks.get(i).copied().unwrap_or_default());
         }
@@ -212,129 +225,29 @@ async fn shown(
 pub(super) async fn count(target: &Target<'_>, request: CountRequest) -> Result<Response> {
     let config = target.table()?;
     let table = &config.table;
-    let rule = config.access.as_ref().and_then(|a| a.read.as_ref());
-    refuse_closed(target, table, rule, "count")?;
-    let standing = target.access().standing(rule);
-    let total = if standing == Standing::PerRow {
-        let records = matched(target, table, &request.filter, None).await?.ok_or_else(|| {
-            Error::Denied(format!(
-                "Access denied. The 'read' rule of table '{}' looks at rows, and a count over more than {COUNT_BOUND} of them is refused. Narrow the filter.",
-                table.name
-            ))
-        })?;
-        read_all(target, table, rule, &records, false).await?;
-        length(&records)
-    } else {
-        let rows =
-            target.select(table, &|s| vec![read::count(s, table, &request.filter, None)]).await?;
-        let total = rows.as_ref().and_then(|r| r.first()).map_or(Ok(0), |r| number(r))?;
-        if standing == Standing::PerRequest && total > 0 {
-            all_or_none(target, table, rule, "count").await?;
+    let rule = read_rule(config);
+    let selection = Selection::of(&request.filter);
+    let total = match target.access().readable(rule, table, "count").await? {
+        RowScope::PerRow => {
+            let (page, ranked, counted) = (&request.page, false, true);
+            let found =
+                Scan { target, table, rule, selection, ranked, page, counted }.run().await?;
+            found.total.ok_or_else(|| too_many(table, "read", "count"))?
         }
-        total
+        _ => {
+            let rows = target.select(table, &|s| vec![read::count(s, table, &selection)]).await?;
+            rows.as_ref().and_then(|results| results.first()).map_or(Ok(0), |rows| number(rows))?
+        }
     };
     Ok(respond::json(StatusCode::OK, json!({"total": total}).to_string()))
 }
 
-/// Every row that matches; `None` beyond the bound.
-async fn matched(
-    target: &Target<'_>,
-    table: &Table,
-    filter: &Filter,
-    search: Option<&Search>,
-) -> Result<Option<Vec<Record>>> {
-    let rows = target
-        .look(table, search, &|s| vec![read::matching(s, table, filter, search, COUNT_BOUND + 1)])
-        .await?
-        .unwrap_or_default();
-    let records = respond::records(table, rows.first().map_or(&[][..], Vec::as_slice))?;
-    Ok(Some(records).filter(|records| length(records) <= COUNT_BOUND))
-}
-
-/// How many there are, when the rule allows every one of them.
-async fn total_of(
-    target: &Target<'_>,
-    rule: Option<&Rule>,
-    matched: Option<Vec<Record>>,
-) -> Result<Option<i64>> {
-    let Some(records) = matched else { return Ok(None) };
-    let access = target.access();
-    let seen = records.iter().map(|r| access.seen(rule, r)).collect::<Result<Vec<_>>>()?;
-    let refused = access.first_refused(rule, &Arc::new(seen)).await;
-    Ok(refused.is_none().then(|| length(&records)))
-}
-
-/// Asks a rule that does not look at rows about rows that are counted and not shown.
-async fn all_or_none(
-    target: &Target<'_>,
-    table: &Table,
-    rule: Option<&Rule>,
-    operation: &str,
-) -> Result<()> {
-    let access = target.access();
-    access
-        .any_row(rule)
-        .await
-        .map_err(|reason| access.by(refused_request(table, operation), table, "read", &reason))
-}
-
-/// Refuses at once what no row could be allowed in.
-fn refuse_closed(
-    target: &Target<'_>,
-    table: &Table,
-    rule: Option<&Rule>,
-    operation: &str,
-) -> Result<()> {
-    let access = target.access();
-    if access.standing(rule) != Standing::Closed {
-        return Ok(());
-    }
-    let error = match rule {
-        None => no_rule(table, "read"),
-        Some(_) => refused_request(table, operation),
-    };
-    Err(access.by(error, table, "read", &Reason::of(rule)))
-}
-
-/// Asks the rule about every record. The values come back when they were needed.
-async fn read_all(
-    target: &Target<'_>,
-    table: &Table,
-    rule: Option<&Rule>,
-    records: &[Record],
-    needed: bool,
-) -> Result<Option<Arc<Vec<Value>>>> {
-    let access = target.access();
-    let unreadable = |Refused { index, reason }| {
-        let error = unreadable_row(table, records.get(index).map_or("", |r| &r.id));
-        Err(access.by(error, table, "read", &reason))
-    };
-    let standing = access.standing(rule);
-    if standing == Standing::PerRequest
-        && !records.is_empty()
-        && let Err(reason) = access.any_row(rule).await
-    {
-        return unreadable(Refused { index: 0, reason });
-    }
-    if standing != Standing::PerRow && !needed {
-        return Ok(None);
-    }
-    let decode = |record| if needed { respond::decode(record) } else { access.seen(rule, record) };
-    let values = Arc::new(records.iter().map(decode).collect::<Result<Vec<_>>>()?);
-    if standing == Standing::PerRow
-        && let Some(refused) = access.first_refused(rule, &values).await
-    {
-        return unreadable(refused);
-    }
-    Ok(needed.then_some(values))
-}
-
-fn length(records: &[Record]) -> i64 {
-    i64::try_from(records.len()).unwrap_or(i64::MAX)
-}
-
-fn ranks(rows: &[Row]) -> Result<Vec<f64>> {
-    rows.iter().map(|row| row.try_get(2).map_err(Error::internal)).collect()
+/// The refusal to ask a rule about more rows than one request may examine.
+pub(super) fn too_many(table: &Table, rule: &str, request: &str) -> Error {
+    Error::TooManyRows(format!(
+        "The '{rule}' rule of table '{}' has to be evaluated for each row, and a {request} examines at most {BOUND} of them. Narrow the filter.",
+        table.name
+    ))
 }
 
 fn number(rows: &[Row]) -> Result<i64> {

@@ -5,10 +5,12 @@
 //! nothing; the first write creates it, when `canCreate` allows (contract 9 and the design). So it
 //! is with a table that the instance has not got yet: who may write to it makes it.
 
+mod answer;
 mod batch;
 mod bulk;
 mod list;
 mod record;
+mod scan;
 mod upsert;
 
 use crate::access::Access;

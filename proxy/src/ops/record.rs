@@ -5,7 +5,7 @@
 //! transaction, so that what they saw is what is written over.
 
 use super::list::fields;
-use super::{Need, Target};
+use super::{Need, Target, answer};
 use crate::access::{Standing, refused_record};
 use crate::app::Head;
 use crate::db::statement::Sql;
@@ -182,7 +182,7 @@ pub(super) async fn get(target: &Target<'_>, request: GetRequest) -> Result<Resp
     let id = known_id(table, &request.id)?;
     let row = target.record(table, id).await?.ok_or_else(|| not_found(table, id))?;
     let record = respond::record(table, &row)?;
-    let rule = config.access.as_ref().and_then(|a| a.read.as_ref());
+    let rule = answer::read_rule(config);
     allow(target, table, rule, "read", &record).await?;
     let text = if request.fields.is_none() && config.hooks.on_enrich.is_none() {
         record.text
@@ -227,7 +227,7 @@ pub(super) async fn insert(target: &Target<'_>, request: InsertRequest) -> Resul
     if config.hooks.after_insert.is_some() {
         target.announce(config, Event::Inserted(respond::decode(&record)?));
     }
-    Ok(respond::json(StatusCode::CREATED, record.text))
+    Ok(respond::json(StatusCode::CREATED, answer::record(target, config, record, &body).await))
 }
 
 /// The row as `beforeInsert` wants it, validated once more, and the body that would make it.
@@ -283,7 +283,9 @@ pub(super) async fn change(target: &Target<'_>, request: ChangeRequest) -> Resul
         };
         let decided = async {
             let row = first_of(table, &locked)?.ok_or_else(|| not_found(table, id))?;
-            decide(target, config, change, &row).await
+            allow(target, table, change.rule(config), change.operation(), &row).await?;
+            let existing = respond::decode(&row)?;
+            Ok((change.before(target, config, &existing).await?, existing))
         }
         .await;
         let (change, before) = match decided {
@@ -304,14 +306,15 @@ pub(super) async fn change(target: &Target<'_>, request: ChangeRequest) -> Resul
             Ok(respond::json(StatusCode::OK, r#"{"deleted":true}"#.into()))
         }
         RowChange::Delete => Err(not_found(table, id)),
-        RowChange::Update { .. } => {
+        RowChange::Update { body, .. } => {
             let record = first(table, &rows)?.ok_or_else(|| not_found(table, id))?;
-            Ok(respond::json(StatusCode::OK, record.text))
+            Ok(respond::json(StatusCode::OK, answer::record(target, config, record, body).await))
         }
     }
 }
 
-/// Writes to one locked row, under its rule and hook; the rows written and the row before.
+/// Writes to one locked row that its rule has let pass, under its hook; the rows written and the
+/// row before.
 pub(super) async fn change_row(
     transaction: &Transaction,
     target: &Target<'_>,
@@ -320,23 +323,12 @@ pub(super) async fn change_row(
     row: &Record,
 ) -> Result<(Vec<Row>, Value)> {
     let table = &config.table;
-    let (change, existing) = decide(target, config, change, row).await?;
+    let existing = respond::decode(row)?;
+    let change = change.before(target, config, &existing).await?;
     let ids = [row.id.clone()];
     let rows =
         transaction.query(&change.statement(transaction.schema(), table, &ids), table).await?;
     Ok((rows, existing))
-}
-
-/// What rule and hook make of a change to a locked row, and the row as it is.
-async fn decide(
-    target: &Target<'_>,
-    config: &TableConfig,
-    change: &RowChange,
-    row: &Record,
-) -> Result<(RowChange, Value)> {
-    allow(target, &config.table, change.rule(config), change.operation(), row).await?;
-    let existing = respond::decode(row)?;
-    Ok((change.before(target, config, &existing).await?, existing))
 }
 
 /// 403 unless the rule allows this record.

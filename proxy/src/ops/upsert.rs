@@ -2,10 +2,12 @@
 //!
 //! The row behind the conflict key is looked for and locked. If it is there, the caller needs
 //! the `update` rule on that very row and only the fields sent are written; if not, the `insert`
-//! rule (the design's choice: the original lets an insert permission overwrite any row).
+//! rule (the design's choice: the original lets an insert permission overwrite any row). A row
+//! that the caller may neither change nor see, met by another field than its id, says what it
+//! would say to an insert: that the value is taken.
 
-use super::Target;
-use super::record::{RowChange, change_row, finish, first, hooked_row};
+use super::record::{RowChange, allow, change_row, finish, first, hooked_row};
+use super::{Target, answer};
 use crate::app::Head;
 use crate::db::Transaction;
 use crate::db::statement::Bind;
@@ -94,6 +96,18 @@ impl Upsert {
         };
         Ok(Self { row, body, place, existing })
     }
+
+    /// Whether the caller has named the record by its id.
+    fn names(&self, record: &Record) -> bool {
+        self.row.has_own_id && self.row.id == record.id
+    }
+
+    /// What is said of the written record to a caller who may not see it. The id of a row that
+    /// was found by another field is not.
+    pub(super) fn echo(&self, record: &Record, happened: &Happened) -> Value {
+        let is_known = *happened == Happened::Inserted || self.names(record);
+        Value::Object(answer::echo(is_known.then_some(&record.id), &self.body))
+    }
 }
 
 /// The fields sent, as a change of the row that is there.
@@ -129,16 +143,21 @@ pub(super) async fn upsert(target: &Target<'_>, request: UpsertRequest) -> Resul
     let transaction = target.begin_writing(table).await?;
     let work = upsert_row(&transaction, target, config, &request.row).await;
     let (record, happened) = finish(transaction, table, work).await?;
-    let mut value = respond::decode(&record)?;
+    let value = respond::decode(&record)?;
     let (status, action) = match happened {
         Happened::Inserted => (StatusCode::CREATED, "inserted"),
         Happened::Updated(_) => (StatusCode::OK, "updated"),
     };
-    target.announce(config, happened.event(value.clone()));
-    if let Value::Object(map) = &mut value {
+    let mut shown =
+        match answer::readable(target, config, std::slice::from_ref(&record)).await.first() {
+            Some(true) => value.clone(),
+            _ => request.row.echo(&record, &happened),
+        };
+    target.announce(config, happened.event(value));
+    if let Value::Object(map) = &mut shown {
         map.insert("action".into(), action.into());
     }
-    Ok(respond::json(status, value.to_string()))
+    Ok(respond::json(status, shown.to_string()))
 }
 
 /// Writes one row inside an open transaction.
@@ -154,22 +173,41 @@ pub(super) async fn upsert_row(
         hooked_row(target, config, upsert.row.clone(), &upsert.body, upsert.place).await?;
     let rows = std::slice::from_ref(&row);
     for attempt in 0..ATTEMPTS {
+        let mut is_taken = false;
         if let Some(filter) = &upsert.existing {
             let found = transaction.query(&read::lock_by(schema, table, filter), table).await?;
             if let Some(existing) = first(table, &found)? {
                 let body = body.clone().into_owned();
                 let change = RowChange::Update { body, changes: changes(&row) };
-                let (changed, before) =
-                    change_row(transaction, target, config, &change, &existing).await?;
-                let record = first(table, &changed)?
-                    .ok_or_else(|| Error::internal("a locked row was not updated"))?;
-                return Ok((record, Happened::Updated(before)));
+                match allow(target, table, change.rule(config), "update", &existing).await {
+                    Ok(()) => {
+                        let (changed, before) =
+                            change_row(transaction, target, config, &change, &existing).await?;
+                        let record = first(table, &changed)?
+                            .ok_or_else(|| Error::internal("a locked row was not updated"))?;
+                        return Ok((record, Happened::Updated(before)));
+                    }
+                    Err(refusal)
+                        if refusal.status() != StatusCode::FORBIDDEN
+                            || upsert.names(&existing)
+                            || answer::readable(
+                                target,
+                                config,
+                                std::slice::from_ref(&existing),
+                            )
+                            .await
+                            .contains(&true) =>
+                    {
+                        return Err(refusal);
+                    }
+                    Err(_) => is_taken = true,
+                }
             }
         }
         let what = if upsert.place == Place::Insert { "upsert" } else { "batch insert" };
         target.access().insert(config, what).await?;
         // The last attempt lets the violation of another unique field be reported as such.
-        let skip_conflicts = upsert.existing.is_some() && attempt + 1 < ATTEMPTS;
+        let skip_conflicts = upsert.existing.is_some() && !is_taken && attempt + 1 < ATTEMPTS;
         let inserted =
             transaction.query(&write::insert(schema, table, rows, skip_conflicts), table).await?;
         if let Some(record) = first(table, &inserted)? {

@@ -4,6 +4,7 @@
 //! touches a connection: every 400 is known before one is taken.
 
 pub mod column;
+pub mod cursor;
 pub mod filter;
 mod fit;
 pub mod page;

@@ -1,17 +1,15 @@
 //! Which page of a list is asked for, and where does the next one begin?
 //!
 //! Reads the paging parameters of contract 10.2. Pages are cut by key, not by offset, when a
-//! cursor is given: the cursor holds the sort, its values in the last row and that row's id, so
-//! that rows inserted or deleted meanwhile neither repeat nor hide another row. Without a `sort`
-//! the cursor is the plain id, as the SDKs expect. Nulls come before every value when ascending
-//! and behind when descending, as in the original.
+//! cursor is given: it holds the sort, its values in the last row and that row's id, so that rows
+//! inserted or deleted meanwhile neither repeat nor hide another row. Nulls come before every
+//! value when ascending and behind when descending, as in the original.
 
 use crate::db::statement::{Bind, Sql};
 use crate::error::{Error, Result};
 use crate::query::column::Column;
+use crate::query::cursor::{self, CursorKey, Position};
 use crate::query::value;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use edgebase_blocks::{FieldType, Table};
 use serde_json::Value;
 
@@ -33,10 +31,14 @@ pub struct SortKey {
 #[derive(Clone, Debug, PartialEq)]
 enum Start {
     Offset(i64),
-    /// Values of the sort keys, then the id; rows after it, or before it.
+    /// Rows after the position, or before it.
     Cursor {
-        values: Vec<Value>,
-        id: String,
+        position: Position,
+        backwards: bool,
+    },
+    /// A cursor that has not been opened yet.
+    Sealed {
+        text: String,
         backwards: bool,
     },
 }
@@ -87,23 +89,87 @@ impl Page {
                         "Cannot use page or offset together with after or before. Choose one kind of paging.".into(),
                     ));
                 }
-                let (values, id) = decode(after.or(before).unwrap_or_default(), &sort)?;
-                Start::Cursor { values, id, backwards: before.is_some() }
+                let text = after.or(before).unwrap_or_default();
+                let backwards = before.is_some();
+                if cursor::is_sealed(text) {
+                    Start::Sealed { text: text.to_owned(), backwards }
+                } else {
+                    Start::Cursor { position: read_cursor(text, &sort)?, backwards }
+                }
             }
         };
         Ok(Self { limit, number: page.unwrap_or(1), sort, start })
     }
 
+    /// A page without rows, of rows in the order of their ids.
+    #[must_use]
+    pub fn of_nothing() -> Self {
+        Self { limit: 0, number: 1, sort: Vec::new(), start: Start::Offset(0) }
+    }
+
     /// Whether a cursor says where to begin; then no total is counted.
     #[must_use]
     pub fn has_cursor(&self) -> bool {
-        matches!(self.start, Start::Cursor { .. })
+        !matches!(self.start, Start::Offset(_))
     }
 
-    /// Whether it begins where the rows do.
+    /// Whether the rows come in the reverse of their order.
     #[must_use]
-    pub fn is_first(&self) -> bool {
-        self.start == Start::Offset(0)
+    pub fn is_backwards(&self) -> bool {
+        matches!(
+            self.start,
+            Start::Cursor { backwards: true, .. } | Start::Sealed { backwards: true, .. }
+        )
+    }
+
+    /// The same page with its cursor opened.
+    ///
+    /// # Errors
+    /// 400 when the cursor was made for another caller or query, or by nobody.
+    pub fn opened(mut self, key: &CursorKey, context: &str) -> Result<Self> {
+        if let Start::Sealed { text, backwards } = self.start {
+            let position = key.open(&text, context);
+            let position = position
+                .filter(|p| p.values.len() == self.sort.len())
+                .ok_or_else(foreign_cursor)?;
+            self.start = Start::Cursor { position, backwards };
+        }
+        Ok(self)
+    }
+
+    /// Rows that the caller sees and the page leaves out.
+    #[must_use]
+    pub fn skipped(&self) -> i64 {
+        match &self.start {
+            Start::Offset(offset) => *offset,
+            Start::Cursor { position, .. } => position.skip,
+            Start::Sealed { .. } => 0,
+        }
+    }
+
+    /// The same rows from where they begin, as many as given, none left out.
+    #[must_use]
+    pub fn from_start(&self, limit: i64) -> Self {
+        let start = match &self.start {
+            Start::Cursor { position, backwards } => Start::Cursor {
+                position: Position { skip: 0, ..position.clone() },
+                backwards: *backwards,
+            },
+            _ => Start::Offset(0),
+        };
+        Self { limit, start, sort: self.sort.clone(), number: self.number }
+    }
+
+    /// The same rows from behind a position, as many as given.
+    #[must_use]
+    pub fn behind(&self, position: Position, limit: i64) -> Self {
+        let start = Start::Cursor { position, backwards: self.is_backwards() };
+        Self { limit, start, sort: self.sort.clone(), number: self.number }
+    }
+
+    /// The fields that the position of a row is made of, besides its id.
+    pub fn sort_fields(&self) -> impl Iterator<Item = &str> {
+        self.sort.iter().map(|key| key.field.as_str())
     }
 
     /// Whether the caller asked for an order of its own.
@@ -114,7 +180,7 @@ impl Page {
 
     /// Appends the cursor's condition with a leading ` AND `, if there is a cursor.
     pub fn write_start(&self, sql: &mut Sql, table: &Table) {
-        let Start::Cursor { values, id, backwards } = &self.start else {
+        let Start::Cursor { position: Position { values, id, .. }, backwards } = &self.start else {
             return;
         };
         // (k1 after v1) OR (k1 = v1 AND (k2 after v2)) OR ... OR (k1 = v1 AND ... AND id after id)
@@ -144,7 +210,7 @@ impl Page {
     /// the last.
     /// A column named by `first` comes before everything.
     pub fn write_order(&self, sql: &mut Sql, table: &Table, first: Option<&str>) {
-        let backwards = matches!(self.start, Start::Cursor { backwards: true, .. });
+        let backwards = self.is_backwards();
         sql.push(" ORDER BY ");
         if let Some(first) = first {
             sql.ident(first).push(", ");
@@ -160,23 +226,29 @@ impl Page {
         }
         sql.push(if backwards { "t.\"id\" DESC LIMIT " } else { "t.\"id\" ASC LIMIT " });
         sql.bind(Bind::Int(self.limit + 1));
-        if let Start::Offset(offset) = self.start {
-            sql.push(" OFFSET ").bind(Bind::Int(offset));
+        // A statement is the same for every first page, and for every page behind a cursor.
+        match &self.start {
+            Start::Offset(offset) => {
+                sql.push(" OFFSET ").bind(Bind::Int(*offset));
+            }
+            Start::Cursor { position, .. } if position.skip > 0 => {
+                sql.push(" OFFSET ").bind(Bind::Int(position.skip));
+            }
+            Start::Cursor { .. } | Start::Sealed { .. } => {}
         }
     }
 
-    /// The cursor that continues after `record`.
+    /// The position of a record.
+    #[must_use]
+    pub fn position(&self, record: &Value, id: &str) -> Position {
+        let values = self.sort_fields().map(|f| record.get(f).cloned().unwrap_or(Value::Null));
+        Position { values: values.collect(), id: id.to_owned(), skip: 0 }
+    }
+
+    /// The cursor that continues after `record`, which the caller sees.
     #[must_use]
     pub fn cursor(&self, record: &Value, id: &str) -> String {
-        if self.sort.is_empty() {
-            return id.to_owned();
-        }
-        let values = self.sort.iter().map(|k| record.get(&k.field).cloned().unwrap_or(Value::Null));
-        let parts: Vec<Value> = std::iter::once(spelling(&self.sort))
-            .chain(values)
-            .chain(std::iter::once(Value::from(id)))
-            .collect();
-        URL_SAFE_NO_PAD.encode(Value::Array(parts).to_string())
+        cursor::plain(fingerprint(&self.sort).as_ref(), &self.position(record, id))
     }
 }
 
@@ -237,10 +309,10 @@ impl SortKey {
     }
 }
 
-/// A sort as a cursor keeps it, so that a cursor continues no other.
-fn spelling(sort: &[SortKey]) -> Value {
+/// A sort as a cursor keeps it, so that a cursor continues no other; `None` without one.
+fn fingerprint(sort: &[SortKey]) -> Option<Value> {
     let mark = |k: &SortKey| format!("{}{}", if k.descending { '-' } else { '+' }, k.field);
-    Value::Array(sort.iter().map(|k| Value::from(mark(k))).collect())
+    (!sort.is_empty()).then(|| sort.iter().map(|k| Value::from(mark(k))).collect())
 }
 
 fn sort_keys(table: &Table, text: &str) -> Result<Vec<SortKey>> {
@@ -268,28 +340,18 @@ fn sort_keys(table: &Table, text: &str) -> Result<Vec<SortKey>> {
     Ok(keys)
 }
 
-fn decode(text: &str, sort: &[SortKey]) -> Result<(Vec<Value>, String)> {
+fn read_cursor(text: &str, sort: &[SortKey]) -> Result<Position> {
     if text.contains('\0') {
         return Err(Error::BadRequest("Invalid cursor.".into()));
     }
-    if sort.is_empty() {
-        return Ok((Vec::new(), text.to_owned()));
-    }
-    URL_SAFE_NO_PAD
-        .decode(text)
-        .ok()
-        .and_then(|bytes| serde_json::from_slice::<Vec<Value>>(&bytes).ok())
-        .filter(|parts| parts.len() == sort.len() + 2 && !parts.iter().any(value::has_nul))
-        .and_then(|mut parts| {
-            let id = parts.pop()?.as_str()?.to_owned();
-            (parts.remove(0) == spelling(sort)).then_some((parts, id))
-        })
-        .ok_or_else(|| {
-            Error::BadRequest(
-                "The cursor does not belong to this sort. Use the cursor of the previous page."
-                    .into(),
-            )
-        })
+    cursor::read_plain(text, fingerprint(sort).as_ref(), sort.len()).ok_or_else(foreign_cursor)
+}
+
+fn foreign_cursor() -> Error {
+    Error::BadRequest(
+        "The cursor does not belong to this sort or query. Use the cursor of the previous page."
+            .into(),
+    )
 }
 
 /// `parseInt`: the leading integer of a text.
@@ -349,6 +411,9 @@ mod tests {
         assert!(message(&[("page", "1"), ("after", "x")]).contains("Choose one"));
         assert!(message(&[("sort", "nope:asc")]).contains("unknown field"));
         assert!(message(&[("sort", "n"), ("after", "plain-id")]).contains("does not belong"));
+        let sealed = page(&[("after", "~AAAA")]).unwrap();
+        let key = CursorKey::random().unwrap();
+        assert!(sealed.opened(&key, "").unwrap_err().to_string().contains("does not belong"));
     }
 
     #[test]

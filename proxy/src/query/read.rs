@@ -14,6 +14,30 @@ use edgebase_blocks::{InstanceKey, Table};
 /// The rank's column; no field can have this name, since it is a control character.
 const RANK: &str = "\u{1}";
 
+/// Which rows of a table a statement is about.
+#[derive(Clone, Copy, Debug)]
+pub struct Selection<'a> {
+    /// What the request asks for.
+    pub filter: &'a Filter,
+    /// What it searches.
+    pub search: Option<&'a Search>,
+}
+
+impl<'a> Selection<'a> {
+    /// The rows that match a filter.
+    #[must_use]
+    pub fn of(filter: &'a Filter) -> Self {
+        Self { filter, search: None }
+    }
+
+    fn write(&self, sql: &mut Sql, table: &Table) {
+        self.filter.write(sql, table);
+        if let Some(search) = self.search {
+            search.write_condition(sql, table);
+        }
+    }
+}
+
 /// `SELECT record, id FROM (SELECT … FROM table t`, to be continued with conditions. One level of
 /// nesting and no more: each costs the planner as much as running the statement does.
 fn rows(schema: &str, table: &Table) -> Sql {
@@ -66,28 +90,55 @@ pub fn lock_by(schema: &str, table: &Table, filter: &Filter) -> Sql {
     sql
 }
 
-/// At most `limit` records that match, locked, in id order.
+/// At most `limit` records of the selection, locked, in id order; with `ids`, none but those.
 #[must_use]
-pub fn lock_matching(schema: &str, table: &Table, filter: &Filter, limit: i64) -> Sql {
+pub fn lock_matching(
+    schema: &str,
+    table: &Table,
+    selection: &Selection<'_>,
+    ids: Option<&[String]>,
+    limit: i64,
+) -> Sql {
     let mut sql = rows(schema, table);
     sql.push(" WHERE TRUE");
-    filter.write(&mut sql, table);
+    selection.write(&mut sql, table);
+    if let Some(ids) = ids {
+        sql.push(" AND t.\"id\" = ANY (").bind(Bind::Texts(ids.to_vec())).push(")");
+    }
     sql.push(" ORDER BY t.\"id\" LIMIT ").bind(Bind::Int(limit)).push(" FOR UPDATE");
     sql.push(") r");
     sql
 }
 
+/// A row that a search without a sort has come to: its rank and its id.
+pub type Hit = (f64, String);
+
 /// One page of a search, and one row more; a third column has the rank. Without a sort of its
-/// own the best hits come first.
+/// own the best hits come first, and `behind` is the hit that the page begins behind.
 #[must_use]
-pub fn search(schema: &str, table: &Table, filter: &Filter, search: &Search, page: &Page) -> Sql {
+pub fn search(
+    schema: &str,
+    table: &Table,
+    selection: &Selection<'_>,
+    search: &Search,
+    page: &Page,
+    behind: Option<&Hit>,
+) -> Sql {
     let mut sql = Sql::new("SELECT pg_catalog.row_to_json(r.*)::text, t.\"id\", t.");
     sql.ident(RANK).push(" FROM (SELECT t.*, ");
     search.write_rank(&mut sql, table);
     sql.push(" AS ").ident(RANK).push(" FROM ").table(schema, &table.name).push(" t WHERE TRUE");
-    filter.write(&mut sql, table);
-    search.write_condition(&mut sql, table);
+    selection.write(&mut sql, table);
     page.write_start(&mut sql, table);
+    if let Some((rank, id)) = behind {
+        sql.push(" AND (");
+        search.write_rank(&mut sql, table);
+        sql.push(" > ").bind(Bind::Number(Some(*rank))).push(" OR (");
+        search.write_rank(&mut sql, table);
+        sql.push(" = ").bind(Bind::Number(Some(*rank)));
+        sql.push(if page.is_backwards() { " AND t.\"id\" < " } else { " AND t.\"id\" > " });
+        sql.bind(Bind::text(id.as_str())).push("))");
+    }
     page.write_order(&mut sql, table, (!page.is_sorted()).then_some(RANK));
     sql.push(") t CROSS JOIN LATERAL (SELECT ");
     write_shown(&mut sql, table);
@@ -97,19 +148,10 @@ pub fn search(schema: &str, table: &Table, filter: &Filter, search: &Search, pag
 
 /// One page, and one row more to see whether it is the last.
 #[must_use]
-pub fn list(
-    schema: &str,
-    table: &Table,
-    filter: &Filter,
-    search: Option<&Search>,
-    page: &Page,
-) -> Sql {
+pub fn list(schema: &str, table: &Table, selection: &Selection<'_>, page: &Page) -> Sql {
     let mut sql = rows(schema, table);
     sql.push(" WHERE TRUE");
-    filter.write(&mut sql, table);
-    if let Some(search) = search {
-        search.write_condition(&mut sql, table);
-    }
+    selection.write(&mut sql, table);
     page.write_start(&mut sql, table);
     page.write_order(&mut sql, table, None);
     sql.push(") r");
@@ -145,34 +187,31 @@ pub fn all(schema: &str, table: &Table) -> Sql {
     sql
 }
 
-/// At most `limit` records that match, in id order, for a rule that looks at rows.
+/// At most `limit` records of the selection, in id order, behind the id given.
 #[must_use]
 pub fn matching(
     schema: &str,
     table: &Table,
-    filter: &Filter,
-    search: Option<&Search>,
+    selection: &Selection<'_>,
+    behind: Option<&str>,
     limit: i64,
 ) -> Sql {
     let mut sql = rows(schema, table);
     sql.push(" WHERE TRUE");
-    filter.write(&mut sql, table);
-    if let Some(search) = search {
-        search.write_condition(&mut sql, table);
+    selection.write(&mut sql, table);
+    if let Some(id) = behind {
+        sql.push(" AND t.\"id\" > ").bind(Bind::text(id));
     }
     sql.push(" ORDER BY t.\"id\" LIMIT ").bind(Bind::Int(limit));
     sql.push(") r");
     sql
 }
 
-/// How many rows match.
+/// How many rows there are in the selection.
 #[must_use]
-pub fn count(schema: &str, table: &Table, filter: &Filter, search: Option<&Search>) -> Sql {
+pub fn count(schema: &str, table: &Table, selection: &Selection<'_>) -> Sql {
     let mut sql = Sql::new("SELECT pg_catalog.count(*) FROM ");
     sql.table(schema, &table.name).push(" t WHERE TRUE");
-    filter.write(&mut sql, table);
-    if let Some(search) = search {
-        search.write_condition(&mut sql, table);
-    }
+    selection.write(&mut sql, table);
     sql
 }

@@ -21,9 +21,16 @@ pub(crate) enum Work {
     Decide(Vec<Arg>),
     /// What is the result?
     Value(Vec<Arg>),
-    /// Is the result truthy for every row from this one on? `boolean` says whether all results
-    /// so far were booleans.
-    Rows { auth: Arg, rows: Arc<Vec<Value>>, from: usize, boolean: bool },
+    /// Is the result truthy for every row from this one on? With a list of `refused` rows the
+    /// others are added to it; without one the first of them ends the work. `boolean` says whether
+    /// all results so far were booleans.
+    Rows {
+        auth: Arg,
+        rows: Arc<Vec<Value>>,
+        from: usize,
+        refused: Option<Vec<usize>>,
+        boolean: bool,
+    },
 }
 
 /// A completed answer.
@@ -35,8 +42,10 @@ pub(crate) enum Yield {
     },
     Value(Option<Value>),
     Rows {
-        /// The first row denied, if any.
+        /// The row that ended the work, if any.
         denied: Option<(usize, Cause)>,
+        /// The rows refused, where they were to be listed.
+        refused: Option<Vec<usize>>,
         /// Whether every result was a boolean.
         boolean: bool,
     },

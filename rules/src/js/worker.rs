@@ -67,6 +67,17 @@ impl Row {
         *boolean &= value.is_boolean();
         if value.to_boolean() { Self::Allowed } else { Self::Denied(Cause::Falsy) }
     }
+
+    /// Where refused rows are listed, a row that the rule refused does not end the work.
+    fn listed(self, index: usize, refused: &mut Option<Vec<usize>>) -> Self {
+        match (self, refused) {
+            (Self::Denied(Cause::Falsy | Cause::Threw(_)), Some(refused)) => {
+                refused.push(index);
+                Self::Allowed
+            }
+            (row, _) => row,
+        }
+    }
 }
 
 impl<'p> Worker<'p> {
@@ -146,20 +157,22 @@ impl<'p> Worker<'p> {
     /// Evaluates the rows of a call one after the other; `settled` is the result of the row
     /// that was waited for.
     fn rows(&mut self, mut call: Call, settled: Option<Result<JsValue, Failure>>) {
-        let Work::Rows { auth, rows, from, boolean } = &mut call.work else { return };
+        let Work::Rows { auth, rows, from, refused, boolean } = &mut call.work else { return };
         let waited = settled.is_some();
         let mut step = match settled {
             None => Row::Allowed,
             Some(Ok(value)) => Row::of(&value, boolean),
             Some(Err(failure)) => Row::Denied(failure.into()),
         };
+        step = step.listed(*from, refused);
         *from += usize::from(waited && matches!(step, Row::Allowed));
         // Converted once for all rows.
         let mut auth_value = None;
         loop {
             match step {
                 Row::Allowed if *from == rows.len() => {
-                    let done = Yield::Rows { denied: None, boolean: *boolean };
+                    let refused = refused.take();
+                    let done = Yield::Rows { denied: None, refused, boolean: *boolean };
                     return self.finish(call.id, Ok(done));
                 }
                 Row::Allowed if Instant::now() >= call.deadline => {
@@ -175,13 +188,15 @@ impl<'p> Worker<'p> {
                         let mut step = Row::Allowed;
                         while *from < until && matches!(step, Row::Allowed) {
                             step = worker.row(id, function, auth, &rows[*from], boolean);
+                            step = step.listed(*from, refused);
                             *from += usize::from(matches!(step, Row::Allowed));
                         }
                         step
                     });
                 }
                 Row::Denied(cause) => {
-                    let done = Yield::Rows { denied: Some((*from, cause)), boolean: *boolean };
+                    let denied = Some((*from, cause));
+                    let done = Yield::Rows { denied, refused: None, boolean: *boolean };
                     return self.finish(call.id, Ok(done));
                 }
                 Row::Waits(promise) => return self.suspend(call, promise),
@@ -284,7 +299,8 @@ impl<'p> Worker<'p> {
                 id,
                 match rows {
                     Some((from, boolean)) => {
-                        Ok(Yield::Rows { denied: Some((from, Cause::Timeout)), boolean })
+                        let denied = Some((from, Cause::Timeout));
+                        Ok(Yield::Rows { denied, refused: None, boolean })
                     }
                     None => Err(Failure::Timeout),
                 },

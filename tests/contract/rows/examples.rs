@@ -55,9 +55,13 @@ async fn the_worked_examples_answer_as_printed() {
             ))
             .is(json!({"updated": [{"id": "nope", "title": "q"}], "deleted": 2})),
             Row::delete("22", format!("{t}/guarded/missing"), 404).by(Who::Nobody),
-            Row::get("22", format!("{t}/guarded"), 200)
+            Row::get("22", format!("{t}/guarded"), 403)
                 .by(Who::Nobody)
-                .is(json!({"items": [], "total": 0, "hasMore": false, "cursor": null, "page": 1, "perPage": 100})),
+                .is(json!({
+                    "code": 403,
+                    "message": "Access denied. The 'list' access rule for table 'guarded' rejected this request."
+                }))
+                .choice("a rule that does not look at rows refuses the request as a whole"),
             Row::get("22", format!("{t}/posts"), 401)
                 .by(Who::Nobody)
                 .with("x-edgebase-service-key", "bad")

@@ -1,0 +1,97 @@
+//! Which rows of a table does a rule leave to its caller?
+//!
+//! A rule about rows is a filter: what it refuses does not exist for the caller, in lists, searches,
+//! counts and writes by filter. A rule that does not look at rows is asked once, before anything
+//! touches the table, so that its answer cannot depend on what is in it. A rule that could not be
+//! asked is neither a yes nor a no, but an error.
+
+use super::{Access, Standing, Verdict, no_rule, refused_request};
+use crate::denial::Reason;
+use crate::error::{Error, Result};
+use edgebase_blocks::{Rule, Table};
+use serde_json::Value;
+use std::sync::Arc;
+
+/// The rows that a rule leaves to a caller.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RowScope {
+    /// All of them.
+    All,
+    /// None, and the request is refused for this reason.
+    None(Reason),
+    /// Each row has to be asked about.
+    PerRow,
+}
+
+impl Access<'_> {
+    /// The rows that the rule leaves to the caller.
+    ///
+    /// # Errors
+    /// 503 when the rule could not be asked.
+    pub async fn row_scope(&self, rule: Option<&Rule>) -> Result<RowScope> {
+        Ok(match self.standing(rule) {
+            Standing::Open => RowScope::All,
+            Standing::Closed => RowScope::None(Reason::of(rule)),
+            Standing::PerRequest => match answered(self.any_row(rule).await)? {
+                Ok(()) => RowScope::All,
+                Err(reason) => RowScope::None(reason),
+            },
+            Standing::PerRow => RowScope::PerRow,
+        })
+    }
+
+    /// The scope of the `read` rule, for a request called `operation`.
+    ///
+    /// # Errors
+    /// 403 when it leaves no row, 503 when it could not be asked.
+    pub async fn readable(
+        &self,
+        rule: Option<&Rule>,
+        table: &Table,
+        operation: &str,
+    ) -> Result<RowScope> {
+        match self.row_scope(rule).await? {
+            RowScope::None(reason) => {
+                let error = match rule {
+                    None => no_rule(table, "read"),
+                    Some(_) => refused_request(table, operation),
+                };
+                Err(self.by(error, table, "read", &reason))
+            }
+            scope => Ok(scope),
+        }
+    }
+
+    /// Which of these rows the rule lets pass. A row on which the rule throws does not pass.
+    ///
+    /// # Errors
+    /// 503 when the rule could not be asked about all of them.
+    pub async fn passing(&self, rule: Option<&Rule>, rows: &Arc<Vec<Value>>) -> Result<Vec<bool>> {
+        let mut passing = vec![true; rows.len()];
+        match (self.standing(rule), rule) {
+            (Standing::Open, _) => {}
+            (Standing::PerRequest, _) => passing.fill(answered(self.any_row(rule).await)?.is_ok()),
+            (Standing::PerRow, Some(rule)) => {
+                for index in self.refused_rows(rule, rows).await.map_err(unanswered)? {
+                    if let Some(passes) = passing.get_mut(index) {
+                        *passes = false;
+                    }
+                }
+            }
+            (Standing::Closed, _) | (Standing::PerRow, None) => passing.fill(false),
+        }
+        Ok(passing)
+    }
+}
+
+/// A verdict as an answer: what was no answer is an error.
+fn answered(verdict: Verdict) -> Result<Verdict> {
+    match verdict {
+        Err(reason) if reason.is_failure_to_ask() => Err(unanswered(reason)),
+        verdict => Ok(verdict),
+    }
+}
+
+fn unanswered(reason: impl std::fmt::Display) -> Error {
+    Error::unavailable("An access rule could not be evaluated in time. Try again.", reason)
+}
