@@ -49,6 +49,9 @@ conditions! {
     /// A statement that a sealed transaction may not run.
     SEALED = "EB008", "sealed_transaction",
         "Inside edgebase.enter only statements whose effects end with the transaction are allowed.";
+    /// A statement that the SQL of a config may not contain.
+    CONFINED = "EB009", "confined_config",
+        "Migrations and expressions may change rows and define tables, indexes, views, triggers and functions, without settings, grants or SECURITY DEFINER.";
 }
 
 #[cfg(test)]

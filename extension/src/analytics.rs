@@ -198,17 +198,17 @@ pub fn grant_tables(schema: &str, block: &StoredBlock) -> Result<(), Error> {
         let shown: &StoredTable = seen.table(&table.name).unwrap_or(table);
         let columns = match reach(seen, shown) {
             Reach::Table => {
-                spi::run(&format!("GRANT SELECT ON TABLE {name} TO {ANALYST}"), &[])?;
+                spi::own(&format!("GRANT SELECT ON TABLE {name} TO {ANALYST}"))?;
                 continue;
             }
             Reach::Columns(columns) => columns,
             Reach::Nothing => Vec::new(),
         };
-        spi::run(&format!("REVOKE ALL ON TABLE {name} FROM {ANALYST}"), &[])?;
+        spi::own(&format!("REVOKE ALL ON TABLE {name} FROM {ANALYST}"))?;
         if !columns.is_empty() {
             let list: Vec<String> = columns.iter().map(|c| ident(c)).collect();
             let list = list.join(", ");
-            spi::run(&format!("GRANT SELECT ({list}) ON TABLE {name} TO {ANALYST}"), &[])?;
+            spi::own(&format!("GRANT SELECT ({list}) ON TABLE {name} TO {ANALYST}"))?;
         }
     }
     Ok(())

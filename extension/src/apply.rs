@@ -14,6 +14,7 @@ use crate::audit;
 use crate::error::Error;
 use crate::instance;
 use crate::lifecycle;
+use crate::lock::Mode;
 use crate::migrate::bring_up;
 use crate::registry::{self, BlockRow};
 use crate::spi;
@@ -34,7 +35,7 @@ struct Plan {
 
 /// The C function behind `edgebase.apply_config`: gives the rows as a `jsonb` array.
 pub fn apply_config(args: &Args) -> Result<Answer, Error> {
-    let config = args.json(0, "config")?;
+    let config = args.config(0)?;
     let dry_run = args.flag(1);
     let blocks = StoredBlock::all_from_json(&config)
         .map_err(|mistake| Error::InvalidConfig(mistake.to_string()))?;
@@ -221,6 +222,8 @@ fn carry_out(plan: &Plan) -> Result<(), Error> {
         if instance.version != row.version {
             bring_up(&key)?;
         } else if shown {
+            let _bounded = lifecycle::bounded_waits()?;
+            let instance = lifecycle::lock_instance(&key, Mode::Use)?;
             instance::as_owner(&instance.schema, || {
                 analytics::grant_tables(&instance.schema, &plan.block)
             })?;

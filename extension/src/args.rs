@@ -4,7 +4,6 @@
 
 use crate::error::Error;
 pub use crate::fence::boundary::Args;
-use pgrx::datum::JsonB;
 use pgrx::pg_sys::Oid;
 use serde_json::Value;
 
@@ -50,8 +49,10 @@ impl Args {
         self.get(n).unwrap_or(0)
     }
 
-    /// A `jsonb` argument that may not be null.
-    pub fn json(&self, n: usize, name: &'static str) -> Result<Value, Error> {
-        self.get::<JsonB>(n).map(|j| j.0).ok_or(Error::NullArgument(name))
+    /// A config: a `jsonb` argument that may not be null. PostgreSQL's JSON may nest deeper and its
+    /// numbers be larger than what is read here.
+    pub fn config(&self, n: usize) -> Result<Value, Error> {
+        let text = self.jsonb_text(n).ok_or(Error::NullArgument("config"))?;
+        serde_json::from_str(&text).map_err(|e| Error::InvalidConfig(e.to_string()))
     }
 }

@@ -12,17 +12,17 @@ pub fn trial<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
 }
 
 /// Runs `work` in a subtransaction that is kept when it succeeds. When it fails, nothing of it is
-/// left and the failure is the result, unless its SQLSTATE is one to pass on: then it goes on
+/// left and the failure is the result, unless it is one to pass on: then it goes on
 /// unwinding.
 pub fn attempt<T>(
     work: impl FnOnce() -> Result<T, Error>,
-    passes: impl FnOnce(&str) -> bool,
+    passes: impl FnOnce(&Failure) -> bool,
 ) -> Result<T, Failure> {
     match subtransaction(work, Result::is_ok) {
         Ok(done) => done.map_err(Failure::from),
         Err(payload) => {
             let failure = Failure::from_panic(&*payload);
-            if passes(&failure.sqlstate()) {
+            if passes(&failure) {
                 resume_unwind(payload);
             }
             Err(failure)

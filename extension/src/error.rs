@@ -63,6 +63,12 @@ pub enum Error {
     /// A statement or function that a sealed transaction may not run.
     #[error("{0} is not allowed inside edgebase.enter")]
     Sealed(String),
+    /// A statement or function that the SQL of a config may not run.
+    #[error("{0} is not allowed in the SQL of a config")]
+    Confined(String),
+    /// Another session changed the catalog entries of the instance at the same time.
+    #[error("another session is changing instance \"{0}\"")]
+    Interfered(String),
     /// A configured single-instance block's instance was to be dropped.
     #[error("block \"{0}\" is single-instance and configured: its instance cannot be dropped")]
     Configured(String),
@@ -119,6 +125,7 @@ impl Error {
             Self::InvalidConfig(_) => Some(sqlstate::INVALID_CONFIG),
             Self::Destructive { .. } => Some(sqlstate::DESTRUCTIVE_CHANGE),
             Self::Sealed(_) => Some(sqlstate::SEALED),
+            Self::Confined(_) => Some(sqlstate::CONFINED),
             _ => None,
         }
     }
@@ -133,6 +140,7 @@ impl Error {
             Self::Misfit(_) => "22000",
             Self::Read => "55P03",
             Self::Configured(_) => "55006",
+            Self::Interfered(_) => "55P03",
             Self::RoleMissing(_) | Self::SchemaMissing(_) | Self::DefaultPrivileges => "55000",
             Self::SchemaTaken(_) => "42P06",
             Self::NotOneStatement(_) => "42601",
@@ -166,6 +174,7 @@ impl Error {
             Self::Read => Some("Try again when the reader's transaction has ended."),
             Self::UnknownTable { .. } => Some("Apply a config whose block declares it."),
             Self::Configured(_) => Some("Remove the block from the config and apply it first."),
+            Self::Interfered(_) => Some("Try again."),
             Self::RoleMissing(_) => Some(
                 "After restoring a dump, run SELECT edgebase.repair() as a superuser or edgebase_admin.",
             ),

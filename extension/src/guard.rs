@@ -7,7 +7,7 @@
 //!
 //! Pure: the fence reads PostgreSQL's structures and asks here.
 
-use pgrx::pg_sys::{NodeTag, TransactionStmtKind, VariableSetKind};
+use pgrx::pg_sys::{NodeTag, ObjectType, TransactionStmtKind, VariableSetKind};
 
 /// A utility statement, as far as the decision needs it. Plain SELECT, INSERT, UPDATE, DELETE and
 /// MERGE are not utility statements and never come here.
@@ -43,6 +43,18 @@ pub enum Statement<'a> {
     Lock {
         /// Nothing but tables of the instance.
         own: bool,
+    },
+    /// CREATE and ALTER of a function or procedure.
+    Function {
+        /// SECURITY DEFINER.
+        definer: bool,
+    },
+    /// DROP, ALTER ... RENAME and COMMENT.
+    Object {
+        /// Which of them.
+        verb: NodeTag,
+        /// The kind of what it names.
+        kind: ObjectType::Type,
     },
     /// EXPLAIN of what is no utility statement; one that explains a utility statement counts as
     /// that statement.
@@ -113,6 +125,11 @@ const LOCAL_SETTINGS: &[&str] = &[
     "transaction_read_only",
 ];
 
+/// Whether a setting is one of those that only say how values read and how queries are planned.
+pub fn is_local_setting(name: &str) -> bool {
+    LOCAL_SETTINGS.contains(&name.to_ascii_lowercase().as_str())
+}
+
 /// Whether a sealed transaction may run the statement.
 pub fn allows(statement: &Statement) -> bool {
     match statement {
@@ -120,14 +137,13 @@ pub fn allows(statement: &Statement) -> bool {
         Statement::Set { kind: VariableSetKind::VAR_RESET_ALL, .. } => false,
         Statement::Set { name: "TRANSACTION", .. } => true,
         Statement::Set { kind: VariableSetKind::VAR_RESET, .. } => false,
-        Statement::Set { local, name, .. } => {
-            *local && LOCAL_SETTINGS.contains(&name.to_ascii_lowercase().as_str())
-        }
+        Statement::Set { local, name, .. } => *local && is_local_setting(name),
         Statement::Cursor { hold } => !hold,
         Statement::Copy { on_server } => !on_server,
         // Everybody may update `pg_settings`, so lock it, and whoever reads it would wait.
         Statement::Lock { own } => *own,
         Statement::ExplainQuery => true,
+        Statement::Function { .. } | Statement::Object { .. } => false,
         Statement::Other(tag) => HARMLESS.contains(tag),
     }
 }

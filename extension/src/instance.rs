@@ -5,8 +5,8 @@
 //! of instances is here and in `migrate`, one statement at a time.
 //!
 //! Tables are made as `edgebase_owner` inside a security-restricted operation: the expressions of a
-//! config (`check`, defaults, migrations) never run as a superuser and leave nothing behind in the
-//! session.
+//! config (`check`, defaults, migrations) never run as a superuser, and what they may do is in
+//! [`confine`](crate::confine). The extension's own grants are exempt from that, one by one.
 
 use crate::analytics::{self, ANALYST};
 use crate::answer::Answer;
@@ -78,7 +78,7 @@ pub fn grant_schema(schema: &str, number: i64, kind: BlockKind) -> Result<(), Er
         readers.push(ANALYST);
     }
     let readers = readers.join(", ");
-    spi::run(&format!("GRANT USAGE ON SCHEMA {} TO {readers}", ident(schema)), &[])
+    spi::own(&format!("GRANT USAGE ON SCHEMA {} TO {readers}", ident(schema)))
 }
 
 /// Grants the instance role what it may do, table by table. Repeating it changes nothing.
@@ -89,7 +89,7 @@ pub fn grant_tables(schema: &str, number: i64, block: &StoredBlock) -> Result<()
     if tables.is_empty() {
         return Ok(());
     }
-    spi::run(&format!("GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE {tables} TO {role}"), &[])?;
+    spi::own(&format!("GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE {tables} TO {role}"))?;
     if block.kind == BlockKind::Single {
         analytics::grant_tables(schema, block)?;
     }

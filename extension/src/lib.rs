@@ -18,6 +18,7 @@ mod apply;
 mod args;
 mod attempt;
 mod audit;
+mod confine;
 mod enter;
 mod error;
 mod failure;

@@ -159,7 +159,7 @@ pub fn drop_instance(args: &Args) -> Result<Answer, Error> {
     let receipt = receipt(&key, &row)?;
     if lock::schema_oid(&row.schema).is_some() {
         instance::as_owner(&row.schema, || {
-            spi::run(&format!("DROP SCHEMA {} CASCADE", ident(&row.schema)), &[])
+            spi::own(&format!("DROP SCHEMA {} CASCADE", ident(&row.schema)))
         })?;
     }
     spi::run(&format!("DROP ROLE IF EXISTS {}", ident(&row.role())), &[])?;

@@ -155,7 +155,7 @@ pub fn evict(schema: Oid) -> Result<(), Error> {
             read = !take(&[schema])?;
             if read { Err(Error::Read) } else { Ok(()) }
         };
-        let outcome = attempt(taking, |code| code != "55P03");
+        let outcome = attempt(taking, |failure| failure.sqlstate() != "55P03");
         match outcome {
             Ok(()) => return Ok(()),
             Err(_) if bound.is_over() => return Err(Error::Read),

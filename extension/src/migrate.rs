@@ -8,7 +8,7 @@
 //! the registry instead of raising it, and does not try again before a while has passed or another
 //! version is there: requests of a tenant whose rows stand in the way must not run its migration
 //! over and over. What says nothing about the instance (a cancellation, a lock not had in time) is
-//! raised and not noted.
+//! raised and not noted, nor is it when another session changes the same catalog entries.
 
 use crate::answer::Answer;
 use crate::args::Args;
@@ -57,11 +57,11 @@ pub fn migrate_behind(args: &Args) -> Result<Answer, Error> {
     )?;
     let Some(namespace) = found[1].as_str() else { return Ok(Answer::Null) };
     let (key, _) = registry::resolve(namespace, found[2].as_str())?;
-    let unavoidable = |code: &str| says_nothing(code) && !is_busy(code);
+    let unavoidable = |failure: &Failure| says_nothing(failure) && !is_busy(failure);
     let mut answer = match attempt(|| try_key(&key, true), unavoidable) {
         Ok(answer) => answer,
         // Its requests did not end in time. The others need not wait for it.
-        Err(busy) if is_busy(&busy.sqlstate()) => json!({ "migrated": false, "busy": true }),
+        Err(busy) if is_busy(&busy) => json!({ "migrated": false, "busy": true }),
         Err(failure) => return Err(Error::Internal(failure.message)),
     };
     answer["number"] = found[0].clone();
@@ -80,15 +80,26 @@ fn block_of(key: &InstanceKey) -> Result<BlockRow, Error> {
 }
 
 /// Whether an error says nothing about the work that met it, which may succeed a moment later.
-fn says_nothing(sqlstate: &str) -> bool {
+fn says_nothing(failure: &Failure) -> bool {
     // connection_exception, transaction_rollback, insufficient_resources, operator_intervention,
     // system_error
-    matches!(&sqlstate[..2], "08" | "40" | "53" | "57" | "58") || is_busy(sqlstate)
+    matches!(&failure.sqlstate()[..2], "08" | "40" | "53" | "57" | "58") || is_busy(failure)
 }
 
 /// lock_not_available, deadlock_detected
-fn is_busy(sqlstate: &str) -> bool {
-    matches!(sqlstate, "55P03" | "40P01")
+fn is_busy(failure: &Failure) -> bool {
+    matches!(failure.sqlstate().as_str(), "55P03" | "40P01")
+}
+
+/// What PostgreSQL says of two sessions that change one entry of a catalog, such as the privileges
+/// of a table: an internal error, whose text is never translated. Those of the extension lock the
+/// instance against each other; a `GRANT` by hand does not.
+fn is_interference(failure: &Failure) -> bool {
+    failure.sqlstate() == "XX000"
+        && matches!(
+            failure.message.as_str(),
+            "tuple concurrently updated" | "tuple concurrently deleted"
+        )
 }
 
 /// The instance alone and its block, when they differ.
@@ -120,6 +131,9 @@ fn try_key(key: &InstanceKey, retry: bool) -> Result<Value, Error> {
     let failed = match recent {
         Value::Null => match attempt(|| take_steps(key, &row, &block), says_nothing) {
             Ok(()) => return Ok(json!({ "migrated": true, "version": version })),
+            Err(failure) if is_interference(&failure) => {
+                return Err(Error::Interfered(key.to_string()));
+            }
             Err(failure) => note_failure(key, &row, &block, &failure)?,
         },
         known => known,
@@ -186,9 +200,9 @@ fn take_steps(key: &InstanceKey, row: &InstanceRow, block: &BlockRow) -> Result<
             take(step, &row.schema)?;
         }
         forbid_nulls(&row.schema, &new)?;
-        instance::grant_tables(&row.schema, row.number, &new)?;
-        // A trigger that a migration's changes have deferred runs now and as the owner.
-        spi::run("SET CONSTRAINTS ALL IMMEDIATE", &[])
+        // PostgreSQL refuses to defer a trigger in here, so none runs later as somebody else. Those
+        // that the caller has deferred are its own and run as the caller, at its commit.
+        instance::grant_tables(&row.schema, row.number, &new)
     })?;
     spi::run(
         "UPDATE edgebase.instance SET version = $1, migrated_at = now(),

@@ -6,7 +6,9 @@
 //! should be: missing ones are granted, all others revoked, whoever gave them. Schemas and tables
 //! belong to `edgebase_owner` again, and analysts have their relations.
 //!
-//! It does so instance by instance and changes nothing where nothing is wrong.
+//! It does so instance by instance and changes nothing where nothing is wrong. Each instance's row
+//! is locked to the end, as migrating, dropping and making tables lock it first: two sessions that
+//! change the same privileges at a time would fail each other. Entering goes on.
 
 use crate::analytics::{self, ANALYST};
 use crate::answer::Answer;
@@ -15,6 +17,7 @@ use crate::audit;
 use crate::error::Error;
 use crate::identity::role_oid;
 use crate::instance::{self, as_owner};
+use crate::lifecycle::bounded_waits;
 use crate::lock;
 use crate::registry::{self, role_name};
 use crate::spi;
@@ -25,9 +28,16 @@ use serde_json::{Value, json};
 /// `edgebase.repair()`
 pub fn repair(_: &Args) -> Result<Answer, Error> {
     let (mut roles, mut revoked, mut missing) = (0, 0, Vec::new());
-    for row in all_instances()? {
+    let _bounded = bounded_waits()?;
+    // No config is applied meanwhile, which also changes privileges.
+    spi::run("LOCK TABLE edgebase.block IN SHARE ROW EXCLUSIVE MODE", &[])?;
+    for number in all_instances()? {
+        let row = lock_row(number)?;
+        if row.is_null() {
+            continue;
+        }
         let text = |member: &str| row[member].as_str().unwrap_or_default();
-        let (schema, number) = (text("schema_name"), row["number"].as_i64().unwrap_or_default());
+        let schema = text("schema_name");
         if role_oid(&role_name(number)).is_none() {
             instance::create_role(number)?;
             roles += 1;
@@ -58,13 +68,18 @@ pub fn repair(_: &Args) -> Result<Answer, Error> {
     Ok(Answer::Json(report))
 }
 
-fn all_instances() -> Result<Vec<Value>, Error> {
-    let rows = spi::json(
-        "SELECT coalesce(jsonb_agg(to_jsonb(i) ORDER BY number), '[]')
-         FROM (SELECT number, schema_name, version FROM edgebase.instance) AS i",
-        &[],
-    )?;
-    Ok(rows.as_array().cloned().unwrap_or_default())
+fn all_instances() -> Result<Vec<i64>, Error> {
+    let sql = "SELECT coalesce(array_agg(number ORDER BY number), '{}') FROM edgebase.instance";
+    Ok(spi::one::<Vec<i64>>(sql, &[])?.unwrap_or_default())
+}
+
+/// Locks an instance's row and gives it as it is once locked; null when it is gone.
+fn lock_row(number: i64) -> Result<Value, Error> {
+    spi::json(
+        "SELECT to_jsonb(i) FROM (SELECT schema_name, version FROM edgebase.instance
+                                  WHERE number = $1 FOR UPDATE) AS i",
+        &[number.into()],
+    )
 }
 
 /// A dump makes schemas before it makes the extension, and with it the role that owns them.
@@ -120,7 +135,7 @@ fn revoke_strangers(schema: &str, number: i64, kind: BlockKind) -> Result<usize,
     )?;
     let statements = statements.as_array().cloned().unwrap_or_default();
     for statement in statements.iter().filter_map(Value::as_str) {
-        as_owner(schema, || spi::ddl(statement))?;
+        as_owner(schema, || spi::own(statement))?;
     }
     Ok(statements.len())
 }

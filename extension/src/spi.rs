@@ -4,25 +4,40 @@
 //! DDL, whose text comes from the `blocks` crate where names and literals are quoted. Every
 //! statement runs in read-write mode, so each sees what the one before it did and what other
 //! transactions committed meanwhile. Errors of PostgreSQL unwind; they are not results here.
+//!
+//! No statement depends on a setting that another one made. Each runs in a nesting level of
+//! settings that is rolled back after it, so not even a plain `SET` in it lasts. What does not run
+//! as the owner of instances runs as the extension's owner, a superuser, and gets a `search_path`
+//! of the catalogs alone within that level, whatever the function's `SET` clause, a caller or an
+//! earlier statement made of it: an operator or function that somebody planted cannot be meant.
+//! One place for all statements is what makes that complete; qualifying each name in each text
+//! would have to be right everywhere. It costs a few microseconds for each statement, and
+//! nothing for `enter` and `read_record`, which run none.
 
+use crate::confine;
 use crate::error::Error;
+use crate::fence::session::Scope;
 use crate::fence::statements::count;
 use pgrx::datum::{DatumWithOid, FromDatum, IntoDatum, JsonB};
-use pgrx::spi::Spi;
+use pgrx::spi::{Result as SpiResult, Spi};
 use serde_json::Value;
+
+/// Where the names in a privileged statement are looked up.
+const CATALOGS: &str = "pg_catalog, pg_temp";
 
 /// Runs a statement.
 pub fn run(sql: &str, args: &[DatumWithOid]) -> Result<(), Error> {
-    Spi::connect_mut(|client| client.update(sql, None, args).map(|_| ())).map_err(Error::from)
+    alone(|| Spi::connect_mut(|client| client.update(sql, None, args).map(|_| ())))
 }
 
 /// The single value a statement gives, if it gives a row.
 pub fn one<T: FromDatum + IntoDatum>(sql: &str, args: &[DatumWithOid]) -> Result<Option<T>, Error> {
-    Spi::connect_mut(|client| {
-        let rows = client.update(sql, None, args)?;
-        if rows.is_empty() { Ok(None) } else { rows.first().get_one::<T>() }
+    alone(|| {
+        Spi::connect_mut(|client| {
+            let rows = client.update(sql, None, args)?;
+            if rows.is_empty() { Ok(None) } else { rows.first().get_one::<T>() }
+        })
     })
-    .map_err(Error::from)
 }
 
 /// The single `jsonb` a statement gives; null when it gives no row.
@@ -37,4 +52,20 @@ pub fn ddl(sql: &str) -> Result<(), Error> {
         return Err(Error::NotOneStatement(sql.to_owned()));
     }
     run(sql, &[])
+}
+
+/// Runs one statement of the extension's own as the owner of instances, which a config may not
+/// contain.
+pub fn own(sql: &str) -> Result<(), Error> {
+    confine::exempt(|| ddl(sql))
+}
+
+/// Does `work` without any setting that it makes lasting, and without any planted name in sight
+/// unless it is confined.
+fn alone<T>(work: impl FnOnce() -> SpiResult<T>) -> Result<T, Error> {
+    let scope = Scope::open();
+    if !confine::binds() {
+        scope.set("search_path", CATALOGS)?;
+    }
+    work().map_err(Error::from)
 }

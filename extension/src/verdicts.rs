@@ -1,8 +1,9 @@
 //! May the function run that PostgreSQL is about to call for the first time in a query?
 //!
-//! Under a seal each function is judged once by what it runs, and the verdict kept until PostgreSQL
-//! tells that functions have changed.
+//! Under a seal, and where the SQL of a config runs, each function is judged once by what it runs,
+//! and the verdict kept until PostgreSQL tells that functions have changed.
 
+use crate::confine;
 use crate::error::Error;
 use crate::fence::{catalog, plain};
 use crate::guard;
@@ -16,11 +17,15 @@ thread_local! {
     static VERDICTS: RefCell<HashMap<Oid, Option<String>>> = RefCell::new(HashMap::new());
 }
 
-/// Refuses the function if a seal is in force that does not allow it.
+/// Refuses the function if a seal is in force, or a config's SQL runs, that may not call it.
 pub fn check(function: Oid) -> Result<(), Error> {
-    if !seal::binds() {
+    let refusal = if seal::binds() {
+        Error::Sealed
+    } else if confine::binds() {
+        Error::Confined
+    } else {
         return Ok(());
-    }
+    };
     let known = VERDICTS.with_borrow(|v| v.get(&function).cloned());
     let verdict = match known {
         Some(verdict) => verdict,
@@ -30,7 +35,7 @@ pub fn check(function: Oid) -> Result<(), Error> {
             verdict
         }
     };
-    verdict.map_or(Ok(()), |name| Err(Error::Sealed(format!("function {name}"))))
+    verdict.map_or(Ok(()), |name| Err(refusal(format!("function {name}"))))
 }
 
 /// The name to refuse the function by, or nothing when it is allowed.

@@ -55,6 +55,31 @@ is "requests during and after a drop see only that it is gone" "$(cat "$dir"/run
 is "nothing is left of it" "$(state crowd)" nothing
 [ "${rows:-0}" -ge 1 ] && ok "the receipt counts the rows written until then ($rows)" || not_ok "receipt rows: $rows"
 
+# Repairing and migrating change the same privileges, so one waits for the other.
+psql postgres <<'SQL'
+SET SESSION AUTHORIZATION admin_login;
+SELECT edgebase.apply_config('{"databases": {"beside": {"instance": true, "tables": {"t": {"schema": {"a": "string"}}}}}}') \g /dev/null
+SELECT edgebase.create_instance('beside', 'x') \g /dev/null
+SELECT edgebase.apply_config('{"databases": {"beside": {"instance": true, "tables": {"t": {"schema": {"a": "string", "b": "string"}}}}}}') \g /dev/null
+SQL
+psql postgres -c "BEGIN; SELECT edgebase.repair(); SELECT pg_sleep(2); COMMIT" >/dev/null &
+until [ "$(value "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")" = 1 ]; do sleep 0.1; done
+migrated=$(OPTIONS="-c edgebase.ddl_lock_timeout=20s" value "SELECT edgebase.try_migrate('beside', 'x') ->> 'migrated'")
+wait
+is "a migration beside a repair waits for it" "$migrated" true
+# A grant by hand waits for nobody.
+psql postgres <<'SQL'
+SET SESSION AUTHORIZATION admin_login;
+SELECT edgebase.apply_config('{"databases": {"beside": {"instance": true, "tables": {"t": {"schema": {"a": "string", "b": "string", "c": "string"}}}}}}') \g /dev/null
+SQL
+psql postgres -c "BEGIN; GRANT SELECT ON \"beside:x\".t TO stranger; SELECT pg_sleep(2); COMMIT" >/dev/null &
+until [ "$(value "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")" = 1 ]; do sleep 0.1; done
+code=$(OPTIONS="-c edgebase.ddl_lock_timeout=20s" psql postgres -At -v VERBOSITY=sqlstate -c "SELECT edgebase.try_migrate('beside', 'x')" 2>&1 | sed 's/.*ERROR:  //')
+wait
+is "a migration that a grant by hand interferes with is told to come again" "$code" 55P03
+is "and is not noted as a failure" "$(value "SELECT state FROM edgebase.instances WHERE key = 'beside:x'")" behind
+psql postgres -c "SELECT edgebase.drop_instance('beside', 'x')" >/dev/null
+
 # Thousands of random steps over several connections against a model.
 if command -v python3 >/dev/null 2>&1; then
     psql postgres -c "ALTER ROLE proxy_login SET edgebase.ddl_lock_timeout = '200ms'"

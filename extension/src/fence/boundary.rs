@@ -10,8 +10,10 @@ use crate::answer::Answer;
 use crate::error::Error;
 use crate::failure::caught;
 use pgrx::datum::{DatumWithOid, FromDatum};
+use pgrx::direct_function_call;
 use pgrx::fcinfo::{pg_getarg, pg_return_null};
 use pgrx::pg_sys::{self, Datum, FunctionCallInfo};
+use std::ffi::CStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// The arguments of the call in progress. What safe code does with them is in [`crate::args`].
@@ -32,6 +34,14 @@ impl Args {
         let datum = self.get::<Datum>(n).ok_or(Error::NullArgument(name))?;
         // SAFETY: declared as jsonb; the datum lives as long as the call, and so does `self`.
         Ok(unsafe { DatumWithOid::new(datum, pg_sys::JSONBOID) })
+    }
+
+    /// A `jsonb` argument as PostgreSQL writes it.
+    pub fn jsonb_text(&self, n: usize) -> Option<String> {
+        let datum = self.get::<Datum>(n)?;
+        // SAFETY: declared as jsonb, which is what the function takes; its result is copied.
+        let text = unsafe { direct_function_call::<&CStr>(pg_sys::jsonb_out, &[Some(datum)]) };
+        text.map(|text| text.to_string_lossy().into_owned())
     }
 
     /// The names given to the `DROP EXTENSION` that an event trigger is called for; none when

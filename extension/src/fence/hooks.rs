@@ -2,14 +2,14 @@
 //!
 //! Before every utility statement, wherever it comes from (dynamic SQL of functions included),
 //! before a function is first called in a query, when functions have changed, and when
-//! transactions end. What to do then is decided in [`guard`], [`verdicts`] and [`seal`].
+//! transactions end. What to do then is decided in [`guard`], [`confine`], [`verdicts`] and [`seal`].
 
 #![allow(clippy::unit_arg)] // `Ok` of what gives nothing
 
 use super::boundary::callback;
 use super::statements;
 use crate::error::Error;
-use crate::{guard, seal, verdicts};
+use crate::{confine, guard, seal, verdicts};
 use pgrx::pg_sys::{self, Datum, Oid, SubTransactionId, SubXactEvent, XactEvent};
 use std::cell::Cell;
 use std::ffi::{c_char, c_int, c_void};
@@ -77,10 +77,14 @@ unsafe extern "C-unwind" fn on_utility(
 unsafe fn check(node: *mut pg_sys::Node) -> Result<(), Error> {
     // SAFETY: as above.
     unsafe {
-        if !seal::is_sealed() || guard::allows(&statements::read(node)) {
-            return Ok(());
+        if seal::is_sealed() {
+            if !guard::allows(&statements::read(node)) {
+                return Err(Error::Sealed(statements::name(node)));
+            }
+        } else if confine::binds() && !confine::allows(&statements::read(node)) {
+            return Err(Error::Confined(statements::name(node)));
         }
-        Err(Error::Sealed(statements::name(node)))
+        Ok(())
     }
 }
 

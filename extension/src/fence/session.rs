@@ -35,7 +35,9 @@ impl Identity {
     }
 }
 
-/// Settings made while it lives are undone when it is dropped.
+/// Settings made while it lives are undone when it is dropped, in whatever way they were made: a
+/// plain `SET` or `set_config(..., false)` by what ran inside, too. PostgreSQL does the same around
+/// the functions of an index.
 pub struct Scope {
     level: c_int,
 }
@@ -64,8 +66,9 @@ impl Drop for Scope {
     fn drop(&mut self) {
         // On the way out of an ERROR the abort closes every level.
         if !thread::panicking() {
+            // As for an abort: a commit would hand on to the level outside what a plain SET made.
             // SAFETY: closes the level opened above and any left open inside it.
-            unsafe { pg_sys::AtEOXact_GUC(true, self.level) };
+            unsafe { pg_sys::AtEOXact_GUC(false, self.level) };
         }
     }
 }

@@ -31,7 +31,7 @@ pub unsafe fn name(node: *mut Node) -> String {
     unsafe { text(pg_sys::GetCommandTagName(pg_sys::CreateCommandTag(node))) }.unwrap_or_default()
 }
 
-/// A statement, as far as a sealed transaction needs it.
+/// A statement, as far as the decision whether it may run needs it.
 ///
 /// # Safety
 /// `node` is a valid utility statement.
@@ -61,6 +61,26 @@ pub unsafe fn read<'a>(node: *mut Node) -> Statement<'a> {
                 let l = &*node.cast::<pg_sys::LockStmt>();
                 Statement::Lock { own: pointers(l.relations).all(|r| is_own(r)) }
             }
+            NodeTag::T_CreateFunctionStmt => {
+                let f = &*node.cast::<pg_sys::CreateFunctionStmt>();
+                Statement::Function { definer: is_definer(f.options) }
+            }
+            NodeTag::T_AlterFunctionStmt => {
+                let f = &*node.cast::<pg_sys::AlterFunctionStmt>();
+                Statement::Function { definer: is_definer(f.actions) }
+            }
+            verb @ NodeTag::T_DropStmt => {
+                let kind = (*node.cast::<pg_sys::DropStmt>()).removeType;
+                Statement::Object { verb, kind }
+            }
+            verb @ NodeTag::T_RenameStmt => {
+                let kind = (*node.cast::<pg_sys::RenameStmt>()).renameType;
+                Statement::Object { verb, kind }
+            }
+            verb @ NodeTag::T_CommentStmt => {
+                let kind = (*node.cast::<pg_sys::CommentStmt>()).objtype;
+                Statement::Object { verb, kind }
+            }
             NodeTag::T_ExplainStmt => {
                 let explained = (*node.cast::<pg_sys::ExplainStmt>()).query;
                 match as_a::<pg_sys::Query>(explained, NodeTag::T_Query) {
@@ -88,6 +108,19 @@ unsafe fn is_own(name: *mut pg_sys::RangeVar) -> bool {
         pg_sys::RangeVarGetRelidExtended(name, lock, missing, None, std::ptr::null_mut())
     };
     relation == pg_sys::Oid::INVALID || seal::owns(relation)
+}
+
+/// Whether the options of a function say SECURITY DEFINER.
+///
+/// # Safety
+/// The list is that of a CREATE or ALTER FUNCTION.
+unsafe fn is_definer(options: *mut pg_sys::List) -> bool {
+    // SAFETY: as above; the list is one of options, whose names are NUL-terminated.
+    unsafe {
+        pointers::<pg_sys::DefElem>(options).any(|option| {
+            CStr::from_ptr((*option).defname) == c"security" && pg_sys::defGetBoolean(option)
+        })
+    }
 }
 
 /// The names in the `DROP EXTENSION` that an event trigger is called for; none when the context of

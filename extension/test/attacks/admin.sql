@@ -76,7 +76,7 @@ SELECT edgebase.apply_config('{"databases": {"m": {"tables": {"t": {"schema": {"
 \ir ../lib/verdict.sql
 
 \set attack 'a migration that becomes a superuser'
-\set expect 42501
+\set expect EB009
 BEGIN;
 SET LOCAL SESSION AUTHORIZATION admin_login;
 SELECT edgebase.apply_config('{"databases": {"m": {"tables": {"t": {"schema": {"a": "string"}}}}}}') \g /dev/null
@@ -134,7 +134,7 @@ DELETE FROM tenant.invoices;
 \ir ../lib/verdict.sql
 
 \set attack 'a migration that opens a relation'
-\set expect 42501
+\set expect EB009
 \ir ../lib/analytics.sql
 SET LOCAL SESSION AUTHORIZATION admin_login;
 SELECT edgebase.apply_config('{"databases": {"office": {"tables": {"staff": {"schema": {"name": "string", "secret": {"type": "string", "analytics": false}}, "migrations": [{"version": 1, "description": "x", "up": "GRANT USAGE ON SCHEMA firm TO PUBLIC; GRANT SELECT ON firm.staff TO PUBLIC; DO $x$BEGIN IF NOT has_table_privilege(''stranger'', ''firm.staff'', ''SELECT'') THEN RAISE insufficient_privilege; END IF; END$x$"}]}, "keys": {"schema": {"secret": "string"}}}}}}');

@@ -176,7 +176,7 @@ SET LOCAL statement_timeout = '200ms';
 SELECT edgebase.try_migrate('m', 'x');
 \ir ../lib/verdict.sql
 
-\set attack 'a trigger that a migration''s changes defer runs as the owner of instances, not as who migrates'
+\set attack 'a trigger that a migration''s changes would defer is refused, so none runs later as somebody else'
 \set expect 42501
 BEGIN;
 SELECT * FROM edgebase.apply_config('{"databases": {"m": {"instance": true, "tables": {"t": {"schema": {"a": "string"}}}}}}') \g /dev/null

@@ -1,0 +1,159 @@
+//! What may the SQL of a config do?
+//!
+//! Migrations, checks, defaults and the triggers and functions that migrations make are SQL of the
+//! config's author. They run as `edgebase_owner`, inside a call by somebody else: an administrator,
+//! a proxy, a superuser. So they may only do what ends with the statement or stays in tables and
+//! other objects of `edgebase_owner`. Allowed statements are a list, functions are judged as under
+//! the seal (see [`guard`]). Not on the list is what
+//!
+//! * changes the session or the transaction of the caller: `SET`, `RESET`, `SET CONSTRAINTS`, role
+//!   changes, `LISTEN`, `NOTIFY`, `PREPARE`, cursors, `LOCK`, savepoints;
+//! * makes something run later with more rights than whoever runs it has: `SECURITY DEFINER`,
+//!   rules, casts, operators, default privileges, `GRANT`;
+//! * is no part of an instance: schemas, roles, databases, extensions, foreign servers, event
+//!   triggers, publications, settings of roles.
+//!
+//! What binds is the identity, not where the statement comes from: whatever runs as
+//! `edgebase_owner` inside a function or an operation of ours is bound, also in dynamic SQL, in
+//! `DO`, in `edgebase.export_instance` and in the functions of an index while it is built. The
+//! extension's own grants in that place are let through one at a time by [`exempt`].
+//!
+//! This is the first of three safeguards. `crate::spi` undoes every setting after each statement,
+//! and gives each privileged statement a `search_path` of its own.
+
+use crate::fence::plain;
+use crate::fence::session::Identity;
+use crate::guard::{Statement, is_local_setting};
+use pgrx::pg_sys::{NodeTag, ObjectType, VariableSetKind};
+use std::cell::Cell;
+
+thread_local! {
+    /// Whether the next utility statement is the extension's own.
+    static EXEMPT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether what runs now is confined: as the owner of instances, but not because a superuser has
+/// chosen that role for a session.
+pub fn binds() -> bool {
+    let now = Identity::current();
+    now.context != 0 && plain::get_role_oid(c"edgebase_owner", true) == now.user
+}
+
+/// Runs `work`, whose first utility statement is text of the extension's own. Whatever that
+/// statement causes to run is confined again.
+pub fn exempt<T>(work: impl FnOnce() -> T) -> T {
+    struct Reset;
+    impl Drop for Reset {
+        fn drop(&mut self) {
+            EXEMPT.set(false);
+        }
+    }
+    let _reset = Reset;
+    EXEMPT.set(true);
+    work()
+}
+
+/// CREATE and ALTER of what an instance consists of, and statements without any trace.
+const ALLOWED: &[NodeTag] = &[
+    // Tables and what belongs to them.
+    NodeTag::T_CreateStmt,
+    NodeTag::T_CreateTableAsStmt,
+    NodeTag::T_AlterTableStmt,
+    NodeTag::T_TruncateStmt,
+    NodeTag::T_IndexStmt,
+    NodeTag::T_CreateStatsStmt,
+    NodeTag::T_AlterStatsStmt,
+    NodeTag::T_CreateTrigStmt,
+    NodeTag::T_VacuumStmt,
+    // Other objects in a schema.
+    NodeTag::T_ViewStmt,
+    NodeTag::T_RefreshMatViewStmt,
+    NodeTag::T_CreateSeqStmt,
+    NodeTag::T_AlterSeqStmt,
+    NodeTag::T_CreateDomainStmt,
+    NodeTag::T_AlterDomainStmt,
+    NodeTag::T_CreateEnumStmt,
+    NodeTag::T_AlterEnumStmt,
+    NodeTag::T_CompositeTypeStmt,
+    NodeTag::T_CreateRangeStmt,
+    // Blocks and procedures: what they run comes here too.
+    NodeTag::T_DoStmt,
+    NodeTag::T_CallStmt,
+    NodeTag::T_VariableShowStmt,
+];
+
+/// Kinds of objects that DROP, ALTER ... RENAME and COMMENT may name.
+const OBJECTS: &[ObjectType::Type] = &[
+    ObjectType::OBJECT_ATTRIBUTE,
+    ObjectType::OBJECT_COLUMN,
+    ObjectType::OBJECT_DOMAIN,
+    ObjectType::OBJECT_DOMCONSTRAINT,
+    ObjectType::OBJECT_FUNCTION,
+    ObjectType::OBJECT_INDEX,
+    ObjectType::OBJECT_MATVIEW,
+    ObjectType::OBJECT_PROCEDURE,
+    ObjectType::OBJECT_ROUTINE,
+    ObjectType::OBJECT_SEQUENCE,
+    ObjectType::OBJECT_STATISTIC_EXT,
+    ObjectType::OBJECT_TABCONSTRAINT,
+    ObjectType::OBJECT_TABLE,
+    ObjectType::OBJECT_TRIGGER,
+    ObjectType::OBJECT_TYPE,
+    ObjectType::OBJECT_VIEW,
+];
+
+/// Whether a confined utility statement may run.
+pub fn allows(statement: &Statement) -> bool {
+    EXEMPT.take() || is_allowed(statement)
+}
+
+fn is_allowed(statement: &Statement) -> bool {
+    match statement {
+        Statement::Set { kind, local, name } => {
+            let is_value = *kind == VariableSetKind::VAR_SET_VALUE;
+            is_value && *local && is_local_setting(name)
+        }
+        Statement::Function { definer } => !definer,
+        Statement::Object { kind, .. } => OBJECTS.contains(kind),
+        Statement::ExplainQuery => true,
+        Statement::Other(tag) => ALLOWED.contains(tag),
+        Statement::Transaction { .. }
+        | Statement::Cursor { .. }
+        | Statement::Copy { .. }
+        | Statement::Lock { .. } => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_outlives_the_statement_or_lends_rights_is_refused() {
+        use ObjectType::*;
+        use VariableSetKind::*;
+        let set = |kind, local, name| is_allowed(&Statement::Set { kind, local, name });
+        let object = |kind| is_allowed(&Statement::Object { verb: NodeTag::T_DropStmt, kind });
+        let other = |tag| is_allowed(&Statement::Other(tag));
+        assert!(!set(VAR_SET_VALUE, false, "timezone"));
+        assert!(!set(VAR_SET_VALUE, true, "search_path"));
+        assert!(!set(VAR_SET_MULTI, false, "TRANSACTION"));
+        assert!(!set(VAR_RESET_ALL, false, ""));
+        assert!(set(VAR_SET_VALUE, true, "TimeZone"));
+        assert!(!is_allowed(&Statement::Function { definer: true }));
+        assert!(is_allowed(&Statement::Function { definer: false }));
+        assert!(!object(OBJECT_SCHEMA) && !object(OBJECT_EVENT_TRIGGER) && !object(OBJECT_ROLE));
+        assert!(object(OBJECT_TABLE) && object(OBJECT_COLUMN));
+        assert!(!other(NodeTag::T_GrantStmt) && !other(NodeTag::T_NotifyStmt));
+        assert!(!other(NodeTag::T_DefineStmt) && !other(NodeTag::T_RuleStmt));
+        assert!(other(NodeTag::T_AlterTableStmt) && other(NodeTag::T_DoStmt));
+    }
+
+    #[test]
+    fn an_exemption_is_for_one_statement() {
+        let grant = Statement::Other(NodeTag::T_GrantStmt);
+        assert_eq!(exempt(|| (allows(&grant), allows(&grant))), (true, false));
+        exempt(|| ());
+        assert!(!allows(&grant));
+    }
+}
