@@ -13,6 +13,9 @@
 //! * is no part of an instance: schemas, roles, databases, extensions, foreign servers, event
 //!   triggers, publications, settings of roles.
 //!
+//! Nor may it name what is in the schema of another instance: a migration of one does not read,
+//! write, alter or drop what belongs to others.
+//!
 //! What binds is the identity, not where the statement comes from: whatever runs as
 //! `edgebase_owner` inside a function or an operation of ours is bound, also in dynamic SQL, in
 //! `DO`, in `edgebase.export_instance` and in the functions of an index while it is built. The
@@ -21,15 +24,54 @@
 //! This is the first of three safeguards. `crate::spi` undoes every setting after each statement,
 //! and gives each privileged statement a `search_path` of its own.
 
-use crate::fence::plain;
+use crate::error::Error;
 use crate::fence::session::Identity;
+use crate::fence::{catalog, plain};
 use crate::guard::{Statement, is_local_setting};
-use pgrx::pg_sys::{NodeTag, ObjectType, VariableSetKind};
+use crate::lock::schema_oid;
+use pgrx::pg_sys::{NodeTag, ObjectType, Oid, VariableSetKind};
 use std::cell::Cell;
 
 thread_local! {
     /// Whether the next utility statement is the extension's own.
     static EXEMPT: Cell<bool> = const { Cell::new(false) };
+    /// The schema of the instance that is being worked on.
+    static HOME: Cell<Option<Oid>> = const { Cell::new(None) };
+}
+
+/// While it lives, a config's SQL finds no other instance's schema.
+pub struct Home {
+    outer: Option<Oid>,
+}
+
+impl Home {
+    /// Of all instances' schemas this one alone may be named; none where it does not exist.
+    pub fn only(schema: &str) -> Self {
+        Self { outer: HOME.replace(Some(schema_oid(schema).unwrap_or(Oid::INVALID))) }
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        HOME.set(self.outer);
+    }
+}
+
+/// Whether what runs now may look names up in a schema.
+pub fn may_search(schema: Oid) -> bool {
+    HOME.get().is_none_or(|home| {
+        let now = Identity::current();
+        schema == home || !binds() || catalog::schema_owner(schema) != Some(now.user)
+    })
+}
+
+/// Refuses to look a name up in the schema of another instance.
+pub fn check_search(schema: Oid) -> Result<(), Error> {
+    if may_search(schema) {
+        return Ok(());
+    }
+    let name = plain::get_namespace_name(schema).unwrap_or_default();
+    Err(Error::Confined(format!("schema \"{name}\" of another instance")))
 }
 
 /// Whether what runs now is confined: as the owner of instances, but not because a superuser has

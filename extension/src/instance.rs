@@ -11,6 +11,7 @@
 use crate::analytics::{self, ANALYST};
 use crate::answer::Answer;
 use crate::args::Args;
+use crate::confine::Home;
 use crate::error::Error;
 use crate::fence::session::Scope;
 use crate::identity::RunAs;
@@ -26,6 +27,7 @@ use edgebase_blocks::{InstanceKey, StoredBlock, ddl, name};
 /// Runs `work` as the owner of instances, unqualified names meaning the given schema. Whoever
 /// calls, a timestamp in a default or a migration means the same.
 pub fn as_owner<T>(schema: &str, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    let _home = Home::only(schema);
     let _owner = RunAs::owner()?;
     let scope = Scope::open();
     scope.set("search_path", &format!("{}, pg_temp", ident(schema)))?;

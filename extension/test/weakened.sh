@@ -59,4 +59,5 @@ weaken "the statements of a config are not confined" fence/hooks.rs 's/confine::
 weaken "the functions that a config calls are not confined" verdicts.rs 's/} else if confine::binds() {/} else if false {/'
 weaken "settings that a config made are not undone" fence/session.rs 's/AtEOXact_GUC(false, self.level)/AtEOXact_GUC(true, self.level)/'
 weaken "privileged statements have no search_path of their own" spi.rs 's/if !confine::binds() {/if false {/'
+weaken "a config finds other instances" confine.rs 's/schema == home ||/true ||/'
 exit $unnoticed

@@ -44,6 +44,14 @@ pub fn analyzed(relation: Oid) -> Option<(f64, f64)> {
     })
 }
 
+/// Who owns a schema.
+pub fn schema_owner(schema: Oid) -> Option<Oid> {
+    row(pg_sys::SysCacheIdentifier::NAMESPACEOID as c_int, schema, |tuple| {
+        // SAFETY: the row is valid here, and this is the fixed part of a row of pg_namespace.
+        unsafe { (*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_namespace>()).nspowner }
+    })
+}
+
 /// The path of the relation's main file, relative to the data directory.
 pub fn file_path(relation: Oid) -> Option<String> {
     // SAFETY: the function takes an oid and gives text, or null where there is no such relation

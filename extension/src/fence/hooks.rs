@@ -1,8 +1,8 @@
 //! Where does PostgreSQL call us besides the functions that SQL knows?
 //!
 //! Before every utility statement, wherever it comes from (dynamic SQL of functions included),
-//! before a function is first called in a query, when functions have changed, and when
-//! transactions end. What to do then is decided in [`guard`], [`confine`], [`verdicts`] and [`seal`].
+//! before a function is first called in a query, before a name is looked up in a schema, when
+//! functions have changed, and when transactions end. What to do then is decided in [`guard`], [`confine`], [`verdicts`] and [`seal`].
 
 #![allow(clippy::unit_arg)] // `Ok` of what gives nothing
 
@@ -98,8 +98,18 @@ unsafe extern "C-unwind" fn on_access(
     // SAFETY: PostgreSQL calls this, and nothing here has a destructor. The arguments are passed
     // on as they came.
     unsafe {
-        if access == pg_sys::ObjectAccessType::OAT_FUNCTION_EXECUTE {
-            callback(|| verdicts::check(object));
+        match access {
+            pg_sys::ObjectAccessType::OAT_FUNCTION_EXECUTE => callback(|| verdicts::check(object)),
+            pg_sys::ObjectAccessType::OAT_NAMESPACE_SEARCH => {
+                let search = arg.cast::<pg_sys::ObjectAccessNamespaceSearch>();
+                if (*search).ereport_on_violation {
+                    callback(|| confine::check_search(object));
+                } else if !callback(|| Ok(confine::may_search(object))) {
+                    // A schema of `search_path`, which is then passed over.
+                    (*search).result = false;
+                }
+            }
+            _ => {}
         }
         if let Some(next) = NEXT_ACCESS.get() {
             next(access, class, object, sub, arg);

@@ -297,6 +297,68 @@ SELECT $up$COPY t TO '/tmp/t'$up$ AS up \gset
 \ir ../lib/migration.sql
 \ir ../lib/verdict.sql
 
+-- To reach another instance, as an author does who forgets which one a migration is for.
+
+\set attack 'reading another instance''s table'
+\set expect EB009
+SELECT $up$SELECT * FROM "tenant:victim".invoices$up$ AS up \gset
+\ir ../lib/migration.sql
+\ir ../lib/verdict.sql
+
+\set attack 'writing another instance''s table'
+\set expect EB009
+SELECT $up$UPDATE "tenant:victim".invoices SET n = 0$up$ AS up \gset
+\ir ../lib/migration.sql
+\ir ../lib/verdict.sql
+
+\set attack 'altering another instance''s table'
+\set expect EB009
+SELECT $up$ALTER TABLE "tenant:victim".invoices ADD COLUMN x text$up$ AS up \gset
+\ir ../lib/migration.sql
+\ir ../lib/verdict.sql
+
+\set attack 'dropping another instance''s table'
+\set expect EB009
+SELECT $up$DROP TABLE "tenant:victim".invoices$up$ AS up \gset
+\ir ../lib/migration.sql
+\ir ../lib/verdict.sql
+
+\set attack 'referring to another instance''s table'
+\set expect EB009
+SELECT $up$ALTER TABLE t ADD FOREIGN KEY (a) REFERENCES "tenant:victim".invoices ON DELETE CASCADE$up$ AS up \gset
+\ir ../lib/migration.sql
+\ir ../lib/verdict.sql
+
+\set attack 'a child of another instance''s table'
+\set expect EB009
+SELECT $up$CREATE TABLE child () INHERITS ("tenant:victim".invoices)$up$ AS up \gset
+\ir ../lib/migration.sql
+\ir ../lib/verdict.sql
+
+\set attack 'a view over another instance''s table'
+\set expect EB009
+SELECT $up$CREATE VIEW v AS SELECT * FROM "tenant:victim".invoices$up$ AS up \gset
+\ir ../lib/migration.sql
+\ir ../lib/verdict.sql
+
+\set attack 'another block''s table'
+\set expect EB009
+SELECT $up$SELECT * FROM app.posts$up$ AS up \gset
+\ir ../lib/migration.sql
+\ir ../lib/verdict.sql
+
+\set attack 'another instance''s table in dynamic SQL'
+\set expect EB009
+SELECT $up$DO $d$ BEGIN EXECUTE 'DELETE FROM "tenant:' || 'victim".invoices'; END $d$$up$ AS up \gset
+\ir ../lib/migration.sql
+\ir ../lib/verdict.sql
+
+\set attack 'another instance''s table by the search_path of a function'
+\set expect 42P01
+SELECT $up$CREATE FUNCTION f() RETURNS bigint LANGUAGE plpgsql SET search_path = "tenant:victim" AS $f$ BEGIN RETURN (SELECT count(*) FROM invoices); END $f$; SELECT f()$up$ AS up \gset
+\ir ../lib/migration.sql
+\ir ../lib/verdict.sql
+
 -- What a migration is for goes on working.
 
 \set attack 'statements on the instance''s own objects'
