@@ -18,11 +18,13 @@
 
 mod document;
 mod guide;
+mod lasting;
 mod path;
 mod sparse;
 mod step;
 
 pub use guide::Guide;
+pub use lasting::{Lasting, lasting};
 pub use path::path;
 pub use sparse::kept;
 pub use step::{Change, Lock, Statement, Step, Work};

@@ -140,11 +140,13 @@ pub fn analytics_block(schema: &str) -> Option<String> {
 pub struct Place {
     pub id: String,
     pub schema: String,
+    /// The version of its block that it has.
+    pub version: String,
 }
 
 fn place_of(row: &Row) -> Option<Place> {
     let active = row.text(6).as_deref() == Some("active");
-    active.then_some(Place { id: row.text(2)?, schema: row.text(4)? })
+    active.then_some(Place { id: row.text(2)?, schema: row.text(4)?, version: row.text(5)? })
 }
 
 /// The place of one instance, as a query sees it.
@@ -190,6 +192,31 @@ pub fn between(namespace: &str, old: &str, new: &str) -> Result<Vec<StoredBlock>
         .filter_map(serde_json::Value::as_str)
         .map(definition)
         .collect()
+}
+
+/// The shapes of a block from one version to another, both included, oldest first: those between
+/// were recorded since the first of them was. Reads what [`between`] reads, for callers that may not
+/// query the registry.
+pub fn shapes(namespace: &str, old: &str, new: &str) -> Result<Vec<StoredBlock>, Error> {
+    let mut recorded = Vec::new();
+    rows::each(rows::VERSION, &[], Snapshot::NEWEST, |row| {
+        if row.text(2).as_deref() == Some(namespace) {
+            let time = row.value(4).and_then(|t| t.timestamp("YYYYMMDDHH24MISSUS"));
+            recorded.push((time.unwrap_or_default().to_owned(), row.text(1).unwrap_or_default()));
+        }
+        true
+    });
+    recorded.sort_unstable();
+    let since = recorded.iter().find(|(_, v)| v == old).map(|(time, _)| time.clone());
+    let between = recorded.into_iter().filter(|(time, version)| {
+        since.as_ref().is_none_or(|since| time >= since) && version != old && version != new
+    });
+    let mut shapes = vec![definition(old)?];
+    for (_, version) in between {
+        shapes.push(definition(&version)?);
+    }
+    shapes.push(definition(new)?);
+    Ok(shapes)
 }
 
 /// The key that namespace and id make, checked against the block they name.

@@ -1,11 +1,14 @@
 //! Where is a relation's column in one instance's table?
 //!
 //! It is found by name. One that the instance has not got yet shows what it will have after
-//! migrating, its default or null; one that has another type there shows null.
+//! migrating, its default or null; one that has another type there, or that a migration to come is
+//! about, shows null. A column that a version between dropped is one that the instance has not got:
+//! what stands under its name may be what the config hid.
 
 use crate::analytics::condition::INSTANCE;
 use crate::shape::Shape;
 use edgebase_blocks::analytics::{INSTANCE_COLUMN, OPTION_FIELD, OPTION_MISSING};
+use edgebase_blocks::diff::Lasting;
 use pgrx::pg_sys::{self, Oid};
 use std::ffi::{CStr, CString};
 
@@ -48,16 +51,26 @@ pub enum Found {
     /// At this place, counted from 0.
     Here(usize),
     Missing,
-    OtherType,
+    Unknown,
 }
 
-/// Looks a column up in a table, where it was in the last one first.
-pub fn locate(column: &Column, table: &Shape, last: usize) -> Found {
+/// Looks a column up in a table, where it was in the last one first. `lasting` is what an instance
+/// that is behind has in common with the present shape.
+pub fn locate(column: &Column, table: &Shape, last: usize, lasting: Option<&Lasting>) -> Found {
+    if let Some(lasting) = lasting {
+        let name = column.name.to_string_lossy();
+        if lasting.touched.contains(name.as_ref()) {
+            return Found::Unknown;
+        }
+        if !lasting.same.contains(name.as_ref()) {
+            return Found::Missing;
+        }
+    }
     let is = |n: usize| table.name(n) == Some(column.name.as_c_str());
     let found = Some(last).filter(|n| is(*n)).or_else(|| (0..table.len()).find(|n| is(*n)));
     match found {
         None => Found::Missing,
         Some(n) if table.kind(n) == Some(column.kind) => Found::Here(n),
-        Some(_) => Found::OtherType,
+        Some(_) => Found::Unknown,
     }
 }

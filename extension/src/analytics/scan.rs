@@ -24,11 +24,13 @@ use crate::fence::open::{Lock, Relation};
 use crate::fence::plain;
 use crate::fence::value::Value;
 use crate::guc;
-use crate::registry::Place;
+use crate::registry::{self, Place};
 use crate::relation;
 use crate::shape::Shape;
+use edgebase_blocks::diff::{Lasting, lasting};
 use edgebase_blocks::quote::ident;
 use pgrx::pg_sys::Oid;
+use std::collections::HashMap;
 use std::rc::Rc;
 
 /// Tables of at most so many pages are read through: opening an index costs more.
@@ -67,6 +69,10 @@ pub struct Scan {
     source: Option<Instances>,
     /// Reads the instance that is read now.
     pub reader: Reader,
+    /// The block's present version.
+    version: String,
+    /// What the table of an instance of another version has in common with the present one.
+    lasting: HashMap<String, Option<Rc<Lasting>>>,
     /// Since the scan began, restarts included.
     pub read: u64,
     pub by_index: u64,
@@ -91,8 +97,11 @@ impl Scan {
         let wanted = needed.iter().filter(|number| **number > INSTANCE);
         let wanted = wanted.map(|number| *number as usize - 1);
         let wanted = wanted.filter(|place| shape.column(*place).is_some());
+        let version = registry::block(&known.namespace).map(|block| block.version);
         Ok(Self {
             known,
+            version: version.unwrap_or_default(),
+            lasting: HashMap::new(),
             shows_instance: needed.contains(&INSTANCE),
             wanted: wanted.map(|place| Wanted { place, last: 0, missing: None }).collect(),
             keys,
@@ -118,7 +127,7 @@ impl Scan {
             let source = self.source.as_mut();
             let next = source.and_then(|s| s.next(&self.known.namespace, node.snapshot()));
             let Some(place) = next else { return Ok(false) };
-            self.open(node, &place);
+            self.open(node, &place)?;
         }
         Ok(true)
     }
@@ -172,20 +181,27 @@ impl Scan {
     }
 
     /// Opens an instance's table, unless a condition excludes the instance or it is gone.
-    fn open(&mut self, node: Executing, place: &Place) {
+    fn open(&mut self, node: Executing, place: &Place) -> Result<(), Error> {
         if let Some(filter) = &self.filter
             && !self.reader.admits(node, filter, &place.id)
         {
-            return;
+            return Ok(());
         }
         self.read += 1;
         self.forget_caches();
-        let Some(table) = open_table(&place.schema, &self.known.table) else { return };
+        let Some(table) = open_table(&place.schema, &self.known.table) else { return Ok(()) };
+        let lasting = match place.version == self.version {
+            true => None,
+            false => match self.lasting(&place.version)? {
+                Some(lasting) => Some(lasting),
+                None => return Ok(()),
+            },
+        };
         let shape = Shape::of(&table);
         let mut columns = Vec::with_capacity(self.wanted.len());
         for wanted in &mut self.wanted {
             let Some(Some(column)) = self.known.columns.get(wanted.place) else { continue };
-            columns.push((wanted.place, wanted.source(node, column, &shape)));
+            columns.push((wanted.place, wanted.source(node, column, &shape, lasting.as_deref())));
         }
         // A check of a column that is not here, or not of this type, is left to the executor.
         let number = |place: &usize| match columns.iter().find(|(to, _)| to == place) {
@@ -198,6 +214,19 @@ impl Scan {
         let id = self.shows_instance.then_some(place.id.as_str());
         let request = Request { table, id, columns, checks: &self.checks, checked, index };
         self.by_index += u64::from(self.reader.open(node, request));
+        Ok(())
+    }
+
+    /// What the table of an instance of that version has in common with the present one; `None` if
+    /// it is another table.
+    fn lasting(&mut self, version: &str) -> Result<Option<Rc<Lasting>>, Error> {
+        if let Some(known) = self.lasting.get(version) {
+            return Ok(known.clone());
+        }
+        let shapes = registry::shapes(&self.known.namespace, version, &self.version)?;
+        let found = lasting(&shapes, &self.known.table).map(Rc::new);
+        self.lasting.insert(version.to_owned(), found.clone());
+        Ok(found)
     }
 
     /// The index that serves the checks best, when the table is not small and one does.
@@ -239,8 +268,14 @@ fn compared(node: Executing, conditions: Vec<Expr<'static>>) -> Vec<Compared> {
 
 impl Wanted {
     /// Where the column's values come from in an instance's table.
-    fn source(&mut self, node: Executing, column: &Column, table: &Shape) -> Source {
-        match locate(column, table, self.last) {
+    fn source(
+        &mut self,
+        node: Executing,
+        column: &Column,
+        table: &Shape,
+        lasting: Option<&Lasting>,
+    ) -> Source {
+        match locate(column, table, self.last, lasting) {
             Found::Here(n) => {
                 self.last = n;
                 Source::Column(n)
@@ -249,7 +284,7 @@ impl Wanted {
                 let default = column.default.as_ref()?;
                 Some(node.parse(default, column.kind, column.modifier))
             })),
-            Found::OtherType => Source::Value(None),
+            Found::Unknown => Source::Value(None),
         }
     }
 }

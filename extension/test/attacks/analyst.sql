@@ -435,3 +435,57 @@ SET LOCAL SESSION AUTHORIZATION analyst_login;
 SET LOCAL statement_timeout = '100ms';
 SELECT count(*) FROM tenant.invoices a, generate_series(1, 1000000000) g;
 \ir ../lib/verdict.sql
+
+-- Instances that are behind, with values under a name that was hidden when they were written.
+
+\set attack 'a hidden field that one version dropped and the next has again, visible, where the instance is still at the first'
+\set expect 00000
+\ir ../lib/analytics.sql
+SELECT count(*) FROM edgebase.apply_config('{"databases": {"firm": {"instance": true, "tables": {
+    "staff": {"schema": {"name": "string"}, "migrations": [{"version": 1, "description": "d", "up": "ALTER TABLE staff DROP COLUMN secret"}]}, "keys": {"analytics": false, "schema": {"secret": "string"}}}}}}') \g /dev/null
+SELECT count(*) FROM edgebase.apply_config('{"databases": {"firm": {"instance": true, "tables": {
+    "staff": {"schema": {"name": "string", "secret": "string"}, "migrations": [{"version": 1, "description": "d", "up": "ALTER TABLE staff DROP COLUMN secret"}]}, "keys": {"analytics": false, "schema": {"secret": "string"}}}}}}') \g /dev/null
+SET LOCAL SESSION AUTHORIZATION analyst_login;
+SELECT 1 / (count(*) = 2 AND count(secret) = 0 AND bool_and(s::text !~ 'planted'))::int FROM firm.staff s \g /dev/null
+SELECT 1 / (count(*) = 0)::int FROM firm.staff WHERE secret LIKE 'p%' OR secret = 'planted-secret' \g /dev/null
+\ir ../lib/verdict.sql
+
+\set attack 'a hidden field under whose name a migration puts another'
+\set expect 00000
+\ir ../lib/analytics.sql
+SELECT count(*) FROM edgebase.apply_config('{"databases": {"firm": {"instance": true, "tables": {
+    "staff": {"schema": {"other": {"type": "string", "analytics": false}, "secret": "string"}, "migrations": [{"version": 1, "description": "d", "up": "ALTER TABLE staff RENAME COLUMN secret TO other; ALTER TABLE staff RENAME COLUMN name TO secret"}]}, "keys": {"analytics": false, "schema": {"secret": "string"}}}}}}') \g /dev/null
+SET LOCAL SESSION AUTHORIZATION analyst_login;
+SELECT 1 / (count(*) = 2 AND count(secret) = 0 AND bool_and(s::text !~ 'planted'))::int FROM firm.staff s \g /dev/null
+SELECT 1 / (count(*) = 0)::int FROM firm.staff WHERE secret LIKE 'p%' OR secret = 'planted-secret' \g /dev/null
+\ir ../lib/verdict.sql
+
+\set attack 'a hidden field that becomes visible with a migration that empties it'
+\set expect 00000
+\ir ../lib/analytics.sql
+SELECT count(*) FROM edgebase.apply_config('{"databases": {"firm": {"instance": true, "tables": {
+    "staff": {"schema": {"name": "string", "secret": "string"}, "migrations": [{"version": 1, "description": "d", "up": "UPDATE staff SET secret = NULL"}]}, "keys": {"analytics": false, "schema": {"secret": "string"}}}}}}') \g /dev/null
+SET LOCAL SESSION AUTHORIZATION analyst_login;
+SELECT 1 / (count(*) = 2 AND count(secret) = 0 AND bool_and(s::text !~ 'planted'))::int FROM firm.staff s \g /dev/null
+SELECT 1 / (count(*) = 0)::int FROM firm.staff WHERE secret LIKE 'p%' OR secret = 'planted-secret' \g /dev/null
+\ir ../lib/verdict.sql
+
+\set attack 'a hidden table that one version dropped and the next has again, visible'
+\set expect 00000
+\ir ../lib/analytics.sql
+SELECT count(*) FROM edgebase.apply_config('{"databases": {"firm": {"instance": true, "tables": {
+    "staff": {"schema": {"name": "string", "secret": {"type": "string", "analytics": false}}, "migrations": [{"version": 1, "description": "d", "up": "DROP TABLE keys"}]}}}}}') \g /dev/null
+SELECT count(*) FROM edgebase.apply_config('{"databases": {"firm": {"instance": true, "tables": {
+    "staff": {"schema": {"name": "string", "secret": {"type": "string", "analytics": false}}, "migrations": [{"version": 1, "description": "d", "up": "DROP TABLE keys"}]}, "keys": {"schema": {"secret": "string"}}}}}}') \g /dev/null
+SET LOCAL SESSION AUTHORIZATION analyst_login;
+SELECT 1 / (count(*) = 0)::int FROM firm.keys \g /dev/null
+\ir ../lib/verdict.sql
+
+\set attack 'a hidden table that becomes visible with a migration that empties it'
+\set expect 00000
+\ir ../lib/analytics.sql
+SELECT count(*) FROM edgebase.apply_config('{"databases": {"firm": {"instance": true, "tables": {
+    "staff": {"schema": {"name": "string", "secret": {"type": "string", "analytics": false}}, "migrations": []}, "keys": {"schema": {"secret": "string"}, "migrations": [{"version": 1, "description": "d", "up": "DELETE FROM keys"}]}}}}}') \g /dev/null
+SET LOCAL SESSION AUTHORIZATION analyst_login;
+SELECT 1 / (count(secret) = 0 AND count(*) = 1)::int FROM firm.keys \g /dev/null
+\ir ../lib/verdict.sql
