@@ -6,6 +6,7 @@
 //! key set over plain HTTP is an error. Nothing is read here: secrets and keys are the proxy's.
 
 use crate::config::{ConfigError, OneOrMany, Problems};
+use crate::identity::{Identity, IdentitySpec, Mapping};
 use indexmap::IndexMap;
 use serde::Deserialize;
 
@@ -63,7 +64,7 @@ pub enum Keys {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claims {
     /// `auth.id`
-    pub id: String,
+    pub id: Identity,
     /// `auth.email`
     pub email: String,
     /// `auth.role`
@@ -86,7 +87,7 @@ pub enum Custom {
 impl Default for Claims {
     fn default() -> Self {
         Self {
-            id: "sub".into(),
+            id: Identity { from: "sub".into(), mapping: Mapping::AsIs },
             email: "email".into(),
             role: "role".into(),
             is_anonymous: "isAnonymous".into(),
@@ -134,7 +135,7 @@ pub(crate) struct IssuerSpec {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct ClaimsSpec {
     #[serde(default)]
-    id: Option<String>,
+    id: Option<IdentitySpec>,
     #[serde(default)]
     email: Option<String>,
     #[serde(default)]
@@ -233,8 +234,12 @@ impl ClaimsSpec {
                 Custom::Picked(picked)
             }
         };
+        let (from, mapping) = match self.id {
+            None => (None, Mapping::AsIs),
+            Some(spec) => spec.parts().map_err(|e| problems.at(&["claims", "id"], e))?,
+        };
         Ok(Claims {
-            id: path("id", self.id, default.id)?,
+            id: Identity { from: path("id", from, default.id.from)?, mapping },
             email: path("email", self.email, default.email)?,
             role: path("role", self.role, default.role)?,
             is_anonymous: path("isAnonymous", self.is_anonymous, default.is_anonymous)?,
@@ -295,7 +300,7 @@ mod tests {
             "algorithms": ["ES256"], "claims": {"id": "uid", "custom": {"plan": "app.plan"}}}))
         .unwrap();
         assert_eq!(mapped[0].keys, Keys::File("./keys.json".into()));
-        assert_eq!(mapped[0].claims.id, "uid");
+        assert_eq!(mapped[0].claims.id.from, "uid");
     }
 
     #[test]

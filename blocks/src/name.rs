@@ -69,7 +69,13 @@ pub fn identifier(text: &str) -> Result<(), NameError> {
     check(text, MAX_IDENT, true)
 }
 
-/// Whether a text may be the id of a record: `[A-Za-z0-9_.:@-]{1,255}`.
+/// What the id of a record is, as a regular expression of PostgreSQL.
+pub const RECORD_ID: &str = "^[A-Za-z0-9_.:@-]{1,255}$";
+/// The ids that a record cannot be asked for by: a route of its table has the name, or URLs leave
+/// it out of a path (RFC 3986, 5.2.4), percent-encoded or not.
+pub const SHADOWED_RECORD_IDS: [&str; 4] = ["count", "search", ".", ".."];
+
+/// Whether a text may be the id of a record, which [`RECORD_ID`] says in SQL.
 #[must_use]
 pub fn is_record_id(text: &str) -> bool {
     (1..=MAX_RECORD_ID).contains(&text.len())

@@ -216,6 +216,15 @@ REVOKE ALL ON FUNCTION edgebase.drop_instance(text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION edgebase.drop_instance(text, text) TO edgebase_proxy, edgebase_admin;
 COMMENT ON FUNCTION edgebase.drop_instance(text, text) IS 'Deletes an instance and gives the receipt';
 
+CREATE FUNCTION edgebase.drop_instance(namespace text, id text, caller text) RETURNS jsonb
+LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET client_min_messages = warning
+AS 'MODULE_PATHNAME', 'edgebase_drop_instance_for';
+REVOKE ALL ON FUNCTION edgebase.drop_instance(text, text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION edgebase.drop_instance(text, text, text) TO edgebase_proxy, edgebase_admin;
+COMMENT ON FUNCTION edgebase.drop_instance(text, text, text) IS 'Deletes an instance for somebody whom the receipt names';
+
 CREATE FUNCTION edgebase.migrate(namespace text, id text DEFAULT NULL) RETURNS jsonb
 LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp

@@ -179,6 +179,15 @@ REVOKE ALL ON FUNCTION edgebase.apply_config(jsonb, boolean) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION edgebase.apply_config(jsonb, boolean) TO edgebase_admin;
 COMMENT ON FUNCTION edgebase.apply_config(jsonb, boolean) IS 'Registers the blocks of a config and tells what changed';
 
+CREATE FUNCTION edgebase.drop_instance(namespace text, id text, caller text) RETURNS jsonb
+LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET client_min_messages = warning
+AS 'MODULE_PATHNAME', 'edgebase_drop_instance_for';
+REVOKE ALL ON FUNCTION edgebase.drop_instance(text, text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION edgebase.drop_instance(text, text, text) TO edgebase_proxy, edgebase_admin;
+COMMENT ON FUNCTION edgebase.drop_instance(text, text, text) IS 'Deletes an instance for somebody whom the receipt names';
+
 CREATE FUNCTION edgebase.migrate_behind(namespace text DEFAULT NULL, retry boolean DEFAULT false, after bigint DEFAULT 0) RETURNS jsonb
 LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp

@@ -90,6 +90,9 @@ pub enum Error {
     /// An argument that must not be null is null.
     #[error("argument \"{0}\" must not be null")]
     NullArgument(&'static str),
+    /// Nobody, or a name of no bounded length, is to have dropped an instance.
+    #[error("the caller must be a text of 1 to 65536 bytes")]
+    Caller,
     /// An import whose rows do not fit the instance.
     #[error("cannot import: {0}")]
     Import(String),
@@ -145,7 +148,7 @@ impl Error {
             Self::SchemaTaken(_) => "42P06",
             Self::NotOneStatement(_) => "42601",
             Self::NullArgument(_) => "22004",
-            Self::Import(_) => "22023",
+            Self::Import(_) | Self::Caller => "22023",
             Self::NotARelation(_) | Self::Unreadable(_) => "42809",
             Self::TableMissing(_) => "42P01",
             Self::ColumnMissing(_) => "42703",

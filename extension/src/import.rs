@@ -16,9 +16,11 @@ use crate::migrate::bring_up;
 use crate::registry;
 use crate::spi;
 use crate::tables::ensure;
-use edgebase_blocks::StoredBlock;
 use edgebase_blocks::ddl::{add_constraint, references};
+use edgebase_blocks::depth::MAX_DEPTH;
+use edgebase_blocks::name::{RECORD_ID, SHADOWED_RECORD_IDS};
 use edgebase_blocks::quote::{ident, qualified};
+use edgebase_blocks::{StoredBlock, Table};
 use pgrx::datum::JsonB;
 use serde_json::json;
 
@@ -45,6 +47,7 @@ pub fn import_instance(args: &Args) -> Result<Answer, Error> {
 fn fill(schema: &str, block: &StoredBlock, args: &Args) -> Result<i64, Error> {
     refuse_strays(block, args)?;
     for table in &block.tables {
+        refuse_unreadable(table, args)?;
         let name = qualified(schema, &table.name);
         if spi::one::<bool>(&format!("SELECT true FROM {name} LIMIT 1"), &[])?.is_some() {
             return Err(Error::Import(format!("table \"{}\" is not empty", table.name)));
@@ -86,6 +89,41 @@ fn refuse_strays(block: &StoredBlock, args: &Args) -> Result<(), Error> {
     )?;
     match stray {
         Some(name) => Err(Error::Import(format!("no table \"{name}\" in this block"))),
+        None => Ok(()),
+    }
+}
+
+/// Refuses rows that the HTTP API would not take, because it could not give them back: of an id
+/// that no path can name, or nested too deeply.
+fn refuse_unreadable(table: &Table, args: &Args) -> Result<(), Error> {
+    let shadowed = SHADOWED_RECORD_IDS.map(str::to_owned).to_vec();
+    let misnamed = spi::one::<String>(
+        "SELECT coalesce(e -> 'record' ->> 'id', 'null') FROM jsonb_array_elements($1) AS e
+         WHERE e ->> 'table_name' = $2
+           AND NOT coalesce(e -> 'record' ->> 'id' ~ $3 AND e -> 'record' ->> 'id' <> ALL ($4), false)
+         LIMIT 1",
+        &[args.jsonb_datum(2, "rows")?, table.name.as_str().into(), RECORD_ID.into(), shadowed.into()],
+    )?;
+    if let Some(id) = misnamed {
+        let table = &table.name;
+        return Err(Error::Import(format!("\"{id}\" is no id of a record in table \"{table}\"")));
+    }
+    // The fields of a table without a schema are in its document.
+    let deepest = MAX_DEPTH + if table.is_schemaless() { 2 } else { 1 };
+    let deep = spi::one::<String>(
+        &format!(
+            "SELECT e -> 'record' ->> 'id' FROM jsonb_array_elements($1) AS e
+             WHERE e ->> 'table_name' = $2 AND jsonb_path_exists(e -> 'record',
+                 'strict $.**{{{deepest}}} ? (@.type() == \"array\" || @.type() == \"object\")')
+             LIMIT 1"
+        ),
+        &[args.jsonb_datum(2, "rows")?, table.name.as_str().into()],
+    )?;
+    match deep {
+        Some(id) => Err(Error::Import(format!(
+            "record \"{id}\" of table \"{}\" nests deeper than {MAX_DEPTH} levels",
+            table.name
+        ))),
         None => Ok(()),
     }
 }

@@ -22,6 +22,9 @@ use pgrx::pg_sys::Oid;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+/// Bytes of a caller's name: those of a token's claims are in a header.
+const MAX_CALLER: usize = 64 << 10;
+
 fn key_of(args: &Args) -> Result<(InstanceKey, BlockRow), Error> {
     let (namespace, id) = (args.text(0, "namespace")?, args.text_or_null(1));
     registry::resolve(&namespace, id.as_deref())
@@ -150,13 +153,27 @@ pub fn bounded_waits() -> Result<Scope, Error> {
 
 /// `edgebase.drop_instance(namespace text, id text)`
 pub fn drop_instance(args: &Args) -> Result<Answer, Error> {
+    drop_by(args, None)
+}
+
+/// `edgebase.drop_instance(namespace text, id text, caller text)`: for somebody whom the login role
+/// answers for.
+pub fn drop_instance_for(args: &Args) -> Result<Answer, Error> {
+    let caller = args.text(2, "caller")?;
+    if caller.is_empty() || caller.len() > MAX_CALLER {
+        return Err(Error::Caller);
+    }
+    drop_by(args, Some(&caller))
+}
+
+fn drop_by(args: &Args, caller: Option<&str>) -> Result<Answer, Error> {
     let (key, block) = key_of(args)?;
     if block.kind == BlockKind::Single && is_configured(key.namespace())? {
         return Err(Error::Configured(key.namespace().to_owned()));
     }
     let _bounded = bounded_waits()?;
     let row = lock_row(&key, lock::evict)?;
-    let receipt = receipt(&key, &row)?;
+    let receipt = receipt(&key, &row, caller)?;
     if lock::schema_oid(&row.schema).is_some() {
         instance::as_owner(&row.schema, || {
             spi::own(&format!("DROP SCHEMA {} CASCADE", ident(&row.schema)))
@@ -174,7 +191,7 @@ fn is_configured(namespace: &str) -> Result<bool, Error> {
 }
 
 /// What is about to be deleted: tables, rows, bytes, when, by whom, and a SHA-256 over all of it.
-fn receipt(key: &InstanceKey, row: &InstanceRow) -> Result<Value, Error> {
+fn receipt(key: &InstanceKey, row: &InstanceRow, caller: Option<&str>) -> Result<Value, Error> {
     let names = spi::json(
         "SELECT coalesce(jsonb_agg(c.relname::text ORDER BY c.relname), '[]')
          FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -211,7 +228,7 @@ fn receipt(key: &InstanceKey, row: &InstanceRow) -> Result<Value, Error> {
         "rows": all_rows,
         "bytes": all_bytes,
         "dropped_at": about["at"],
-        "dropped_by": about["by"],
+        "dropped_by": caller.map_or_else(|| about["by"].clone(), Value::from),
     });
     receipt["digest"] = json!(digest(&receipt));
     Ok(receipt)

@@ -11,7 +11,8 @@ use crate::linger::Lingering;
 use crate::memory;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use axum::response::{IntoResponse as _, Response};
 use futures::FutureExt as _;
 use std::any::Any;
@@ -36,6 +37,8 @@ pub async fn answer(app: &Arc<App>, peer: IpAddr, request: Request) -> Response 
     let id = request_id(request.headers());
     let origin = request.headers().get(header::ORIGIN).cloned();
     let begun = Instant::now();
+    let asks_first =
+        request.version() < Version::HTTP_2 && request.headers().contains_key(header::EXPECT);
     let mut response = if request.method() == Method::OPTIONS {
         StatusCode::NO_CONTENT.into_response()
     } else {
@@ -45,6 +48,11 @@ pub async fn answer(app: &Arc<App>, peer: IpAddr, request: Request) -> Response 
     cors::decorate(&app.current.load(), origin.as_ref(), headers);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REQUEST_ID, id);
+    if asks_first && !response.status().is_success() {
+        // Whoever waits for leave to send a body need not send it now, and what comes next on the
+        // connection could be the body or another request.
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     app.metrics.answered(response.status(), begun.elapsed());
     response
 }
@@ -79,6 +87,11 @@ async fn respond(app: &Arc<App>, peer: IpAddr, request: Request, id: &HeaderValu
 }
 
 fn refuse_head(request: &Request<Body>) -> Option<Error> {
+    if request.version() == Version::HTTP_11 && !has_host(request.headers()) {
+        return Some(Error::BadRequest(
+            "A request of HTTP/1.1 has one Host header, which names the server.".into(),
+        ));
+    }
     let uri = request.uri().path_and_query().map_or(0, |p| p.as_str().len());
     let headers: usize =
         request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
@@ -89,6 +102,15 @@ fn refuse_head(request: &Request<Body>) -> Option<Error> {
     } else {
         None
     }
+}
+
+/// Whether there is one host, and a legal one (RFC 9112, 3.2). It is empty where the address that
+/// the client asked for names none.
+fn has_host(headers: &HeaderMap) -> bool {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
+    let is_legal = |host: &str| !host.contains('@') && host.parse::<Authority>().is_ok();
+    host.is_empty() || host.to_str().is_ok_and(is_legal)
 }
 
 /// The client's own id where it is short and harmless in a log, else a new one.

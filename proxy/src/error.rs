@@ -22,6 +22,11 @@ pub enum Error {
     /// A content type other than JSON.
     #[error("Unsupported Media Type")]
     UnsupportedMediaType,
+    /// A body that is encoded as named.
+    #[error(
+        "The request body has the Content-Encoding '{0}', which is not supported. Send it without."
+    )]
+    UnsupportedEncoding(String),
     /// The body is larger than the server takes.
     #[error("Request body is too large: the limit is {0} bytes.")]
     BodyTooLarge(usize),
@@ -51,9 +56,17 @@ pub enum Error {
     /// A foreign key points nowhere, or is still pointed at; the field, where it is known.
     #[error("{}", orphan(.0.as_deref()))]
     ForeignKey(Option<String>),
-    /// NOT NULL or CHECK; the field, where it is known.
+    /// NOT NULL, or a CHECK of which no more is known; the field, where it is known.
     #[error("{}", violated(.0.as_deref()))]
     Constraint(Option<String>),
+    /// A CHECK: what the field's value would have to be.
+    #[error("Database constraint violated (column: '{field}'). {reason}")]
+    Check {
+        /// The field.
+        field: String,
+        /// What is wrong with its value.
+        reason: String,
+    },
     /// A value the database could not take, e.g. out of range.
     #[error("{0}")]
     BadValue(String),
@@ -63,9 +76,6 @@ pub enum Error {
     /// The token is no token of ours.
     #[error("Invalid token.")]
     TokenInvalid,
-    /// The token could not be verified for another reason.
-    #[error("Authentication failed.")]
-    AuthFailed,
     /// A token came, but the server has no secret.
     #[error("Authentication service not configured.")]
     AuthNotConfigured,
@@ -121,9 +131,9 @@ pub enum Error {
     /// No such route.
     #[error("Path '{0}' was not found on this EdgeBase server.")]
     NoRoute(String),
-    /// A method the route never has.
+    /// HEAD on a table, which has these methods at that path.
     #[error("")]
-    HeadNotAllowed,
+    HeadNotAllowed(&'static str),
     /// A unique constraint.
     #[error("{}", duplicate(.0.as_deref()))]
     Duplicate(Option<String>),
@@ -214,15 +224,17 @@ impl Error {
             | Self::Validation { .. }
             | Self::ForeignKey(_)
             | Self::Constraint(_)
+            | Self::Check { .. }
             | Self::BadValue(_) => StatusCode::BAD_REQUEST,
-            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::UnsupportedMediaType | Self::UnsupportedEncoding(_) => {
+                StatusCode::UNSUPPORTED_MEDIA_TYPE
+            }
             Self::BodyTooLarge(_) | Self::AnswerTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::UriTooLong(_) => StatusCode::URI_TOO_LONG,
             Self::HeadersTooLarge(_) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::TokenExpired
             | Self::TokenInvalid
-            | Self::AuthFailed
             | Self::AuthNotConfigured
             | Self::ServiceKeyInvalid(_)
             | Self::SchemaAuthRequired => StatusCode::UNAUTHORIZED,
@@ -235,7 +247,7 @@ impl Error {
             }
             Self::By { error, .. } => error.status(),
             Self::Hook { status, .. } => *status,
-            Self::HeadNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::HeadNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Duplicate(_) | Self::Conflict => StatusCode::CONFLICT,
             Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
@@ -253,7 +265,7 @@ impl Error {
             Self::Validation { .. } => Some("validation-failed"),
             Self::TooManyRows(_) => Some("too-many-rows"),
             Self::ForeignKey(_) => Some("foreign-key-failed"),
-            Self::Constraint(_) => Some("constraint-failed"),
+            Self::Constraint(_) | Self::Check { .. } => Some("constraint-failed"),
             Self::RowDenied(_) => Some("forbidden"),
             Self::RecordNotFound { .. } | Self::NotFound(_) => Some("not-found"),
             Self::Duplicate(_) => Some("record-already-exists"),
@@ -268,7 +280,6 @@ impl Error {
             Self::By { error, .. } => error.word(),
             Self::TokenExpired => Some("TOKEN_EXPIRED"),
             Self::TokenInvalid => Some("TOKEN_INVALID"),
-            Self::AuthFailed => Some("AUTH_FAILED"),
             Self::AuthNotConfigured => Some("AUTH_NOT_CONFIGURED"),
             Self::CannotCreate => Some("CANNOT_CREATE_DB"),
             _ => None,

@@ -128,10 +128,16 @@ pub async fn drop(
         bearer: true,
         purpose: format!("scope 'db:instance:{namespace}:delete'"),
     };
-    let principal = if snapshot.auth.service(&head.headers, head.peer, &scope)? {
-        Principal::Service
+    let (principal, caller) = if snapshot.auth.service(&head.headers, head.peer, &scope)? {
+        let key = snapshot.auth.service_name(&head.headers, head.peer, &scope);
+        (Principal::Service, format!("service key {}", key.unwrap_or_default()))
     } else {
-        enriched(snapshot, head, user).await
+        let principal = enriched(snapshot, head, user).await;
+        let caller = match principal.id() {
+            Some(id) => format!("user {id}"),
+            None => "anybody".to_owned(),
+        };
+        (principal, caller)
     };
     let access = Access::new(snapshot, &principal, namespace);
     let Some(found) = snapshot.config.databases.get(namespace) else {
@@ -145,7 +151,7 @@ pub async fn drop(
     let key = key(found, Some(id))?;
     let receipt = app
         .db_of(snapshot, namespace)
-        .drop(&key)
+        .drop(&key, &caller)
         .await?
         .ok_or_else(|| Error::NotFound(format!("Instance '{key}' does not exist.")))?;
     Ok(respond::json(StatusCode::OK, receipt.to_string()))

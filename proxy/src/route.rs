@@ -165,7 +165,7 @@ fn table(
         return Err(no_route());
     }
     let action = match (method.as_str(), rest) {
-        ("HEAD", _) => return Err(Error::HeadNotAllowed),
+        ("HEAD", rest) => return Err(Error::HeadNotAllowed(methods(rest))),
         ("GET", []) => Action::List,
         ("GET", ["count"]) => Action::Count,
         ("GET", ["search"]) => Action::Search,
@@ -183,6 +183,15 @@ fn table(
         table: decode(table)?,
     };
     Ok(Route::Table(path, action))
+}
+
+/// What can be done at a table's path, for those who try HEAD.
+fn methods(rest: &[&str]) -> &'static str {
+    match rest {
+        [] => "GET, POST, OPTIONS",
+        ["batch" | "batch-by-filter"] => "GET, POST, PATCH, DELETE, OPTIONS",
+        _ => "GET, PATCH, DELETE, OPTIONS",
+    }
 }
 
 fn decode(segment: &str) -> Result<String> {

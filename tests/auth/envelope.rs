@@ -120,6 +120,68 @@ async fn a_body_that_says_it_is_too_large_is_refused_before_it_is_sent() {
 }
 
 #[tokio::test]
+async fn whoever_asks_before_it_sends_and_is_refused_is_told_that_the_connection_ends() {
+    for (line, credential, expected) in [
+        (format!("POST {OPEN}"), "x-edgebase-service-key: wrong", 401),
+        ("POST /nope".to_owned(), "x-nothing: x", 404),
+        (format!("POST {OPEN}?filter={}", "x".repeat(33 << 10)), "x-nothing: x", 414),
+    ] {
+        let request = format!(
+            "{line} HTTP/1.1\r\nhost: x\r\n{credential}\r\nexpect: 100-continue\r\n\
+             content-type: application/json\r\ncontent-length: 5\r\n\r\n"
+        );
+        let answer = raw_answer(&direct().url, request.as_bytes()).await;
+        let (status, headers, _) = parts(&answer);
+        assert_eq!((status, header(&headers, "connection")), (expected, Some("close")), "{answer}");
+    }
+    // Whoever is not refused is told to send, and keeps the connection.
+    let key = &direct().service_key;
+    let head = format!(
+        "POST {OPEN} HTTP/1.1\r\nhost: x\r\nx-edgebase-service-key: {key}\r\n\
+         expect: 100-continue\r\ncontent-type: application/json\r\ncontent-length: 13\r\n\r\n\
+         {{\"title\":\"x\"}}GET /api/health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+    );
+    let answer = raw_answer(&direct().url, head.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 100 "), "{answer}");
+    assert!(answer.contains("HTTP/1.1 201 ") && answer.contains("HTTP/1.1 200 "), "{answer}");
+}
+
+#[tokio::test]
+async fn a_request_names_one_host() {
+    let url = &direct().url;
+    for (version, hosts, expected) in [
+        ("1.1", &["host: example.com"][..], 200),
+        ("1.1", &["host: [::1]:8080"], 200),
+        ("1.1", &["host:"], 200),
+        ("1.1", &[], 400),
+        ("1.1", &["host: a", "host: a"], 400),
+        ("1.1", &["host: a b"], 400),
+        ("1.1", &["host: user@a"], 400),
+        ("1.1", &["host: a/b"], 400),
+        ("1.1", &["host: \u{e9}"], 400),
+        ("1.0", &[], 200),
+    ] {
+        let hosts: String = hosts.iter().map(|host| format!("{host}\r\n")).collect();
+        let request = format!("GET /api/health HTTP/{version}\r\n{hosts}connection: close\r\n\r\n");
+        let (status, _, body) = parts(&raw_answer(url, request.as_bytes()).await);
+        assert_eq!(status, expected, "{version} {hosts:?} {body}");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_method_comes_with_those_that_there_are() {
+    let nobody = direct().anonymous();
+    for (path, methods) in [
+        (OPEN.to_owned(), "GET, POST, OPTIONS"),
+        (format!("{OPEN}/x"), "GET, PATCH, DELETE, OPTIONS"),
+        (format!("{OPEN}/batch"), "GET, POST, PATCH, DELETE, OPTIONS"),
+    ] {
+        let answer = nobody.send("HEAD", &path, None).await;
+        assert_eq!((answer.status, answer.headers["allow"].as_str()), (405, methods), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn a_refusal_reaches_a_client_that_is_still_sending() {
     let body = vec![b'x'; 6 << 20];
     for (credential, expected) in [

@@ -26,6 +26,7 @@ async fn without_a_delete_rule_only_a_service_key_may_delete() {
     assert_eq!(state(&admin, "vault", &id).await, "whole");
     let receipt = product.service().delete(&whole).await.expect(200);
     assert_eq!(receipt["rows"], 1);
+    assert_eq!(receipt["dropped_by"], "service key root");
     assert_eq!(state(&admin, "vault", &id).await, "nothing");
     let again = product.service().delete(&whole).await;
     assert_eq!(again.status, 404, "{}", again.text);
@@ -44,6 +45,11 @@ async fn the_delete_rule_decides_for_users() {
     let receipt = product.user("owner").delete(&instance(&id)).await.expect(200);
     assert_eq!((&receipt["id"], &receipt["rows"]), (&json!(id), &json!(1)));
     assert_eq!(receipt["digest"].as_str().unwrap().len(), 64);
+    // Who asked, and through which login.
+    assert_eq!(receipt["dropped_by"], "user owner");
+    let sql = "SELECT actor = 'edgebase_dev_proxy' AND details ->> 'dropped_by' = 'user owner'
+               FROM edgebase.audit WHERE action = 'drop' AND id = $1";
+    assert!(admin.query_one(sql, &[&id]).await.unwrap().get::<_, bool>(0));
     assert_eq!(state(&admin, "room", &id).await, "nothing");
     assert_eq!(orphans(&admin).await, [""; 0]);
     assert_eq!(product.user("owner").delete(&instance(&id)).await.status, 404);

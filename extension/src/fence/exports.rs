@@ -60,6 +60,7 @@ sql_functions! {
     edgebase_ensure_tables => tables::ensure_tables;
     edgebase_has_table => tables::has_table;
     edgebase_drop_instance => lifecycle::drop_instance;
+    edgebase_drop_instance_for => lifecycle::drop_instance_for;
     edgebase_migrate => migrate::migrate;
     edgebase_try_migrate => migrate::try_migrate;
     edgebase_migrate_behind => migrate::migrate_behind;

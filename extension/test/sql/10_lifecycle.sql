@@ -38,6 +38,22 @@ SELECT 1 / (NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = :'home')
     AND (:'receipt')::jsonb -> 'tables' -> 1 ->> 'name' = 'invoices')::int \g /dev/null
 \ir ../lib/verdict.sql
 
+\set attack 'a receipt names whom the instance was dropped for, and the audit also who did it'
+\set expect 00000
+BEGIN;
+SELECT edgebase.create_instance('tenant', 'leaver') \g /dev/null
+SELECT edgebase.drop_instance('tenant', 'leaver', 'user "x"') AS receipt \gset
+SELECT 1 / ((:'receipt')::jsonb ->> 'dropped_by' = 'user "x"'
+    AND (SELECT details = (:'receipt')::jsonb AND actor = session_user FROM edgebase.audit WHERE action = 'drop' AND id = 'leaver'))::int \g /dev/null
+\ir ../lib/verdict.sql
+
+\set attack 'nobody is no name for a receipt'
+\set expect 22023
+BEGIN;
+SELECT edgebase.create_instance('tenant', 'leaver') \g /dev/null
+SELECT edgebase.drop_instance('tenant', 'leaver', '') \g /dev/null
+\ir ../lib/verdict.sql
+
 \set attack 'dropping twice says that it is gone'
 \set expect EB002
 BEGIN;
@@ -271,6 +287,42 @@ SELECT 1 / ((SELECT count(*) FROM "tenant:victim".invoices) = (SELECT count(*) F
 \set attack 'importing over rows is refused'
 \set expect 22023
 SELECT edgebase.import_instance('tenant', 'mallory', '[]');
+\ir ../lib/verdict.sql
+
+\set attack 'a record that could not be asked for is not imported'
+\set expect 22023
+SELECT edgebase.import_instance('tenant', 'shadowed', '[{"table_name": "invoices", "record": {"id": "count"}}]');
+\ir ../lib/verdict.sql
+
+\set attack 'a record without an id is not imported'
+\set expect 22023
+SELECT edgebase.import_instance('tenant', 'shadowed', '[{"table_name": "invoices", "record": {"id": "a b"}}]');
+\ir ../lib/verdict.sql
+
+\set attack 'a record nested as deep as over HTTP is imported'
+\set expect 00000
+BEGIN;
+SELECT * FROM edgebase.apply_config('{"databases": {"deep": {"instance": true, "tables": {"loose": {}, "typed": {"schema": {"meta": "json"}}}}}}') \g /dev/null
+SELECT jsonb_agg(r) AS rows FROM (VALUES
+    (jsonb_build_object('table_name', 'loose', 'record', jsonb_build_object('id', 'a', 'createdAt', now(), 'updatedAt', now(), '_doc', jsonb_build_object('k', (repeat('[', 100) || '1' || repeat(']', 100))::jsonb)))),
+    (jsonb_build_object('table_name', 'typed', 'record', jsonb_build_object('id', 'a', 'createdAt', now(), 'updatedAt', now(), 'meta', (repeat('[', 100) || repeat(']', 100))::jsonb)))) v(r) \gset
+SELECT 1 / (edgebase.import_instance('deep', 'a', :'rows') ->> 'rows' = '2')::int \g /dev/null
+\ir ../lib/verdict.sql
+
+\set attack 'a document nested deeper is not imported'
+\set expect 22023
+BEGIN;
+SELECT * FROM edgebase.apply_config('{"databases": {"deep": {"instance": true, "tables": {"loose": {}}}}}') \g /dev/null
+SELECT edgebase.import_instance('deep', 'a', jsonb_build_array(jsonb_build_object('table_name', 'loose', 'record',
+    jsonb_build_object('id', 'a', '_doc', jsonb_build_object('k', (repeat('[', 101) || repeat(']', 101))::jsonb))))) \g /dev/null
+\ir ../lib/verdict.sql
+
+\set attack 'a field nested deeper is not imported'
+\set expect 22023
+BEGIN;
+SELECT * FROM edgebase.apply_config('{"databases": {"deep": {"instance": true, "tables": {"typed": {"schema": {"meta": "json"}}}}}}') \g /dev/null
+SELECT edgebase.import_instance('deep', 'a', jsonb_build_array(jsonb_build_object('table_name', 'typed', 'record',
+    jsonb_build_object('id', 'a', 'meta', (repeat('[', 101) || repeat(']', 101))::jsonb)))) \g /dev/null
 \ir ../lib/verdict.sql
 
 \set attack 'exporting what does not exist'

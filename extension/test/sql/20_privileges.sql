@@ -46,6 +46,7 @@ INSERT INTO expected VALUES
     ('edgebase.ensure_tables(text,text,text[])', 'function', 'admin:EXECUTE proxy:EXECUTE'),
     ('edgebase.has_table(text,text,text)', 'function', 'admin:EXECUTE proxy:EXECUTE'),
     ('edgebase.drop_instance(text,text)', 'function', 'admin:EXECUTE proxy:EXECUTE'),
+    ('edgebase.drop_instance(text,text,text)', 'function', 'admin:EXECUTE proxy:EXECUTE'),
     ('edgebase.migrate(text,text)', 'function', 'admin:EXECUTE proxy:EXECUTE'),
     ('edgebase.try_migrate(text,text,boolean)', 'function', 'admin:EXECUTE proxy:EXECUTE'),
     ('edgebase.migrate_behind(text,boolean,bigint)', 'function', 'admin:EXECUTE'),

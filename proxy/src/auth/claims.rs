@@ -11,9 +11,15 @@ use serde_json::{Map, Value, json};
 #[must_use]
 pub fn context(claims: &Map<String, Value>, paths: &Claims) -> Option<Value> {
     let claim = |path: &str| at(claims, path).filter(|value| !value.is_null());
-    let id = claim(&paths.id).filter(|id| id.as_str().is_some_and(|text| !text.is_empty()))?;
+    let stated = claim(&paths.id.from).and_then(Value::as_str).filter(|text| !text.is_empty())?;
+    let Some(id) = paths.id.mapping.apply(stated) else {
+        tracing::warn!(
+            "a token is refused: its user's id has the character that `replace` puts into ids"
+        );
+        return None;
+    };
     let mut auth = Map::new();
-    auth.insert("id".into(), id.clone());
+    auth.insert("id".into(), id.into());
     if let Some(email) = claim(&paths.email).filter(|email| email.is_string()) {
         auth.insert("email".into(), email.clone());
     }
@@ -102,5 +108,8 @@ mod tests {
             assert_eq!(mapped(&json!({}), &claims), None, "{claims}");
         }
         assert_eq!(mapped(&json!({"id": "app.id"}), &json!({"sub": "u", "app": "id"})), None);
+        let replace = json!({"id": {"from": "sub", "replace": [":", "."]}});
+        assert_eq!(mapped(&replace, &json!({"sub": "f:1:ann"})).unwrap()["id"], "f.1.ann");
+        assert_eq!(mapped(&replace, &json!({"sub": "f:1:ann.b"})), None, "it could be ann:b");
     }
 }

@@ -45,6 +45,15 @@ impl Principal {
     pub fn is_service(&self) -> bool {
         matches!(self, Self::Service)
     }
+
+    /// A user's id.
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        match self {
+            Self::User(auth) => auth.get("id")?.as_str(),
+            Self::Service | Self::Anonymous => None,
+        }
+    }
 }
 
 /// What a service key would have to allow (contract 5.3).
@@ -98,7 +107,8 @@ impl Auth {
     /// The user of the request, or nobody.
     ///
     /// # Errors
-    /// In release mode, when a token came that is not valid.
+    /// In release mode, when a token came that is not valid; in any, when it cannot be verified for
+    /// want of the issuer's keys: who is taken for nobody then would be told that it is.
     pub async fn user(&self, headers: &HeaderMap) -> Result<Principal> {
         if headers.contains_key(SERVICE_KEY_HEADER) {
             return Ok(Principal::Anonymous);
@@ -111,7 +121,7 @@ impl Auth {
         }
         match self.tokens.verify(bearer).await {
             Ok(auth) => Ok(Principal::User(auth)),
-            Err(error @ Error::AuthNotConfigured) => Err(error),
+            Err(error @ (Error::AuthNotConfigured | Error::Unavailable { .. })) => Err(error),
             Err(error) if self.release => Err(error),
             Err(_) => Ok(Principal::Anonymous),
         }
@@ -122,18 +132,30 @@ impl Auth {
     /// # Errors
     /// 401 when it carries one that is not.
     pub fn service(&self, headers: &HeaderMap, peer: IpAddr, scope: &Scope) -> Result<bool> {
-        let text = match headers.get(SERVICE_KEY_HEADER) {
-            Some(value) => value.as_bytes(),
-            None => match bearer(headers).filter(|b| scope.bearer && self.keys.is_key(b)) {
-                Some(text) => text.as_bytes(),
-                None => return Ok(false),
-            },
-        };
+        let Some(text) = self.presented(headers, scope) else { return Ok(false) };
         let ip = self.client_ip(headers, peer);
         match self.keys.judge(text, &scope.text, scope.tenant, ip) {
             service_key::Verdict::Valid => Ok(true),
             service_key::Verdict::Missing => Ok(false),
             service_key::Verdict::Invalid => Err(Error::ServiceKeyInvalid(scope.purpose.clone())),
+        }
+    }
+
+    /// What the service key of the request is called, if it is valid for `scope`.
+    #[must_use]
+    pub fn service_name(&self, headers: &HeaderMap, peer: IpAddr, scope: &Scope) -> Option<&str> {
+        let text = self.presented(headers, scope)?;
+        self.keys.name(text, &scope.text, scope.tenant, self.client_ip(headers, peer))
+    }
+
+    /// What came as a service key.
+    fn presented<'h>(&self, headers: &'h HeaderMap, scope: &Scope) -> Option<&'h [u8]> {
+        match headers.get(SERVICE_KEY_HEADER) {
+            Some(value) => Some(value.as_bytes()),
+            None => {
+                let bearer = bearer(headers).filter(|b| scope.bearer && self.keys.is_key(b));
+                bearer.map(str::as_bytes)
+            }
         }
     }
 
@@ -173,12 +195,15 @@ impl Auth {
     }
 }
 
-/// The bearer value: the scheme is compared letter for letter (contract 4.1). HTTP takes the
-/// blank from an empty one; what is no text is as little a token as an empty one.
+/// The bearer value. The scheme is compared in any case, and any number of blanks follow it
+/// (RFC 9110, 11.1 and 11.4); HTTP takes the blank from an empty value. What is no text is as
+/// little a token as an empty one.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get("authorization")?.as_bytes();
-    let bearer = if value == b"Bearer" { b"" } else { value.strip_prefix(b"Bearer ")? };
-    Some(std::str::from_utf8(bearer).unwrap_or_default())
+    let end = value.iter().position(|byte| *byte == b' ').unwrap_or(value.len());
+    let (scheme, bearer) = value.split_at(end);
+    let text = || std::str::from_utf8(bearer).unwrap_or_default().trim_start_matches(' ');
+    scheme.eq_ignore_ascii_case(b"Bearer").then(text)
 }
 
 #[cfg(test)]

@@ -4,10 +4,9 @@
 //! must match as a whole; every constraint must hold, and one that cannot be evaluated does not.
 //! Keys are compared in constant time.
 
-use crate::query::value::datetime;
+use crate::datetime::Moment;
 use edgebase_blocks::service_key::{SecretSource, ServiceKey, Tier};
 use ipnet::IpNet;
-use jiff::Timestamp;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use subtle::ConstantTimeEq;
@@ -42,7 +41,7 @@ struct Entry {
 /// Constraints in the form in which they are checked.
 #[derive(Default)]
 struct Conditions {
-    expires: Option<Timestamp>,
+    expires: Option<Moment>,
     /// Whether the server's `ENVIRONMENT` is none of those listed.
     elsewhere: bool,
     networks: Option<Vec<IpNet>>,
@@ -111,11 +110,26 @@ impl KeyRing {
         if !is_scoped && !self.entries.iter().any(|e| e.tier == Tier::Root) {
             return Verdict::Missing;
         }
-        let valid = self.entries.iter().fold(false, |found, entry| {
+        match self.name(text, scope, tenant, ip) {
+            Some(_) => Verdict::Valid,
+            None => Verdict::Invalid,
+        }
+    }
+
+    /// The name of the key that a text is, if it is valid for a scope. Every key is compared.
+    #[must_use]
+    pub fn name(
+        &self,
+        text: &[u8],
+        scope: &str,
+        tenant: Option<&str>,
+        ip: Option<IpAddr>,
+    ) -> Option<&str> {
+        self.entries.iter().fold(None, |found, entry| {
             let met = entry.conditions.hold(ip) && entry.conditions.are_for(tenant);
-            found | (entry.is(text) && met && entry.allows(scope))
-        });
-        if valid { Verdict::Valid } else { Verdict::Invalid }
+            let valid = entry.is(text) && met && entry.allows(scope);
+            if valid { found.or(Some(entry.kid.as_str())) } else { found }
+        })
     }
 
     /// Whether a key is genuine and its constraints hold, the tenant's aside.
@@ -134,7 +148,7 @@ impl Entry {
     fn new(key: &ServiceKey, secret: String, environment: Option<&String>) -> Self {
         let stated = &key.constraints;
         let expires = stated.expires_at.as_deref().and_then(|text| {
-            let time = datetime(text);
+            let time = Moment::parse(text);
             if time.is_none() {
                 tracing::warn!(
                     "service key '{}': expiresAt is no time, so the key does not expire",
@@ -203,7 +217,7 @@ impl Entry {
 impl Conditions {
     /// Those that do not depend on what is asked for. An unknown address is in no network.
     fn hold(&self, ip: Option<IpAddr>) -> bool {
-        let expired = self.expires.is_some_and(|time| time <= Timestamp::now());
+        let expired = self.expires.is_some_and(|time| time <= Moment::now());
         let inside = self
             .networks
             .as_ref()

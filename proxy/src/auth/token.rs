@@ -128,8 +128,8 @@ impl TokenVerifier {
     /// The auth context that rules see.
     ///
     /// # Errors
-    /// Expired or invalid; not configured where there is nothing to verify with; failed where
-    /// the issuer's keys are not at hand.
+    /// Expired or invalid; not configured where there is nothing to verify with; unavailable where
+    /// the issuer's keys are not at hand, which says nothing of the token.
     pub async fn verify(&self, token: &str) -> Result<Arc<Value>> {
         if self.issuers.is_empty() {
             return Err(Error::AuthNotConfigured);
@@ -240,7 +240,10 @@ impl Trusted {
             TrustedKeys::Set(source) => match source.key(header.kid.as_deref(), header.alg).await {
                 Lookup::Found(key, generation) => Ok((verified(&key.decoding)?, generation)),
                 Lookup::Unknown => Err(Error::TokenInvalid),
-                Lookup::Unavailable => Err(Error::AuthFailed),
+                Lookup::Unavailable => Err(Error::unavailable(
+                    "The keys of the token's issuer cannot be read at present. Try again.",
+                    format!("the keys at {} cannot be read", source.place()),
+                )),
             },
         }
     }

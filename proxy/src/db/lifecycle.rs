@@ -4,8 +4,9 @@
 //! is decided there. Here is decided on which connection it may wait, and what is remembered of
 //! the instance follows the answer.
 
-use super::call::{call, one};
+use super::call::{call, key_args, one};
 use super::sqlstate::{self, Signal};
+use super::statement::Bind;
 use super::turns::Work;
 use super::{Database, Known, tables};
 use crate::error::{Error, Result};
@@ -34,15 +35,18 @@ impl Database {
         Ok(())
     }
 
-    /// Drops the instance and answers its receipt; `None` when there is no such instance.
+    /// Drops the instance for `caller` and answers its receipt; `None` when there is no such
+    /// instance.
     ///
     /// # Errors
     /// When the database refuses, or running requests do not end in time.
-    pub async fn drop(&self, key: &InstanceKey) -> Result<Option<Value>> {
+    pub async fn drop(&self, key: &InstanceKey, caller: &str) -> Result<Option<Value>> {
         let known = self.known(key);
         let _turn = known.turns.take(key, Work::Write).await?;
         let (_permit, mut lease) = self.slots.take_for_leaver(key).await?;
-        let result = call(&mut lease, "SELECT edgebase.drop_instance(", key).await;
+        let mut sql = key_args("SELECT edgebase.drop_instance(", key);
+        sql.push(", ").bind(Bind::text(caller)).push(")::text");
+        let result = one(&mut lease, &sql).await;
         known.set_schema(None);
         match result {
             Ok(rows) => rows

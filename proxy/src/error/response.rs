@@ -1,11 +1,11 @@
 //! What does a client get for an error?
 //!
-//! The status, the body of contract 2, and the headers that say when to come again or which rule
-//! refused. Only what the error says to clients is in them, never its `detail`.
+//! The status, the body of contract 2, and the headers that say when to come again, how to
+//! authenticate or which rule refused. Only what the error says to clients is in them, never its `detail`.
 
 use super::Error;
 use crate::denial;
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
@@ -37,17 +37,35 @@ impl Error {
         }
         Value::Object(body)
     }
+
+    /// How to authenticate (RFC 9110, 11.6.1; RFC 6750, 3).
+    fn challenge(&self) -> HeaderValue {
+        HeaderValue::from_static(match self {
+            Self::TokenExpired => {
+                r#"Bearer realm="edgebase", error="invalid_token", error_description="Token expired.""#
+            }
+            Self::TokenInvalid => r#"Bearer realm="edgebase", error="invalid_token""#,
+            _ => r#"Bearer realm="edgebase""#,
+        })
+    }
 }
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        if matches!(self, Self::HeadNotAllowed) {
-            return self.status().into_response();
+        if let Self::HeadNotAllowed(methods) = self {
+            return (self.status(), [(header::ALLOW, methods)]).into_response();
         }
         let mut response = (self.status(), axum::Json(self.body())).into_response();
         if matches!(&self, Self::BodyTooLarge(_) | Self::BodyTooSlow) {
             // The rest of the body would be taken for the next request.
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        if response.status() == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, self.challenge());
+        }
+        if let Self::UnsupportedEncoding(_) = self {
+            let identity = HeaderValue::from_static("identity");
+            response.headers_mut().insert(header::ACCEPT_ENCODING, identity);
         }
         let retry = match &self {
             Self::RateLimited { retry_after, .. } => Some(*retry_after),

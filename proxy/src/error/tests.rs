@@ -1,6 +1,7 @@
 //! Does every error have what the contract and the documents give it?
 
 use super::*;
+use axum::response::IntoResponse as _;
 
 /// One of every variant; the match makes the compiler ask for a new one here.
 pub(crate) fn every_variant() -> Vec<Error> {
@@ -9,6 +10,7 @@ pub(crate) fn every_variant() -> Vec<Error> {
         Error::MalformedJson,
         Error::NotARecord("array"),
         Error::UnsupportedMediaType,
+        Error::UnsupportedEncoding(text()),
         Error::BodyTooLarge(1),
         Error::AnswerTooLarge(String::new()),
         Error::BodyTooSlow,
@@ -19,10 +21,10 @@ pub(crate) fn every_variant() -> Vec<Error> {
         Error::Validation { headline: text(), fields: Vec::new() },
         Error::ForeignKey(None),
         Error::Constraint(None),
+        Error::Check { field: text(), reason: text() },
         Error::BadValue(text()),
         Error::TokenExpired,
         Error::TokenInvalid,
-        Error::AuthFailed,
         Error::AuthNotConfigured,
         Error::ServiceKeyInvalid(text()),
         Error::ServiceKeyRequired(text()),
@@ -40,7 +42,7 @@ pub(crate) fn every_variant() -> Vec<Error> {
         Error::RecordNotFound { id: text(), table: text() },
         Error::NotFound(text()),
         Error::NoRoute(text()),
-        Error::HeadNotAllowed,
+        Error::HeadNotAllowed("GET"),
         Error::Duplicate(None),
         Error::Conflict,
         Error::RateLimited { group: "db", retry_after: 1 },
@@ -53,6 +55,7 @@ pub(crate) fn every_variant() -> Vec<Error> {
             Error::MalformedJson
             | Error::NotARecord(_)
             | Error::UnsupportedMediaType
+            | Error::UnsupportedEncoding(_)
             | Error::BodyTooLarge(_)
             | Error::AnswerTooLarge(_)
             | Error::BodyTooSlow
@@ -63,10 +66,10 @@ pub(crate) fn every_variant() -> Vec<Error> {
             | Error::Validation { .. }
             | Error::ForeignKey(_)
             | Error::Constraint(_)
+            | Error::Check { .. }
             | Error::BadValue(_)
             | Error::TokenExpired
             | Error::TokenInvalid
-            | Error::AuthFailed
             | Error::AuthNotConfigured
             | Error::ServiceKeyInvalid(_)
             | Error::ServiceKeyRequired(_)
@@ -79,7 +82,7 @@ pub(crate) fn every_variant() -> Vec<Error> {
             | Error::RecordNotFound { .. }
             | Error::NotFound(_)
             | Error::NoRoute(_)
-            | Error::HeadNotAllowed
+            | Error::HeadNotAllowed(_)
             | Error::Duplicate(_)
             | Error::Conflict
             | Error::RateLimited { .. }
@@ -104,6 +107,18 @@ fn the_error_page_names_every_status_slug_and_word() {
             "{error:?}"
         );
     }
+}
+
+#[test]
+fn whoever_is_not_authenticated_is_told_how_to_be() {
+    for error in every_variant() {
+        let status = error.status();
+        let challenge = error.into_response().headers().get("www-authenticate").cloned();
+        assert_eq!(challenge.is_some(), status == 401, "{status} {challenge:?}");
+    }
+    let of = |error: Error| error.into_response().headers()["www-authenticate"].clone();
+    assert_eq!(of(Error::TokenInvalid), r#"Bearer realm="edgebase", error="invalid_token""#);
+    assert_eq!(of(Error::ServiceKeyInvalid("x".into())), r#"Bearer realm="edgebase""#);
 }
 
 #[test]

@@ -88,6 +88,22 @@ async fn only_fresh_tokens_of_edgebase_signed_with_the_secret_pass() {
 }
 
 #[tokio::test]
+async fn who_declares_the_references_issuer_says_for_whom_its_tokens_are() {
+    let of = |aud: Value| {
+        let claims = json!({"sub": "u", "iss": ISSUER, "exp": FAR, "aud": aud});
+        hmac(&claims, Algorithm::HS256, b"secret")
+    };
+    let entry = json!({"issuer": ISSUER, "secret": SECRET_VARIABLE});
+    let open = verifier(&json!([entry]), "secret", Path::new("."));
+    assert_eq!(word(&open, &of(json!("somebody"))).await, Some("TOKEN_INVALID"));
+    let mut entry = entry;
+    entry["audience"] = json!("app");
+    let strict = verifier(&json!([entry]), "secret", Path::new("."));
+    assert_eq!(word(&strict, &of(json!("somebody"))).await, Some("TOKEN_INVALID"));
+    assert_eq!(word(&strict, &of(json!("app"))).await, None);
+}
+
+#[tokio::test]
 async fn an_issuer_with_public_keys_is_believed_in_every_algorithm_of_its_keys() {
     let folder = folder();
     let verifier =
