@@ -75,7 +75,7 @@ pub fn constraint_field<'t>(table: &'t Table, constraint: &str) -> Option<&'t st
     let of_field = table.fields.iter().flatten().find(|f| {
         constraint == unique_name(&table.name, &f.name)
             || constraint == foreign_key_name(&table.name, &f.name)
-            || CHECKS.iter().any(|kind| constraint == check_name(&table.name, &f.name, kind))
+            || Check::ALL.iter().any(|c| constraint == check_name(&table.name, &f.name, c.kind()))
     });
     of_field.map(|f| f.name.as_str()).or_else(|| {
         let index = table.indexes.iter().find(|i| constraint == index_name(&table.name, i))?;
@@ -83,7 +83,41 @@ pub fn constraint_field<'t>(table: &'t Table, constraint: &str) -> Option<&'t st
     })
 }
 
-const CHECKS: [&str; 4] = ["min", "max", "enum", "check"];
+/// Which CHECK constraint of this table that is, and of which field.
+#[must_use]
+pub fn constraint_check<'t>(table: &'t Table, constraint: &str) -> Option<(&'t Field, Check)> {
+    table.fields.iter().flatten().find_map(|field| {
+        let is = |check: &Check| constraint == check_name(&table.name, &field.name, check.kind());
+        Check::ALL.into_iter().find(is).map(|check| (field, check))
+    })
+}
+
+/// The option of a field that a CHECK constraint is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Check {
+    /// `min`
+    Min,
+    /// `max`
+    Max,
+    /// `enum`
+    Choices,
+    /// `check`
+    Condition,
+}
+
+impl Check {
+    const ALL: [Self; 4] = [Self::Min, Self::Max, Self::Choices, Self::Condition];
+
+    /// What the constraint's name ends with.
+    fn kind(self) -> &'static str {
+        match self {
+            Self::Min => "min",
+            Self::Max => "max",
+            Self::Choices => "enum",
+            Self::Condition => "check",
+        }
+    }
+}
 
 /// A column as the database has it, which includes those that records do not show.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,8 +4,9 @@
 
 use crate::app::Head;
 use crate::error::{Error, Result};
+use crate::json::{self, Fault};
 use axum::body::{Body, HttpBody as _};
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use edgebase_blocks::Table;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde_json::{Map, Value};
@@ -35,6 +36,12 @@ pub async fn read(head: &Head, body: Body, table: &Table) -> Result<Map<String, 
 /// # Errors
 /// 400, 413 or 415.
 pub async fn read_object(head: &Head, body: Body, missing: &str) -> Result<Map<String, Value>> {
+    // Compressed, 10 MiB could be any amount.
+    let encodings = head.headers.get_all(CONTENT_ENCODING).iter();
+    let mut encodings = encodings.map(|value| String::from_utf8_lossy(value.as_bytes()));
+    if let Some(encoding) = encodings.find(|e| !e.trim().eq_ignore_ascii_case("identity")) {
+        return Err(Error::UnsupportedEncoding(encoding.into_owned()));
+    }
     // What says that it is too large is not read first.
     if body.size_hint().lower() > MAX_BYTES as u64 {
         return Err(Error::BodyTooLarge(MAX_BYTES));
@@ -53,7 +60,7 @@ pub async fn read_object(head: &Head, body: Body, missing: &str) -> Result<Map<S
         Some(t) if is_json(t) => {}
         _ => return Err(Error::UnsupportedMediaType),
     }
-    match serde_json::from_slice(&bytes) {
+    match json::parse(&bytes) {
         Ok(Value::Object(map)) => Ok(map),
         Ok(other) => Err(Error::NotARecord(match other {
             Value::Null => "null",
@@ -62,7 +69,8 @@ pub async fn read_object(head: &Head, body: Body, missing: &str) -> Result<Map<S
             Value::String(_) => "string",
             Value::Array(_) | Value::Object(_) => "array",
         })),
-        Err(_) => Err(Error::MalformedJson),
+        Err(Fault::Malformed) => Err(Error::MalformedJson),
+        Err(fault) => Err(Error::BadRequest(format!("The request body {fault}."))),
     }
 }
 

@@ -11,7 +11,6 @@ use crate::snapshot::Snapshot;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use edgebase_blocks::config::SchemaEndpoint;
-use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 /// The version that the API reports.
@@ -20,7 +19,7 @@ pub const API_VERSION: &str = "0.1.0";
 /// `GET /api/health`
 #[must_use]
 pub fn health() -> Response {
-    let now = crate::query::value::iso(Timestamp::now());
+    let now = crate::datetime::Moment::now().to_string();
     respond::json(
         StatusCode::OK,
         json!({"status": "ok", "version": API_VERSION, "timestamp": now}).to_string(),

@@ -8,17 +8,16 @@
 //! hook can never starve the hook.
 
 use crate::auth::Principal;
+use crate::datetime::Moment;
 use crate::error::{Error, Result};
 use crate::ops::Target;
 use crate::query::record::Object;
-use crate::query::value::iso;
 use crate::reads::{Lane, RuleReads};
 use axum::http::StatusCode;
 use edgebase_blocks::Table;
 use edgebase_blocks::block::{TableConfig, TableHooks};
 use edgebase_blocks::rule::FunctionRef;
 use edgebase_rules::{Arg, Failure};
-use jiff::Timestamp;
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
@@ -126,7 +125,7 @@ impl Target<'_> {
         id: &str,
         body: &Object,
     ) -> Result<Object> {
-        let now = Value::from(iso(Timestamp::now()));
+        let now = Value::from(Moment::now().to_string());
         let mut data = Object::new();
         data.insert("id".into(), id.into());
         if table.auto.created_at {

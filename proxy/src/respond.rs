@@ -1,18 +1,21 @@
 //! How do rows become an answer?
 //!
 //! Rows arrive as JSON text. They stay text unless somebody has to look inside: a rule, a
-//! projection, or the merging of a schemaless document. The list envelope always has its six
+//! projection. What no client could decode is text in them. The list envelope always has its six
 //! keys (the form every SDK reads).
 
 use crate::db::Row;
 use crate::error::{Error, Result};
+use crate::json::{self, Numbers};
 use crate::query::column::DOCUMENT;
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
-use edgebase_blocks::Table;
+use edgebase_blocks::{FieldType, Table};
+use indexmap::IndexMap;
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use std::fmt;
 
@@ -30,13 +33,18 @@ pub struct Record {
 /// # Errors
 /// Never, unless a statement and this function disagree.
 pub fn record(table: &Table, row: &Row) -> Result<Record> {
-    let text: String = row.try_get(0).map_err(Error::internal)?;
+    let text: &str = row.try_get(0).map_err(Error::internal)?;
     let id: String = row.try_get(1).map_err(Error::internal)?;
-    if !table.is_schemaless() {
-        return Ok(Record { text, id });
-    }
-    let flat = flatten(serde_json::from_str(&text).map_err(Error::internal)?);
-    Ok(Record { text: flat.to_string(), id })
+    // The record is one level, and the document of a schemaless table another.
+    let text = if table.is_schemaless() {
+        flatten(&json::presentable(text, json::MAX_DEPTH + 2, Numbers::InRange))
+            .map_err(Error::internal)?
+    } else if table.columns().any(|(_, kind)| kind == FieldType::Json) {
+        json::presentable(text, json::MAX_DEPTH + 1, Numbers::InRange).into_owned()
+    } else {
+        text.to_owned()
+    };
+    Ok(Record { text, id })
 }
 
 /// The records of all rows.
@@ -117,15 +125,17 @@ impl<S: AsRef<str>> Visitor<'_> for Wanted<'_, S> {
     }
 }
 
-/// Lifts the keys of a schemaless table's document beside the auto fields.
-fn flatten(value: Value) -> Value {
-    let Value::Object(mut map) = value else { return value };
-    if let Some(Value::Object(document)) = map.shift_remove(DOCUMENT) {
+/// Lifts the keys of a schemaless table's document beside the auto fields; values stay as written.
+fn flatten(text: &str) -> serde_json::Result<String> {
+    let mut record: IndexMap<String, &RawValue> = serde_json::from_str(text)?;
+    let document = record.shift_remove(DOCUMENT).filter(|raw| raw.get().starts_with('{'));
+    if let Some(document) = document {
+        let document: IndexMap<String, &RawValue> = serde_json::from_str(document.get())?;
         for (key, value) in document {
-            map.entry(key).or_insert(value);
+            record.entry(key).or_insert(value);
         }
     }
-    Value::Object(map)
+    serde_json::to_string(&record)
 }
 
 /// Only the named fields of a record, in the record's order.

@@ -20,7 +20,7 @@ pub(super) fn unknown_namespace(namespace: &str) -> Error {
 
 pub(super) fn unknown_table(table: &str) -> Error {
     Error::Denied(format!(
-        "Access denied. Table '{table}' is missing access rules. Add access.* rules or disable release mode for local-only development."
+        "Access denied. Table '{table}' is not configured. Check the API path or add this table, with access rules, to the config."
     ))
 }
 

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use edgebase_proxy::admin::{self, Change};
 use edgebase_proxy::config::AppConfig;
 use edgebase_proxy::home::{Login, Places};
+use indexmap::{IndexMap, IndexSet};
 use std::collections::HashMap;
 
 /// Register the config's blocks in a database, and show what that changes.
@@ -108,16 +109,24 @@ pub fn guide(changes: &[Change]) -> Option<String> {
     if refused.is_empty() {
         return None;
     }
+    let mut blocks: IndexMap<&str, IndexSet<String>> = IndexMap::new();
+    for change in refused {
+        let line = match &change.guide {
+            Some(guide) => guide.to_string(),
+            None => format!(
+                "(nothing covers table '{}': no other table of the block stays; keep it)",
+                change.table.as_deref().unwrap_or_default()
+            ),
+        };
+        blocks.entry(&change.namespace).or_default().insert(line);
+    }
     let mut text =
         "Refused, because data would be lost. If it may be, add to the config:".to_owned();
-    for change in refused {
-        let about = format!("{}.{}", change.namespace, change.table.as_deref().unwrap_or_default());
-        text.push_str(&match &change.guide {
-            Some(guide) => format!("\n  {guide}"),
-            None => {
-                format!("\n  (nothing covers {about}: no other table of the block stays; keep it)")
-            }
-        });
+    for (block, lines) in blocks {
+        text.push_str(&format!("\n  in block '{block}':"));
+        for line in lines {
+            text.push_str(&format!("\n    {}", line.replace('\n', "\n    ")));
+        }
     }
     Some(text)
 }
@@ -158,6 +167,11 @@ mod tests {
     fn the_guide_is_the_entry_to_write() {
         assert_eq!(guide(&[change(true, true), change(false, true)]), None);
         let text = guide(&[change(true, false)]).unwrap();
+        assert!(text.contains("\n  in block 'app':\n    in 'migrations' of table 't'"), "{text}");
+        let other = Change { namespace: "space".into(), ..change(true, false) };
+        let both = guide(&[change(true, false), other, change(true, false)]).unwrap();
+        assert_eq!(both.matches("in 'migrations'").count(), 2, "{both}");
+        assert!(both.contains("\n  in block 'space':\n    in 'migrations' of table 't'"), "{both}");
         assert!(text.ends_with(
             r#"in 'migrations' of table 't': { version: 2, description: "drop a", up: "ALTER TABLE \"t\" DROP COLUMN \"a\"" }"#
         ));

@@ -5,7 +5,8 @@
 
 use super::failure::{Failure, Refusal};
 use crate::error::Error;
-use edgebase_blocks::{Table, ddl, sqlstate};
+use crate::query::fit;
+use edgebase_blocks::{Field, Table, ddl, sqlstate};
 
 /// Conditions that the instance layer acts on instead of passing them on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,8 +65,13 @@ pub fn to_error(error: &Failure, table: Option<&Table>) -> Error {
         "23505" | "23P01" => Error::Duplicate(field(db, table)),
         // foreign_key_violation, restrict_violation
         "23503" | "23001" => Error::ForeignKey(field(db, table)),
-        // not_null_violation, check_violation
-        "23502" | "23514" => Error::Constraint(field(db, table)),
+        // check_violation: of a value that a change has made, since the others have been checked
+        "23514" => match broken(db, table) {
+            Some((field, reason)) => Error::Check { field: field.name.clone(), reason },
+            None => Error::Constraint(field(db, table)),
+        },
+        // not_null_violation
+        "23502" => Error::Constraint(field(db, table)),
         // serialization_failure, deadlock_detected
         "40001" | "40P01" => Error::Conflict,
         // query_canceled: the statement timeout
@@ -95,6 +101,12 @@ pub fn to_error(error: &Failure, table: Option<&Table>) -> Error {
             _ => Error::internal(error),
         },
     }
+}
+
+/// The field whose CHECK was violated, and what its value would have to be.
+fn broken<'t>(db: &Refusal, table: Option<&'t Table>) -> Option<(&'t Field, String)> {
+    let (field, check) = ddl::constraint_check(table?, db.constraint.as_deref()?)?;
+    Some((field, fit::reason_of(field, check)))
 }
 
 fn field(db: &Refusal, table: Option<&Table>) -> Option<String> {

@@ -54,6 +54,7 @@ impl BatchRequest {
         body: &Object,
         patterns: &Budget,
     ) -> Result<Self> {
+        known_keys(body, "Batch", &["inserts", "updates", "deletes"])?;
         let (inserts, updates, deletes) =
             (list(body, "inserts")?, list(body, "updates")?, list(body, "deletes")?);
         let operations =
@@ -80,6 +81,17 @@ impl BatchRequest {
                 })
                 .transpose()?,
         })
+    }
+}
+
+/// Refuses what would be passed over in silence: a misspelt key asks for nothing, or for more.
+pub(super) fn known_keys(body: &Object, what: &str, known: &[&str]) -> Result<()> {
+    match body.keys().find(|key| !known.contains(&key.as_str())) {
+        None => Ok(()),
+        Some(key) => Err(Error::BadRequest(format!(
+            "{what} does not take '{key}'. It takes {}.",
+            known.join(", ")
+        ))),
     }
 }
 

@@ -5,6 +5,7 @@
 //! is in rows that the caller may only write. Other rows are left alone and not counted. The
 //! filter must not be empty: "everything" has to be said in so many words.
 
+use super::batch::known_keys;
 use super::list::too_many;
 use super::record::{RowChange, change_row, finish};
 use super::scan::{BOUND, CHUNK};
@@ -59,6 +60,8 @@ impl BulkRequest {
             let changes = record::changes(table, update, Place::Update, patterns)?;
             RowChange::Update { body: update.clone(), changes }
         };
+        let keys = ["action", "filter", "orFilter", "update", "limit"];
+        known_keys(&body, "batch-by-filter", &keys)?;
         let limit = match body.get("limit") {
             None | Some(Value::Null) => MAX_ROWS,
             Some(limit) => whole(limit)

@@ -69,9 +69,9 @@ impl CountRequest {
 fn filters(table: &Table, head: &Head) -> Result<Filter> {
     let json = |name: &str| match head.param(name).filter(|t| !t.is_empty()) {
         None => Ok(None),
-        Some(text) => serde_json::from_str::<Value>(text).map(Some).map_err(|_| {
+        Some(text) => crate::json::parse(text.as_bytes()).map(Some).map_err(|fault| {
             Error::BadRequest(format!(
-                "{name} is not valid JSON: send an array of [field, operator, value] conditions."
+                "{name} {fault}: send an array of [field, operator, value] conditions."
             ))
         }),
     };

@@ -8,6 +8,7 @@ use super::list::fields;
 use super::{Need, Target, answer};
 use crate::access::{Standing, refused_record};
 use crate::app::Head;
+use crate::datetime::Moment;
 use crate::db::statement::Sql;
 use crate::db::{Row, Transaction};
 use crate::denial::Reason;
@@ -15,14 +16,12 @@ use crate::error::{Error, Result};
 use crate::hooks::{self, Event, arg};
 use crate::pattern::Budget;
 use crate::query::record::{self, Changes, NewRow, Object, Place};
-use crate::query::value::iso;
 use crate::query::{read, write};
 use crate::respond::{self, Record};
 use axum::http::StatusCode;
 use axum::response::Response;
 use edgebase_blocks::block::TableConfig;
 use edgebase_blocks::{Rule, Table};
-use jiff::Timestamp;
 use serde_json::Value;
 use std::borrow::Cow;
 
@@ -129,7 +128,7 @@ impl RowChange {
             (Self::Update { body, .. }, Some(hook), _) => {
                 let mut data = body.clone();
                 if config.table.auto.updated_at {
-                    data.insert("updatedAt".into(), iso(Timestamp::now()).into());
+                    data.insert("updatedAt".into(), Moment::now().to_string().into());
                 }
                 let extra = target
                     .before(hook, "Update", vec![arg(existing.clone()), arg(Value::Object(data))])

@@ -87,10 +87,7 @@ impl Upsert {
     ) -> Result<Self> {
         let row = record::new_row(table, &body, place, patterns)?;
         let existing = match (target, body.get(target)) {
-            ("id", _) => row
-                .has_own_id
-                .then(|| Filter::equal(table, "id", &Value::from(row.id.clone())))
-                .transpose()?,
+            ("id", _) => row.has_own_id.then(|| Filter::key(&row.id)),
             (_, None | Some(Value::Null)) => None,
             (field, Some(value)) => Some(Filter::equal(table, field, value)?),
         };

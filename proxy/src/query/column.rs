@@ -7,6 +7,9 @@
 use crate::db::statement::{Bind, Sql};
 use edgebase_blocks::{FieldType, Table};
 
+/// The key's column, which a table has whether or not its records show it.
+pub const KEY: &str = "id";
+
 /// The column that holds the user fields of a schemaless table.
 pub const DOCUMENT: &str = "_doc";
 
@@ -95,6 +98,13 @@ pub fn write_shown(sql: &mut Sql, table: &Table) {
     if table.is_schemaless() {
         sql.push(separator).push("t.").ident(DOCUMENT);
     }
+}
+
+/// Appends the record of a row of `t` as text.
+pub fn write_record(sql: &mut Sql, table: &Table) {
+    sql.push("(SELECT pg_catalog.row_to_json(r.*)::text FROM (SELECT ");
+    write_shown(sql, table);
+    sql.push(") r)");
 }
 
 /// A datetime column as records show it.

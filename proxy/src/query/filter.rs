@@ -6,7 +6,7 @@
 
 use crate::db::statement::{Bind, Sql};
 use crate::error::{Error, Result};
-use crate::query::column::Column;
+use crate::query::column::{Column, KEY};
 use crate::query::value;
 use edgebase_blocks::{FieldType, Table};
 use serde_json::Value;
@@ -81,6 +81,13 @@ impl Filter {
         Self::parse(table, Some(&triple), None)
     }
 
+    /// The row of that id, also where records do not show it.
+    #[must_use]
+    pub fn key(id: &str) -> Self {
+        let test = Test::Compare("=", Bind::text(id));
+        Self { all: vec![Condition { field: KEY.to_owned(), test }], any: Vec::new() }
+    }
+
     /// Appends the conditions, each with a leading ` AND `.
     pub fn write(&self, sql: &mut Sql, table: &Table) {
         for condition in &self.all {
@@ -137,10 +144,14 @@ impl Condition {
     }
 
     fn write(&self, sql: &mut Sql, table: &Table) {
-        // The field was found when the condition was read.
-        let Some(column) = Column::find(table, &self.field) else {
-            sql.push("FALSE");
-            return;
+        let column = match Column::find(table, &self.field) {
+            Some(column) => column,
+            None if self.field == KEY => Column::Typed(KEY, FieldType::String),
+            // The field was found when the condition was read.
+            None => {
+                sql.push("FALSE");
+                return;
+            }
         };
         match &self.test {
             Test::Constant(truth) => {

@@ -6,7 +6,7 @@
 pub mod column;
 pub mod cursor;
 pub mod filter;
-mod fit;
+pub mod fit;
 pub mod page;
 pub mod read;
 pub mod record;

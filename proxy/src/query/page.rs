@@ -256,6 +256,10 @@ impl SortKey {
     fn operand(&self, table: &Table, v: &Value) -> Option<(Bind, &'static str)> {
         let kind = Column::find(table, &self.field)?.kind();
         let cast = if kind == FieldType::Datetime { "::timestamptz" } else { "" };
+        if let (FieldType::Number, Some(name)) = (kind, v.as_str()) {
+            // What SQL has written and JSON has no number for: `Infinity`, `-Infinity`, `NaN`.
+            return Some((Bind::Number(Some(name.parse().ok()?)), cast));
+        }
         Some(value::operand(kind, v).ok()?).map(|b| (b, cast))
     }
 
@@ -429,6 +433,17 @@ mod tests {
         );
         let other = page(&[("sort", "n,s"), ("after", &cursor)]).unwrap_err();
         assert!(other.to_string().contains("does not belong"), "{other}");
+    }
+
+    #[test]
+    fn a_cursor_continues_behind_what_is_no_number_of_json() {
+        for name in ["Infinity", "-Infinity", "NaN"] {
+            let cursor = page(&[("sort", "n")]).unwrap().cursor(&json!({"n": name}), "x1");
+            let mut sql = Sql::default();
+            let next = page(&[("sort", "n"), ("after", &cursor)]).unwrap();
+            next.write_start(&mut sql, &table());
+            assert_eq!(sql.text(), r#" AND ((t."n" > $1) OR (t."n" = $2 AND t."id" > $3))"#);
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use crate::db::Bound;
 use crate::db::statement::{Bind, Sql};
-use crate::query::column::{DOCUMENT, write_shown};
+use crate::query::column::{DOCUMENT, write_record, write_shown};
 use crate::query::filter::Filter;
 use crate::query::page::Page;
 use crate::query::search::Search;
@@ -41,8 +41,17 @@ impl<'a> Selection<'a> {
 /// `SELECT record, id FROM (SELECT … FROM table t`, to be continued with conditions. One level of
 /// nesting and no more: each costs the planner as much as running the statement does.
 fn rows(schema: &str, table: &Table) -> Sql {
-    let mut sql = Sql::new("SELECT pg_catalog.row_to_json(r.*)::text, r.\"id\" FROM (SELECT ");
-    write_shown(&mut sql, table);
+    let mut sql = if table.auto.id {
+        let mut sql = Sql::new("SELECT pg_catalog.row_to_json(r.*)::text, r.\"id\" FROM (SELECT ");
+        write_shown(&mut sql, table);
+        sql
+    } else {
+        // A key that is not shown has to stand beside the record.
+        let mut sql = Sql::new("SELECT r.record, r.\"id\" FROM (SELECT ");
+        write_record(&mut sql, table);
+        sql.push(" AS record, t.\"id\"");
+        sql
+    };
     sql.push(" FROM ").table(schema, &table.name).push(" t");
     sql
 }

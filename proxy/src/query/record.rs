@@ -6,11 +6,12 @@
 
 use crate::db::statement::Bind;
 use crate::error::{Error, Result};
+use crate::json;
 use crate::pattern::Budget;
 use crate::query::column::DOCUMENT;
-use crate::query::fit::{NUL, reason_against};
+use crate::query::fit::{NUL, deep, reason_against};
 use crate::query::value;
-use edgebase_blocks::name::{MAX_RECORD_ID, is_record_id};
+use edgebase_blocks::name::{MAX_RECORD_ID, SHADOWED_RECORD_IDS, is_record_id};
 use edgebase_blocks::table::AUTO_FIELDS;
 use edgebase_blocks::{Field, FieldType, Table};
 use serde_json::{Map, Value};
@@ -97,14 +98,18 @@ impl Place {
 /// All bad fields at once.
 pub fn new_row(table: &Table, body: &Object, place: Place, budget: &Budget) -> Result<NewRow> {
     let mut issues = Vec::new();
+    let is_shadowed = |id: &str| SHADOWED_RECORD_IDS.contains(&id);
     let (id, has_own_id) = match body.get("id") {
         None | Some(Value::Null) => (Uuid::now_v7().to_string(), false),
         Some(Value::String(s)) if s.is_empty() => (Uuid::now_v7().to_string(), false),
-        Some(Value::String(s)) if is_record_id(s) => (s.clone(), true),
+        Some(Value::String(s)) if is_record_id(s) && !is_shadowed(s) => (s.clone(), true),
         Some(other) => {
             let reason = match other.as_str() {
                 None => "Record ID must be a string.",
                 Some(id) if id.len() > MAX_RECORD_ID => "Record ID must be at most 255 characters.",
+                Some(id) if is_shadowed(id) => {
+                    "Record ID must not be count, search, . or .., which are no records in a path."
+                }
                 // The contract's words; `.`, `:` and `@` pass as well.
                 Some(_) => {
                     "Record ID must use English letters, numbers, hyphen (-), or underscore (_)."
@@ -143,6 +148,10 @@ pub fn new_row(table: &Table, body: &Object, place: Place, budget: &Budget) -> R
             let document = Value::Object(document);
             if value::has_nul(&document) {
                 issues.push((DOCUMENT.into(), NUL.into()));
+            }
+            let fields = document.as_object().into_iter().flatten();
+            for (key, _) in fields.filter(|(_, value)| json::is_deep(value)) {
+                issues.push((key.clone(), deep()));
             }
             given.push(DOCUMENT.into());
             values.push((DOCUMENT.to_owned(), Bind::Json(Some(document))));
@@ -245,6 +254,9 @@ fn change(field: &Field, value: &Value, budget: &Budget) -> std::result::Result<
 fn key_change(key: &str, value: &Value) -> std::result::Result<Change, String> {
     if key.contains('\0') || value::has_nul(value) {
         return Err(NUL.into());
+    }
+    if json::is_deep(value) {
+        return Err(deep());
     }
     Ok(match operator(value)? {
         Some(Operator::Increment(n)) => Change::IncrementKey(n),

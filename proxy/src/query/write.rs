@@ -5,7 +5,7 @@
 //! clock, never from the client (contract 12.1, 12.2).
 
 use crate::db::statement::{Bind, Sql};
-use crate::query::column::{DOCUMENT, write_shown};
+use crate::query::column::{DOCUMENT, write_record};
 use crate::query::record::{Change, Changes, NewRow};
 use edgebase_blocks::{FieldType, Table};
 use serde_json::Value;
@@ -13,9 +13,9 @@ use std::cell::Cell;
 
 /// Ends a statement that changes rows of `t` so that they come back as records.
 fn returning(mut sql: Sql, table: &Table) -> Sql {
-    sql.push(" RETURNING (SELECT pg_catalog.row_to_json(r.*)::text FROM (SELECT ");
-    write_shown(&mut sql, table);
-    sql.push(") r), t.\"id\"");
+    sql.push(" RETURNING ");
+    write_record(&mut sql, table);
+    sql.push(", t.\"id\"");
     sql
 }
 

@@ -1,19 +1,20 @@
 //! How do JSON parameters reach a statement whose types nobody knows, and rows come back?
 //!
 //! Parameters go as text of unknown type, so PostgreSQL infers the type and parses them itself.
-//! Rows whose columns are of plain types are read directly; any other row is shaped into JSON
-//! by PostgreSQL, by wrapping the statement in a common table expression.
+//! Columns of plain types are read directly; any other is shaped into JSON by PostgreSQL, by
+//! wrapping the statement in a common table expression. Every value has a JSON
+//! form: what JSON has no form for, or a double cannot hold, is its text.
 
+use crate::datetime::{Day, Moment};
 use crate::db::failure::Failure;
 use crate::db::row::Row;
 use crate::db::wire::{Column, Step};
 use crate::db::{Bound, Transaction};
-use crate::query::value::iso;
+use crate::json::{self, Numbers};
 use bytes::BytesMut;
-use jiff::Timestamp;
-use jiff::civil::Date;
 use postgres_types::{Format, FromSql, IsNull, ToSql, Type, to_sql_checked};
 use serde_json::{Map, Number, Value};
+use std::borrow::Cow;
 use std::error::Error as StdError;
 use uuid::Uuid;
 
@@ -77,28 +78,40 @@ pub async fn rows(
         let reply = transaction.foreign(Step::foreign(text, values()).within(RESULT)).await?;
         return Ok((Vec::new(), names, reply.affected));
     }
-    let objects: Vec<_> = if columns.iter().all(|c| c.kind.as_ref().is_some_and(is_plain)) {
-        let reply = transaction.foreign(Step::foreign(text, values()).within(RESULT)).await?;
-        reply.rows.iter().map(|row| object(&columns, row)).collect::<Result<_, _>>()
+    let is_shaped = |column: &Column| !column.kind.as_ref().is_some_and(is_plain);
+    let text = if columns.iter().any(is_shaped) {
+        Cow::Owned(wrapped(text, &columns.iter().map(is_shaped).collect::<Vec<_>>()))
     } else {
-        // The newline ends a trailing line comment; PostgreSQL has parsed the text as a single
-        // statement already, so it cannot close the parenthesis by itself.
-        let text = text.trim_end().trim_end_matches(';');
-        let wrapped =
-            format!("WITH q AS ({text}\n) SELECT pg_catalog.row_to_json(q.*)::text FROM q");
-        let reply = transaction.foreign(Step::foreign(&wrapped, values()).within(RESULT)).await?;
-        reply.rows.iter().map(shaped).collect::<Result<_, _>>()
-    }
-    .map_err(|e| Failure::Broken(format!("a value cannot be read: {e}")))?;
+        Cow::Borrowed(text)
+    };
+    let reply = transaction.foreign(Step::foreign(&text, values()).within(RESULT)).await?;
+    let objects: Vec<_> = reply
+        .rows
+        .iter()
+        .map(|row| object(&columns, row))
+        .collect::<Result<_, _>>()
+        .map_err(|e| Failure::Broken(format!("a value cannot be read: {e}")))?;
     let count = objects.len() as u64;
     Ok((objects, names, count))
 }
 
 type ReadError = Box<dyn StdError + Sync + Send>;
 
-/// A row that PostgreSQL has shaped.
-fn shaped(row: &Row) -> Result<Map<String, Value>, ReadError> {
-    Ok(serde_json::from_str(row.try_get(0)?)?)
+/// The statement with some of its columns shaped into JSON, and the others as they are.
+fn wrapped(text: &str, shaped: &[bool]) -> String {
+    let names: Vec<String> = (0..shaped.len()).map(|n| format!("c{n}")).collect();
+    let columns: Vec<String> = names
+        .iter()
+        .zip(shaped)
+        .map(|(name, shaped)| match shaped {
+            true => format!("pg_catalog.to_json({name})::text"),
+            false => name.clone(),
+        })
+        .collect();
+    // The newline ends a trailing line comment; PostgreSQL has parsed the text as a single
+    // statement already, so it cannot close the parenthesis by itself.
+    let text = text.trim_end().trim_end_matches(';');
+    format!("WITH q({}) AS ({text}\n) SELECT {} FROM q", names.join(", "), columns.join(", "))
 }
 
 fn is_plain(ty: &Type) -> bool {
@@ -125,7 +138,8 @@ fn is_plain(ty: &Type) -> bool {
 
 fn object(columns: &[Column], row: &Row) -> Result<Map<String, Value>, ReadError> {
     let cell = |(column, cell): (&Column, _)| {
-        let kind = column.kind.as_ref().unwrap_or(&Type::UNKNOWN);
+        // What is of no plain type has been shaped.
+        let kind = column.kind.as_ref().filter(|kind| is_plain(kind)).unwrap_or(&Type::JSON);
         Ok((column.name.clone(), value(cell, kind)?))
     };
     columns.iter().zip(row.cells()).map(cell).collect()
@@ -143,11 +157,19 @@ fn value(cell: Option<&[u8]>, kind: &Type) -> Result<Value, ReadError> {
         Type::INT2 => get::<i16>(cell, kind)?.map(Value::from),
         Type::INT4 => get::<i32>(cell, kind)?.map(Value::from),
         Type::INT8 => get::<i64>(cell, kind)?.map(integer),
-        Type::FLOAT4 => get::<f32>(cell, kind)?.map(|n| float(f64::from(n))),
+        // The double of the same digits, as PostgreSQL prints it.
+        Type::FLOAT4 => {
+            get::<f32>(cell, kind)?.map(|n| float(n.to_string().parse().unwrap_or(f64::NAN)))
+        }
         Type::FLOAT8 => get::<f64>(cell, kind)?.map(float),
-        Type::JSON | Type::JSONB => get::<Value>(cell, kind)?,
-        Type::TIMESTAMPTZ => get::<Timestamp>(cell, kind)?.map(|t| Value::from(iso(t))),
-        Type::DATE => get::<Date>(cell, kind)?.map(|d| Value::from(d.to_string())),
+        Type::JSON | Type::JSONB => get::<JsonText>(cell, kind)?.map(document).transpose()?,
+        Type::TIMESTAMPTZ => get::<Count>(cell, kind)?.map(|Count(micros)| {
+            Moment::from_postgres(micros).map_or_else(|| infinity(micros), |m| m.to_string().into())
+        }),
+        Type::DATE => get::<Count>(cell, kind)?.map(|Count(days)| {
+            let day = i32::try_from(days).ok().and_then(Day::from_postgres);
+            day.map_or_else(|| infinity(days), |day| day.to_string().into())
+        }),
         Type::UUID => get::<Uuid>(cell, kind)?.map(|u| Value::from(u.to_string())),
         Type::VOID => None,
         _ => get::<String>(cell, kind)?.map(Value::from),
@@ -161,12 +183,58 @@ fn integer(n: i64) -> Value {
     if n.unsigned_abs() <= 1 << 53 { Value::from(n) } else { Value::from(n.to_string()) }
 }
 
+/// An integer as PostgreSQL sends it, of four or eight bytes: days, or microseconds.
+struct Count(i64);
+
+impl<'a> FromSql<'a> for Count {
+    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, ReadError> {
+        Ok(Self(match raw.len() {
+            4 => i64::from(i32::from_be_bytes(raw.try_into()?)),
+            _ => i64::from_be_bytes(raw.try_into()?),
+        }))
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+}
+
+/// The text of a document; the number of its format stands before that of a `jsonb`.
+struct JsonText<'a>(&'a str);
+
+impl<'a> FromSql<'a> for JsonText<'a> {
+    fn from_sql(kind: &Type, raw: &'a [u8]) -> Result<Self, ReadError> {
+        let text = if *kind == Type::JSONB { raw.get(1..).unwrap_or_default() } else { raw };
+        Ok(Self(std::str::from_utf8(text)?))
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+}
+
+fn document(JsonText(text): JsonText<'_>) -> Result<Value, ReadError> {
+    Ok(serde_json::from_str(&json::presentable(text, json::MAX_DEPTH, Numbers::Exact))?)
+}
+
+/// The ends of dates and timestamps, as PostgreSQL calls them.
+fn infinity(end: i64) -> Value {
+    Value::from(if end < 0 { "-infinity" } else { "infinity" })
+}
+
 /// Integral values print without a fraction.
 fn float(n: f64) -> Value {
     #[allow(clippy::cast_possible_truncation)] // bounded on the same line
     if n == n.trunc() && n.abs() < 9e15 {
         Value::from(n as i64)
     } else {
-        Number::from_f64(n).map_or_else(|| Value::from(n.to_string()), Value::Number)
+        let name = if n.is_nan() {
+            "NaN"
+        } else if n < 0.0 {
+            "-Infinity"
+        } else {
+            "Infinity"
+        };
+        Number::from_f64(n).map_or_else(|| Value::from(name), Value::Number)
     }
 }

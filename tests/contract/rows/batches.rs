@@ -30,7 +30,10 @@ async fn a_batch_answers_what_was_sent_and_happens_as_a_whole() {
                 batch(json!({"inserts": []}), 200).is(json!({"inserted": []})),
                 batch(json!({"updates": []}), 200).is(json!({"updated": []})),
                 batch(json!({"deletes": []}), 200).is(json!({"deleted": 0})),
-                batch(json!({"nope": []}), 200).is(json!({})),
+                batch(json!({"insert": [{"title": "aa"}]}), 400)
+                    .says("Batch does not take 'insert'. It takes inserts, updates, deletes.")
+                    .choice("a misspelt key would be passed over in silence"),
+                batch(json!({"inserts": [], "nope": null}), 400),
                 batch(json!({"deletes": ["no"], "inserts": [], "updates": []}), 200)
                     .keys(&["inserted", "updated", "deleted"]),
                 batch(json!({"inserts": [{"id": c, "title": "cc"}]}), 200)
@@ -184,6 +187,11 @@ async fn a_write_by_filter_takes_what_matches() {
         ] {
             rows.push(bulk(json!({"action": "delete", "filter": [condition]}), 400).says(said));
         }
+        rows.push(
+            // Without its second condition it would delete more than was meant.
+            bulk(json!({"action": "delete", "filter": a, "or_filter": [["views", "==", 1]]}), 400)
+                .says("batch-by-filter does not take 'or_filter'. It takes action, filter, orFilter, update, limit."),
+        );
         rows.push(
             bulk(json!({"action": "delete", "filter": a, "limit": -1}), 400)
                 .choice("a limit is a number of rows"),

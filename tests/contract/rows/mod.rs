@@ -11,11 +11,14 @@ mod batches;
 mod bodies;
 mod examples;
 mod filters;
+mod keyless;
+mod odd;
 mod order;
 mod pages;
 mod routes;
 mod searches;
 mod sql;
+mod types;
 mod values;
 mod writes;
 

@@ -45,16 +45,16 @@ async fn in_release_strangers_learn_nothing_of_what_there_is() {
     let product = Product::shared("rows_release.ts");
     let hint = "Add access.* rules or disable release mode for local-only development.";
     let nowhere = "Access denied. Namespace 'nope' is not configured. Check the API path or add this namespace to config.databases.";
-    let unknown = format!("Access denied. Table 'nope' is missing access rules. {hint}");
+    let unknown = "Access denied. Table 'nope' is not configured. Check the API path or add this table, with access rules, to the config.";
     let unruled = format!("Access denied. No access rules are defined for table 'none'. {hint}");
     let mut rows = Vec::new();
     for who in [Who::Nobody, Who::User("u")] {
         for (path, said) in [
             ("/api/db/nope/tables/x", nowhere),
             ("/api/db/nope/x/tables/x", nowhere),
-            ("/api/db/app/tables/nope", unknown.as_str()),
-            ("/api/db/app/x/tables/nope", unknown.as_str()),
-            ("/api/db/room/x/tables/nope", unknown.as_str()),
+            ("/api/db/app/tables/nope", unknown),
+            ("/api/db/app/x/tables/nope", unknown),
+            ("/api/db/room/x/tables/nope", unknown),
             ("/api/db/app/tables/none", unruled.as_str()),
         ] {
             let body = json!({"code": 403, "message": said});

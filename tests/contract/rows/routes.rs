@@ -69,14 +69,8 @@ async fn what_is_no_route_is_404_with_the_path() {
             Row::get("1.1", format!("{t}?limit=0"), 200).with("content-type", "application/json"),
         );
         for keyword in ["count", "search"] {
-            let record = json!({"id": keyword, "title": "key"});
-            rows.push(Row::post("1.1", format!("{t}?upsert=true"), record, 201));
             rows.push(Row::get("1.1", format!("{t}/{keyword}"), 200).lacks(&["title"]));
-            rows.push(
-                Row::patch("1.1", format!("{t}/{keyword}"), json!({"title": "kex"}), 200)
-                    .has(json!({"id": keyword})),
-            );
-            rows.push(Row::delete("1.1", format!("{t}/{keyword}"), 200));
+            rows.push(Row::delete("1.1", format!("{t}/{keyword}"), 404));
         }
     }
     for (method, path) in [

@@ -57,7 +57,12 @@ async fn every_type_is_shown_as_it_was_written() {
             ("2026-11-23", "2026-11-23T00:00:00.000Z"),
             ("2026-11-23T10:00:00Z", "2026-11-23T10:00:00.000Z"),
             ("Mon, 23 Nov 2026 10:00:00 GMT", "2026-11-23T10:00:00.000Z"),
+            ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59.000Z"),
+            ("2026-12-31T24:00:00Z", "2027-01-01T00:00:00.000Z"),
+            ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000Z"),
         ] {
+            let filter = json!([["at", "==", sent]]).to_string();
+            rows.push(Row::query("11", &t, &[("filter", &filter)], 200));
             rows.push(
                 Row::post("7.3", &t, json!({"title": "date", "at": sent}), 201)
                     .has(json!({"at": shown}))
@@ -104,6 +109,22 @@ async fn a_value_that_does_not_fit_is_refused_in_the_contracts_words() {
         (json!({"title": ok, "at": "tomorrow"}), "at", "Invalid datetime format."),
         (json!({"title": ok, "at": ""}), "at", "Invalid datetime format."),
         (json!({"title": ok, "at": "2026-13-01"}), "at", "Invalid datetime format."),
+        (
+            json!({"title": ok, "at": "2024-06-30T10:00:00[Europe/Berlin]"}),
+            "at",
+            "Invalid datetime format.",
+        ),
+        (json!({"title": ok, "at": "2026-11-23T10:00:00+01"}), "at", "Invalid datetime format."),
+        (
+            json!({"title": ok, "at": "+012026-01-01T00:00:00Z"}),
+            "at",
+            "Must be in the years 1 to 9999.",
+        ),
+        (
+            json!({"title": ok, "at": "9999-12-31T24:00:00Z"}),
+            "at",
+            "Must be in the years 1 to 9999.",
+        ),
         (json!({"title": ok, "kind": "c"}), "kind", "Must be one of: a, b"),
         (json!({"title": ok, "kind": "A"}), "kind", "Must be one of: a, b"),
         (json!({"title": ok, "code": "A1"}), "code", "Must match pattern: [a-z]+$"),
@@ -212,6 +233,39 @@ async fn record_ids_are_made_or_checked() {
             Row::post("7.4", format!("{t}/loose"), json!({"id": "a b"}), 400)
                 .choice("ids of schemaless tables are checked too: the same routes address them"),
         );
+    }
+    hold(&product(), rows).await;
+}
+
+#[tokio::test]
+async fn an_id_that_no_path_can_name_is_refused_wherever_it_is_written() {
+    let mut rows = Vec::new();
+    for t in both() {
+        for table in ["values", "loose"] {
+            let t = format!("{t}/{table}");
+            for id in ["count", "search", ".", ".."] {
+                let record = json!({"id": id, "title": "own"});
+                let refused = |row: Row| row.choice("such a record could not be asked for again");
+                let reason =
+                    "Record ID must not be count, search, . or .., which are no records in a path.";
+                let said = format!("Invalid record ID. {reason}");
+                rows.push(refused(Row::post("7.4", &t, record.clone(), 400).says(said.clone())));
+                let upsert = format!("{t}?upsert=true");
+                rows.push(refused(Row::post("7.4", upsert, record.clone(), 400).says(said)));
+                for batch in [format!("{t}/batch"), format!("{t}/batch?upsert=true")] {
+                    let body = json!({"inserts": [record]});
+                    let data = json!({"data": {"id": {"message": reason}}});
+                    rows.push(refused(Row::post("7.4", batch, body, 400).has(data)));
+                }
+            }
+            // What these names have in common with others is no reason.
+            for id in ["Count", "counts", "batch", "batch-by-filter", "...", "export", "tables"] {
+                let upsert = format!("{t}?upsert=true");
+                rows.push(Row::post("7.4", upsert, json!({"id": id, "title": "own"}), 201));
+                rows.push(Row::get("7.4", format!("{t}/{id}"), 200).has(json!({"id": id})));
+                rows.push(Row::delete("7.4", format!("{t}/{id}"), 200));
+            }
+        }
     }
     hold(&product(), rows).await;
 }

@@ -1,0 +1,254 @@
+//! Which JSON is taken, and how is JSON shown that others wrote?
+//!
+//! What clients send nests at most [`MAX_DEPTH`] deep in a field, and its numbers are those of a
+//! double. A row may hold more all the same: SQL and earlier versions wrote it. It is shown with
+//! such a part as text, so that no row is one that a client, a rule or this server cannot decode.
+
+pub use edgebase_blocks::depth::MAX_DEPTH;
+use serde_json::Value;
+use std::borrow::Cow;
+
+/// Digits before the point of the least number beyond every double.
+const LONG: usize = 309;
+
+/// Why a text is no JSON that is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// It is no JSON.
+    #[error("is not valid JSON")]
+    Malformed,
+    /// Its arrays and objects nest too deeply.
+    #[error(
+        "nests arrays and objects too deeply: at most {MAX_DEPTH} levels are allowed in a field"
+    )]
+    Deep,
+    /// It has a number that a double cannot hold.
+    #[error("has a number that is out of range: send numbers up to 1.79e308, or text")]
+    Large,
+}
+
+/// Reads what a client sent.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn parse(text: &[u8]) -> Result<Value, Fault> {
+    serde_json::from_slice(text).map_err(|error| {
+        // The library tells these two apart by words alone.
+        let said = error.to_string();
+        if said.starts_with("recursion limit exceeded") {
+            Fault::Deep
+        } else if said.starts_with("number out of range") {
+            Fault::Large
+        } else {
+            Fault::Malformed
+        }
+    })
+}
+
+/// Whether a field's value nests deeper than is taken.
+#[must_use]
+pub fn is_deep(value: &Value) -> bool {
+    fn exceeds(value: &Value, left: usize) -> bool {
+        let inside = |value: &Value| left == 0 || exceeds(value, left - 1);
+        match value {
+            Value::Array(items) => left == 0 || items.iter().any(inside),
+            Value::Object(map) => left == 0 || map.values().any(inside),
+            _ => false,
+        }
+    }
+    exceeds(value, MAX_DEPTH)
+}
+
+/// Which numbers of a text stay numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Numbers {
+    /// Those within the range of a double.
+    InRange,
+    /// Those that a double holds exactly, integers up to 2^53.
+    Exact,
+}
+
+/// The same JSON, with as text what is below `deepest` levels and which numbers are not to be
+/// numbers. One pass without recursion over what PostgreSQL has written.
+#[must_use]
+pub fn presentable(text: &str, deepest: usize, numbers: Numbers) -> Cow<'_, str> {
+    // Neither so many brackets nor so many digits fit into less.
+    if numbers == Numbers::InRange && text.len() < LONG.min(2 * deepest) {
+        return Cow::Borrowed(text);
+    }
+    let bytes = text.as_bytes();
+    let (mut shown, mut copied, mut at, mut depth) = (String::new(), 0, 0, 0_usize);
+    while let Some(byte) = bytes.get(at) {
+        let end = match byte {
+            b'"' => {
+                at = end_of_string(bytes, at);
+                continue;
+            }
+            b'[' | b'{' if depth == deepest => end_of_container(bytes, at),
+            b'-' | b'0'..=b'9' => {
+                let end = end_of_number(bytes, at);
+                if is_number(&text[at..end], numbers) {
+                    at = end;
+                    continue;
+                }
+                end
+            }
+            other => {
+                match other {
+                    b'[' | b'{' => depth += 1,
+                    b']' | b'}' => depth = depth.saturating_sub(1),
+                    _ => {}
+                }
+                at += 1;
+                continue;
+            }
+        };
+        shown.push_str(&text[copied..at]);
+        shown.push_str(&Value::from(&text[at..end]).to_string());
+        (at, copied) = (end, end);
+    }
+    if copied == 0 {
+        return Cow::Borrowed(text);
+    }
+    shown.push_str(&text[copied..]);
+    Cow::Owned(shown)
+}
+
+/// Behind the string that begins at `at`.
+fn end_of_string(bytes: &[u8], at: usize) -> usize {
+    let mut at = at + 1;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'"' => return at + 1,
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+    bytes.len()
+}
+
+/// Behind the array or object that begins at `at`.
+fn end_of_container(bytes: &[u8], at: usize) -> usize {
+    let (mut at, mut depth) = (at, 0_usize);
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'"' => {
+                at = end_of_string(bytes, at);
+                continue;
+            }
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' if depth <= 1 => return at + 1,
+            b']' | b'}' => depth -= 1,
+            _ => {}
+        }
+        at += 1;
+    }
+    bytes.len()
+}
+
+fn end_of_number(bytes: &[u8], at: usize) -> usize {
+    let is_part = |byte: &u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
+    bytes[at..].iter().position(|byte| !is_part(byte)).map_or(bytes.len(), |length| at + length)
+}
+
+fn is_number(text: &str, numbers: Numbers) -> bool {
+    let is_finite = |text: &str| text.parse::<f64>().is_ok_and(f64::is_finite);
+    match numbers {
+        // None without an exponent is too large with fewer digits.
+        Numbers::InRange => text.len() < LONG && !text.contains(['e', 'E']) || is_finite(text),
+        Numbers::Exact if text.contains(['.', 'e', 'E']) => text
+            .parse::<f64>()
+            .is_ok_and(|n| n.is_finite() && decimal(&format!("{n:e}")) == decimal(text)),
+        Numbers::Exact => text.parse::<i64>().is_ok_and(|n| n.unsigned_abs() <= 1 << 53),
+    }
+}
+
+/// The digits of a number without leading and trailing zeros, and the power of ten of the first.
+fn decimal(text: &str) -> (bool, String, i64) {
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let unsigned = mantissa.trim_start_matches('-');
+    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
+    let all = format!("{whole}{fraction}");
+    let digits = all.trim_start_matches('0');
+    if digits.is_empty() {
+        return (false, String::new(), 0);
+    }
+    let power = |length: usize| i64::try_from(length).unwrap_or(i64::MAX);
+    let first = power(whole.len()).saturating_sub(power(all.len() - digits.len()));
+    let exponent = exponent.trim_start_matches('+').parse().unwrap_or(i64::MAX);
+    let negative = unsigned.len() < mantissa.len();
+    (negative, digits.trim_end_matches('0').to_owned(), first.saturating_add(exponent))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn nested(depth: usize) -> String {
+        "[".repeat(depth) + &"]".repeat(depth)
+    }
+
+    #[test]
+    fn faults_are_told_apart() {
+        assert_eq!(parse(br#"{"a": [1e308]}"#), Ok(json!({"a": [1e308]})));
+        assert_eq!(parse(b"{"), Err(Fault::Malformed));
+        assert_eq!(parse(b"\xff"), Err(Fault::Malformed));
+        assert_eq!(parse(b"[1e400]"), Err(Fault::Large));
+        assert_eq!(parse(nested(100_000).as_bytes()), Err(Fault::Deep));
+        let deep = |depth| is_deep(&parse(nested(depth).as_bytes()).unwrap());
+        assert!(!deep(MAX_DEPTH) && deep(MAX_DEPTH + 1));
+        assert!(!is_deep(&json!(1)));
+    }
+
+    #[test]
+    fn whatever_a_row_holds_can_be_decoded() {
+        for depth in [99, 100, 101, 126, 127, 128, 5_000, 1_000_000] {
+            let text = format!(r#"{{"a":{},"b":"]\"}}"}}"#, nested(depth));
+            let shown = presentable(&text, 101, Numbers::InRange);
+            let value: Value = serde_json::from_str(&shown).unwrap();
+            assert_eq!(value["b"], "]\"}");
+            assert_eq!(shown == text, depth <= 100, "{depth}");
+        }
+        let cut = presentable(r#"{"a":[[{"b":"]\"["},1]],"c":2}"#, 2, Numbers::Exact);
+        assert_eq!(cut, r#"{"a":["[{\"b\":\"]\\\"[\"},1]"],"c":2}"#);
+        let huge = format!("1{}", "0".repeat(400));
+        let text = format!(r#"{{"a":{huge},"b":-{huge},"c":"{huge}","d":0.{huge},"e":1e-400}}"#);
+        let value: Value =
+            serde_json::from_str(&presentable(&text, 101, Numbers::InRange)).unwrap();
+        assert_eq!(
+            value,
+            json!({"a": huge, "b": format!("-{huge}"), "c": huge, "d": 0.1, "e": 0.0})
+        );
+        let largest = format!("{}", f64::MAX);
+        let text = format!("[{largest},{}]", "1e309");
+        let shown = presentable(&text, 101, Numbers::InRange);
+        let value: Value = serde_json::from_str(&shown).unwrap();
+        assert_eq!(value, json!([f64::MAX, "1e309"]));
+    }
+
+    #[test]
+    fn a_number_stays_one_where_a_double_holds_it() {
+        for (text, is_exact) in [
+            ("0", true),
+            ("-0.0", true),
+            ("0.1", true),
+            ("0.10", true),
+            ("-2.50", true),
+            ("19.99", true),
+            ("1e+308", true),
+            ("1.7976931348623157e+308", true),
+            ("5e-324", true),
+            ("0.00001", true),
+            ("9007199254740992", true),
+            ("9007199254740993", false),
+            ("-9007199254740993", false),
+            ("18446744073709551616", false),
+            ("0.12345678901234567890123", false),
+            ("123456789012345678.5", false),
+            ("1e309", false),
+        ] {
+            assert_eq!(is_number(text, Numbers::Exact), is_exact, "{text}");
+        }
+    }
+}
