@@ -21,12 +21,12 @@ use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use edgebase_blocks::{Block, InstanceKey, Table};
-use futures::SinkExt as _;
-use futures::channel::mpsc::{Sender, channel};
+use futures::stream;
 use serde_json::Value;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::mpsc::{Sender, channel};
 use tokio::time::timeout;
 
 /// How long the client may take to read what was fetched.
@@ -67,9 +67,14 @@ pub async fn run(
         return Err(Error::NotFound(format!("Instance '{key}' does not exist.")));
     };
     let tables = tables(app.db_of(snapshot, namespace), &transaction, block, &key).await?;
-    let (mut lines, stream) = channel::<std::io::Result<Bytes>>(1);
+    let (lines, mut sent) = channel::<std::io::Result<Bytes>>(1);
+    let stream = stream::poll_fn(move |cx| sent.poll_recv(cx));
     tokio::spawn(async move {
-        let done = send(&transaction, &tables, &mut lines).await;
+        let done = tokio::select! {
+            done = send(&transaction, &tables, &lines) => done,
+            // A client that has gone stops a fetch that is under way.
+            () = lines.closed() => return,
+        };
         transaction.rollback().await;
         if let Err(error) = done {
             tracing::error!(detail = error.detail(), %key, "an export broke off: {error}");
@@ -111,7 +116,7 @@ async fn tables(
 async fn send(
     transaction: &Transaction,
     tables: &[Table],
-    lines: &mut Sender<std::io::Result<Bytes>>,
+    lines: &Sender<std::io::Result<Bytes>>,
 ) -> Result<()> {
     for table in tables {
         let mut declare = Sql::new("DECLARE export NO SCROLL CURSOR FOR ");

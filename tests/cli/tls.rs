@@ -4,7 +4,8 @@ use edgebase_tests::{Client, Product, Serving, binary, fixture, sql};
 use serde_json::json;
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use tokio::time::timeout;
 
 /// Two authorities, and a certificate of the first for `localhost`.
 const CERTIFICATES: &str = "set -e
@@ -110,6 +111,24 @@ async fn sslmode_and_sslrootcert_mean_what_they_mean_for_libpq() {
             sql::literal(&name)
         );
         assert_eq!(sql::texts(&admin, &statement).await.unwrap(), [encrypted], "{query}");
+        // A statement is cancelled in the same way, and its connection serves on.
+        let run = async |text: &str| {
+            let body = json!({"namespace": "space", "id": "tls", "sql": text});
+            client.post("/api/sql", &body).await
+        };
+        let backend = run("SELECT pg_backend_pid() AS pid").await.expect(200);
+        let dropped = timeout(Duration::from_secs(1), run("SELECT pg_sleep(25)")).await;
+        assert!(dropped.is_err(), "{query}");
+        let statement = format!(
+            "SELECT pid FROM pg_stat_activity WHERE state = 'active' AND application_name = {}",
+            sql::literal(&name)
+        );
+        let begun = Instant::now();
+        while !sql::texts(&admin, &statement).await.unwrap().is_empty() {
+            assert!(begun.elapsed() < Duration::from_secs(12), "it still runs: {query}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert_eq!(run("SELECT pg_backend_pid() AS pid").await.expect(200), backend, "{query}");
     }
     for (host, query) in [
         ("localhost", format!("sslmode=verify-full&sslrootcert={other}")),

@@ -12,7 +12,7 @@ use std::fs;
 const INCLUDE: &str = "include = 'edgebase.conf'";
 
 /// Settings that do not depend on where the cluster is.
-const FIXED: [(&str, &str); 16] = [
+const FIXED: [(&str, &str); 17] = [
     ("listen_addresses", "127.0.0.1"),
     ("max_connections", "200"),
     ("password_encryption", "scram-sha-256"),
@@ -29,6 +29,8 @@ const FIXED: [(&str, &str); 16] = [
     ("autovacuum_naptime", "5min"),
     // Tenant statements are short; compiling them costs more than running them.
     ("jit", "off"),
+    // A statement whose client has gone, as when the proxy was killed, ends soon.
+    ("client_connection_check_interval", "5s"),
     ("timezone", "UTC"),
     ("log_timezone", "UTC"),
     ("lc_messages", "C"),

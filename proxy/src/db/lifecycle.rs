@@ -2,12 +2,13 @@
 //!
 //! Each is one function of the extension, called as the login role; what it does and leaves behind
 //! is decided there. Here is decided on which connection it may wait, and what is remembered of
-//! the instance follows the answer.
+//! the instance follows the answer. None is cancelled when the client goes away: other requests
+//! wait for the same, and clients in a hurry would keep it from ever being done.
 
 use super::call::{call, key_args, one};
 use super::sqlstate::{self, Signal};
 use super::statement::Bind;
-use super::turns::Work;
+use super::turns::{Turn, Work};
 use super::{Database, Known, tables};
 use crate::error::{Error, Result};
 use edgebase_blocks::{InstanceKey, Table};
@@ -22,8 +23,8 @@ impl Database {
     /// When the database refuses.
     pub async fn create(&self, key: &InstanceKey, table: Option<&Table>) -> Result<()> {
         let known = self.known(key);
-        let _turn = known.turns.take(key, Work::Write).await?;
-        let mut lease = self.slots.take_for_newcomer(key).await?;
+        let turn = known.turns.take(key, Work::Write).await?;
+        let mut lease = self.slots.take_for_newcomer(key).await?.under(&turn).finishing();
         let mut sql = tables::call("SELECT edgebase.create_instance(", key, table);
         sql.push(" ->> 'created'");
         let made = one(&mut lease, &sql).await.map_err(|e| sqlstate::to_error(&e, None))?;
@@ -42,8 +43,8 @@ impl Database {
     /// When the database refuses, or running requests do not end in time.
     pub async fn drop(&self, key: &InstanceKey, caller: &str) -> Result<Option<Value>> {
         let known = self.known(key);
-        let _turn = known.turns.take(key, Work::Write).await?;
-        let (_permit, mut lease) = self.slots.take_for_leaver(key).await?;
+        let turn = known.turns.take(key, Work::Write).await?;
+        let mut lease = self.slots.take_for_leaver(key).await?.under(&turn).finishing();
         let mut sql = key_args("SELECT edgebase.drop_instance(", key);
         sql.push(", ").bind(Bind::text(caller)).push(")::text");
         let result = one(&mut lease, &sql).await;
@@ -70,13 +71,13 @@ impl Database {
         let known = self.known(key);
         Ok(known.schema().is_none()
             && self.slots.is_free_for_newcomer(key)
-            && self.locate(key, &known).await?.is_none())
+            && self.locate(key, &known, None).await?.is_none())
     }
 
     /// Brings the instance up to date, unless that has failed a moment ago. Whatever stops it is
     /// no fault of the request, so it is a 503 whose cause is in the log and in the registry.
-    pub(super) async fn migrate(&self, key: &InstanceKey) -> Result<()> {
-        let mut lease = self.slots.take(key).await?;
+    pub(super) async fn migrate(&self, key: &InstanceKey, turn: &Turn) -> Result<()> {
+        let mut lease = self.slots.take(key).await?.under(turn).finishing();
         let rows = call(&mut lease, "SELECT edgebase.try_migrate(", key).await.map_err(|e| {
             match sqlstate::signal(&e) {
                 // Dropped meanwhile: the next look at it says so.
@@ -107,8 +108,9 @@ impl Database {
         &self,
         key: &InstanceKey,
         known: &Known,
+        turn: Option<&Turn>,
     ) -> Result<Option<Arc<str>>> {
-        let mut lease = self.slots.take_for_newcomer(key).await?;
+        let mut lease = self.slots.take_for_newcomer(key).await?.under(turn);
         let rows = call(&mut lease, "SELECT edgebase.locate(", key)
             .await
             .map_err(|e| sqlstate::to_error(&e, None))?;

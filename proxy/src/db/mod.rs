@@ -9,6 +9,7 @@
 pub mod address;
 mod bound;
 mod call;
+mod cancel;
 mod connect;
 pub mod failure;
 mod gather;

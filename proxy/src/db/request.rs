@@ -5,7 +5,7 @@
 //! trip. They are one transaction, which the server ends by itself for `run` and which `begin`
 //! holds open. If `enter` fails the server skips the rest; without `enter` the login role may
 //! read nothing. A connection returns to its slot only outside a transaction, where the
-//! extension has given the session its login role back; in any other state it is closed.
+//! extension has given the session its login role back.
 
 use super::Database;
 use super::call::key_call;
@@ -185,14 +185,14 @@ impl Database {
             let is_cached = cached.is_some();
             let schema = match cached {
                 Some(schema) => schema,
-                None => match self.locate(key, &known).await? {
+                None => match self.locate(key, &known, Some(&turn)).await? {
                     Some(schema) => schema,
                     None => return Ok(Outcome::Absent),
                 },
             };
             if mode != Mode::Call
                 && known.tables.is_unknown(key, table)
-                && self.lacks(key, table).await?
+                && self.lacks_under(key, table, Some(&turn)).await?
             {
                 return Ok(Outcome::NoTable);
             }
@@ -202,9 +202,9 @@ impl Database {
             } else {
                 self.slots.take(key).await?
             };
-            let error = match attempt(lease, key, &build(&schema), mode).await {
+            let error = match attempt(lease.under(&turn), key, &build(&schema), mode).await {
                 Ok((lease, rows)) => {
-                    return Ok(Outcome::Done((Transaction::new(lease, schema, turn), rows)));
+                    return Ok(Outcome::Done((Transaction::new(lease, schema), rows)));
                 }
                 Err(error) => error,
             };
@@ -215,9 +215,9 @@ impl Database {
                 }
                 Some(Signal::Behind) if !migrated => {
                     migrated = true;
-                    self.migrate(key).await?;
+                    self.migrate(key, &turn).await?;
                 }
-                Some(Signal::NoTable) if self.lacks(key, table).await? => {
+                Some(Signal::NoTable) if self.lacks_under(key, table, Some(&turn)).await? => {
                     return Ok(Outcome::NoTable);
                 }
                 // Or another request has made it meanwhile.

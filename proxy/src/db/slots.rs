@@ -19,8 +19,10 @@
 //! many requests or so long that whatever else grows in it is bounded too.
 
 use super::address::Address;
+use super::cancel::{CancelHandle, IfDropped, settle};
 use super::connect::connect;
 use super::failure::Failure;
+use super::turns::Turn;
 use super::wire::Wire;
 use super::{Reuse, WAIT};
 use crate::error::{Error, Result};
@@ -34,7 +36,8 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Connections of a slot.
 const SLOT: usize = 4;
@@ -52,7 +55,7 @@ pub struct Slots {
     pools: Vec<Pool<Maker>>,
     /// The slot of instances not known yet; none where there are few connections.
     newcomers: Option<Pool<Maker>>,
-    leavers: Semaphore,
+    leavers: Arc<Semaphore>,
 }
 
 impl Slots {
@@ -77,7 +80,7 @@ impl Slots {
         Ok(Self {
             pools: (0..slots).map(|n| pool(size(n))).collect::<Result<_, _>>()?,
             newcomers: (newcomers > 0).then(|| pool(newcomers)).transpose()?,
-            leavers: Semaphore::new(LEAVERS),
+            leavers: Arc::new(Semaphore::new(LEAVERS)),
         })
     }
 
@@ -105,12 +108,13 @@ impl Slots {
         Self::lease(self.newcomers.as_ref().or_else(|| self.pool(hash)), hash).await
     }
 
-    /// A connection for an instance that is to be dropped, and the right to hold it.
+    /// A connection for an instance that is to be dropped, when few others are.
     ///
     /// # Errors
     /// As for `take`.
-    pub async fn take_for_leaver(&self, key: &InstanceKey) -> Result<(SemaphorePermit<'_>, Lease)> {
-        let permit = match tokio::time::timeout(WAIT, self.leavers.acquire()).await {
+    pub async fn take_for_leaver(&self, key: &InstanceKey) -> Result<Lease> {
+        let permit = Arc::clone(&self.leavers).acquire_owned();
+        let permit = match tokio::time::timeout(WAIT, permit).await {
             Ok(permit) => permit.map_err(Error::internal)?,
             Err(_) => {
                 return Err(Error::unavailable(
@@ -119,13 +123,15 @@ impl Slots {
                 ));
             }
         };
-        Ok((permit, self.take_for_newcomer(key).await?))
+        let mut lease = self.take_for_newcomer(key).await?;
+        lease.leaver = Some(permit);
+        Ok(lease)
     }
 
     async fn lease(pool: Option<&Pool<Maker>>, hash: u64) -> Result<Lease> {
         let pool = pool.ok_or_else(|| Error::internal("there are no connections"))?;
         let mut lease = Self::get(pool).await?;
-        if let Some(object) = &mut lease.0 {
+        if let Some(object) = &mut lease.object {
             object.wear.count(hash);
         }
         Ok(lease)
@@ -167,7 +173,7 @@ impl Slots {
     }
 
     async fn get(pool: &Pool<Maker>) -> Result<Lease> {
-        pool.get().await.map(|object| Lease(Some(object))).map_err(|e| match e {
+        pool.get().await.map(Lease::new).map_err(|e| match e {
             PoolError::Timeout(kind) => Error::unavailable(
                 "The server is busy. Try again.",
                 format!("no connection in time ({kind:?})"),
@@ -197,15 +203,37 @@ fn load(pool: &Pool<Maker>) -> usize {
     status.size - status.available + status.waiting
 }
 
-/// A connection taken from its slot. It goes back when dropped, if it is in no transaction and
-/// not worn; in any other state it is closed, which ends whatever it was doing.
+/// A connection taken from its slot. Dropped in no transaction and not worn, it goes back. Dropped
+/// in the middle of something, it keeps its place in the slot, and the turn that it was taken
+/// under, until the backend is idle again.
 #[derive(Debug)]
-pub struct Lease(Option<Object<Maker>>);
+pub struct Lease {
+    object: Option<Object<Maker>>,
+    if_dropped: IfDropped,
+    turn: Option<Turn>,
+    leaver: Option<OwnedSemaphorePermit>,
+}
 
 impl Lease {
+    fn new(object: Object<Maker>) -> Self {
+        Self { object: Some(object), if_dropped: IfDropped::Cancel, turn: None, leaver: None }
+    }
+
+    /// The same, holding on to the turn.
+    pub fn under<'a>(mut self, turn: impl Into<Option<&'a Turn>>) -> Self {
+        self.turn = turn.into().cloned();
+        self
+    }
+
+    /// The same for work that others wait for too: it is not cancelled with its request.
+    pub fn finishing(mut self) -> Self {
+        self.if_dropped = IfDropped::Finish;
+        self
+    }
+
     fn object(&self) -> &Object<Maker> {
         // Only `drop` takes it.
-        self.0.as_ref().expect("a lease holds its connection")
+        self.object.as_ref().expect("a lease holds its connection")
     }
 }
 
@@ -219,17 +247,35 @@ impl Deref for Lease {
 
 impl DerefMut for Lease {
     fn deref_mut(&mut self) -> &mut Wire {
-        &mut self.0.as_mut().expect("a lease holds its connection").wire
+        &mut self.object.as_mut().expect("a lease holds its connection").wire
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if let Some(object) = self.0.take()
-            && (!object.wire.is_idle() || object.wear.is_over())
-        {
-            drop(Object::take(object));
+        let Some(mut object) = self.object.take() else { return };
+        if object.wire.is_idle() && !object.wear.is_over() {
+            return;
         }
+        if !object.wire.is_given_up() && !object.wire.is_open() {
+            drop(Object::take(object));
+            return;
+        }
+        let (if_dropped, turn, leaver) = (self.if_dropped, self.turn.take(), self.leaver.take());
+        let address = Arc::clone(&object.address);
+        object.runtime.clone().spawn(async move {
+            let connection = &mut *object;
+            let settled = settle(&mut connection.wire, &connection.cancel, &address, if_dropped);
+            if let Err(failure) = settled.await {
+                tracing::warn!(detail = %failure, "a connection was closed: its statement did not end");
+            }
+            if object.wire.is_idle() && !object.wear.is_over() {
+                drop(object);
+            } else {
+                drop(Object::take(object));
+            }
+            drop((turn, leaver));
+        });
     }
 }
 
@@ -237,6 +283,10 @@ impl Drop for Lease {
 #[derive(Debug)]
 pub struct Connection {
     wire: Wire,
+    address: Arc<Address>,
+    cancel: CancelHandle,
+    /// Where its socket is waited on.
+    runtime: Handle,
     wear: Wear,
 }
 
@@ -252,7 +302,9 @@ impl Manager for Maker {
     type Error = Failure;
 
     async fn create(&self) -> Result<Connection, Failure> {
-        Ok(Connection { wire: connect(&self.address).await?, wear: Wear::new() })
+        let (wire, cancel) = connect(&self.address).await?;
+        let (address, runtime) = (Arc::clone(&self.address), Handle::current());
+        Ok(Connection { wire, address, cancel, runtime, wear: Wear::new() })
     }
 
     async fn recycle(&self, connection: &mut Connection, _: &Metrics) -> RecycleResult<Failure> {

@@ -8,7 +8,7 @@
 
 use super::call::{key_args, one};
 use super::statement::{Bind, Sql};
-use super::turns::Work;
+use super::turns::{Turn, Work};
 use super::{Database, sqlstate};
 use crate::error::Result;
 use edgebase_blocks::{InstanceKey, Table};
@@ -63,9 +63,9 @@ impl Database {
     /// When the database refuses, or writers of a table that it refers to do not end in time.
     pub async fn ensure_tables(&self, key: &InstanceKey, table: Option<&Table>) -> Result<()> {
         let known = self.known(key);
-        let _turn = known.turns.take(key, Work::Write).await?;
+        let turn = known.turns.take(key, Work::Write).await?;
         // Not with the newcomers, whom nothing may hold up that waits for writers.
-        let mut lease = self.slots.take(key).await?;
+        let mut lease = self.slots.take(key).await?.under(&turn).finishing();
         match one(&mut lease, &call("SELECT edgebase.ensure_tables(", key, table)).await {
             Err(e) if !matches!(sqlstate::signal(&e), Some(Signal::Absent | Signal::Behind)) => {
                 Err(sqlstate::to_error(&e, table))
@@ -84,10 +84,20 @@ impl Database {
     /// # Errors
     /// When no connection is free in time.
     pub async fn lacks(&self, key: &InstanceKey, table: &Table) -> Result<bool> {
+        self.lacks_under(key, table, None).await
+    }
+
+    /// The same, asked by a request that holds a turn.
+    pub(super) async fn lacks_under(
+        &self,
+        key: &InstanceKey,
+        table: &Table,
+        turn: Option<&Turn>,
+    ) -> Result<bool> {
         if !may_lack(key) {
             return Ok(false);
         }
-        let mut lease = self.slots.take(key).await?;
+        let mut lease = self.slots.take(key).await?.under(turn);
         let mut sql = key_args("SELECT edgebase.has_table(", key);
         sql.push(", ").bind(Bind::text(&*table.name)).push(")");
         let rows = one(&mut lease, &sql).await.unwrap_or_default();

@@ -2,14 +2,13 @@
 //!
 //! A [`Transaction`] is a connection inside a sealed instance. It returns to its pool only after
 //! a confirmed commit or rollback; dropped in any other state, as when a request is cancelled
-//! half-way, the connection is closed, which ends the transaction on the server.
+//! half-way, its statement is cancelled and the transaction rolled back first (`cancel.rs`).
 
 use super::failure::Failure;
 use super::row::{Reply, Row};
 use super::slots::Lease;
 use super::sqlstate;
 use super::statement::Sql;
-use super::turns::Turn;
 use super::wire::{Column, Step};
 use crate::error::{Error, Result};
 use edgebase_blocks::Table;
@@ -23,13 +22,11 @@ pub struct Transaction {
     /// Locked for one round trip at a time; there is never more than one user.
     lease: Mutex<Lease>,
     schema: Arc<str>,
-    /// Held for as long as the connection.
-    _turn: Turn,
 }
 
 impl Transaction {
-    pub(super) fn new(lease: Lease, schema: Arc<str>, turn: Turn) -> Self {
-        Self { lease: Mutex::new(lease), schema, _turn: turn }
+    pub(super) fn new(lease: Lease, schema: Arc<str>) -> Self {
+        Self { lease: Mutex::new(lease), schema }
     }
 
     /// The schema of the instance it is in.
@@ -93,7 +90,7 @@ impl Transaction {
     /// Gives everything back. The connection survives only if the server confirms.
     pub async fn rollback(self) {
         let mut lease = self.lease.into_inner();
-        if !lease.is_idle() {
+        if lease.is_open() {
             // What goes wrong here shows in the connection's state, which decides.
             let _ = lease.batch(&[Step::text("ROLLBACK")]).await;
         }

@@ -60,9 +60,14 @@ pub struct Turns {
     paces: [AtomicU64; 2],
 }
 
-/// The right to hold one connection; given back when dropped.
-#[derive(Debug)]
+/// The right to hold one connection; given back when its last copy is dropped.
+#[derive(Clone, Debug)]
 pub struct Turn {
+    _taken: Arc<Taken>,
+}
+
+#[derive(Debug)]
+struct Taken {
     turns: Arc<Turns>,
     work: Work,
     since: Instant,
@@ -89,7 +94,9 @@ impl Turns {
     pub async fn take(self: &Arc<Self>, key: &InstanceKey, work: Work) -> Result<Turn> {
         let turn = |permit| {
             self.running.fetch_add(1, Ordering::Relaxed);
-            Turn { turns: Arc::clone(self), work, since: Instant::now(), _permit: permit }
+            let taken =
+                Taken { turns: Arc::clone(self), work, since: Instant::now(), _permit: permit };
+            Turn { _taken: Arc::new(taken) }
         };
         let weight = self.weight(work);
         if let Ok(permit) = Arc::clone(&self.free).try_acquire_many_owned(weight) {
@@ -133,7 +140,7 @@ impl Turns {
     }
 }
 
-impl Drop for Turn {
+impl Drop for Taken {
     fn drop(&mut self) {
         let running = self.turns.running.fetch_sub(1, Ordering::Relaxed);
         self.turns.record(self.work, self.since.elapsed(), running);

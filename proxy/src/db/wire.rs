@@ -7,8 +7,8 @@
 //! itself; the messages are those of the `postgres-protocol` crate, and the connection is made
 //! by `tokio-postgres` (`connect.rs`).
 //!
-//! A [`Wire`] whose [`Wire::batch`] was given up half-way is of no use: it says so, and whoever
-//! holds it closes it.
+//! A [`Wire`] whose [`Wire::batch`] was given up half-way runs nothing more until
+//! [`Wire::drain`] has read what the server still says about it.
 
 use super::bound::{Bound, Verdict, Weigher};
 use super::failure::Failure;
@@ -48,6 +48,8 @@ enum State {
     Open,
     /// Not known: a batch is under way or was given up.
     Unknown,
+    /// Of no use any more.
+    Broken,
 }
 
 /// One statement with its values.
@@ -110,6 +112,8 @@ pub struct Wire {
     prepared: Prepared,
     output: BytesMut,
     input: BytesMut,
+    /// What is left of a message that is being thrown away, in bytes.
+    skipped: usize,
 }
 
 impl std::fmt::Debug for Wire {
@@ -134,12 +138,23 @@ impl Wire {
             prepared: Prepared::default(),
             output: BytesMut::new(),
             input: BytesMut::new(),
+            skipped: 0,
         }
     }
 
     /// Whether it is in no transaction and fit for use.
     pub fn is_idle(&self) -> bool {
         self.state == State::Idle
+    }
+
+    /// Whether it is in a transaction, between two batches.
+    pub fn is_open(&self) -> bool {
+        self.state == State::Open
+    }
+
+    /// Whether a batch was given up half-way: the server may still run it.
+    pub fn is_given_up(&self) -> bool {
+        self.state == State::Unknown
     }
 
     /// Whether the server has hung up, or has something to say that nobody asked for. Costs no
@@ -156,7 +171,7 @@ impl Wire {
     /// The first refusal: nothing after it has run. Outside of a transaction held open nothing
     /// at all has been done then.
     pub async fn batch(&mut self, steps: &[Step<'_>]) -> Result<Vec<Reply>, Failure> {
-        self.output.clear();
+        self.begin()?;
         for number in self.prepared.surplus() {
             frontend::close(b'S', &name(number), &mut self.output)?;
         }
@@ -180,7 +195,7 @@ impl Wire {
     /// # Errors
     /// When the server cannot parse it, or it is more than one.
     pub async fn describe(&mut self, text: &str, kinds: &[Type]) -> Result<Vec<Column>, Failure> {
-        self.output.clear();
+        self.begin()?;
         self.prepared.once();
         frontend::parse("", text, kinds.iter().map(Type::oid), &mut self.output)?;
         frontend::describe(b'S', "", &mut self.output)?;
@@ -199,6 +214,65 @@ impl Wire {
     pub async fn discard_all(&mut self) -> Result<(), Failure> {
         self.prepared.forget();
         self.batch(&[Step::foreign("DISCARD ALL", Vec::new())]).await.map(drop)
+    }
+
+    /// Reads the rest of what the server says about a batch that was given up, keeping nothing of
+    /// it. May be given up itself and called again.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    pub async fn drain(&mut self) -> Result<(), Failure> {
+        while self.state == State::Unknown {
+            // Rows may be of any size and are not even looked at.
+            if let (0, Some(&[b'D', a, b, c, d])) = (self.skipped, self.input.first_chunk()) {
+                self.skipped = 1 + u32::from_be_bytes([a, b, c, d]) as usize;
+            }
+            if self.skipped > 0 {
+                self.skip(self.skipped).await?;
+                continue;
+            }
+            match Message::parse(&mut self.input)? {
+                Some(Message::ReadyForQuery(body)) => self.ready(body.status()),
+                Some(Message::ParseComplete) => self.prepared.confirm(),
+                // The server waits for data that nobody here has.
+                Some(Message::CopyInResponse(_)) => {
+                    self.state = State::Broken;
+                    return Err(Failure::Broken("the server wants data to copy".into()));
+                }
+                Some(_) => {}
+                None => self.fill().await?,
+            }
+        }
+        self.shrink();
+        Ok(())
+    }
+
+    /// An empty output, unless the server still owes an answer.
+    fn begin(&mut self) -> Result<(), Failure> {
+        match self.state {
+            State::Idle | State::Open => {
+                self.output.clear();
+                Ok(())
+            }
+            State::Unknown | State::Broken => {
+                Err(Failure::Broken("the connection is not ready for a statement".into()))
+            }
+        }
+    }
+
+    fn ready(&mut self, status: u8) {
+        self.state = if status == b'I' { State::Idle } else { State::Open };
+    }
+
+    /// What is over leaves nothing behind but buffers of moderate size.
+    fn shrink(&mut self) {
+        self.prepared.settle();
+        if self.output.capacity() > KEEP {
+            self.output = BytesMut::new();
+        }
+        if self.input.capacity() > KEEP {
+            self.input = BytesMut::new();
+        }
     }
 
     /// Parse where needed, Bind, Execute.
@@ -237,12 +311,8 @@ impl Wire {
     async fn exchange(&mut self, bounds: &[Bound]) -> Result<Answer, Failure> {
         self.state = State::Unknown;
         let answer = self.read(bounds).await;
-        self.prepared.settle();
-        if self.output.capacity() > KEEP {
-            self.output = BytesMut::new();
-        }
-        if self.input.capacity() > KEEP {
-            self.input = BytesMut::new();
+        if self.state != State::Unknown {
+            self.shrink();
         }
         answer
     }
@@ -288,7 +358,7 @@ impl Wire {
                         refusal = refusal.or(Some(Failure::refused(&body)));
                     }
                     Message::ReadyForQuery(body) => {
-                        self.state = if body.status() == b'I' { State::Idle } else { State::Open };
+                        self.ready(body.status());
                         return refusal.map_or(Ok(answer), Err);
                     }
                     Message::BindComplete
@@ -299,28 +369,37 @@ impl Wire {
                     | Message::ParameterDescription(_)
                     | Message::ParameterStatus(_) => {}
                     // COPY among others: a conversation that nobody here can hold.
-                    _ => return Err(Failure::Broken("an unexpected message came".into())),
+                    _ => {
+                        self.state = State::Broken;
+                        return Err(Failure::Broken("an unexpected message came".into()));
+                    }
                 }
             }
             // What the server said last, e.g. that it is shutting down, tells more than that it
             // then hung up.
-            if let Err(e) = poll_fn(|cx| self.poll_fill(cx)).await {
+            if let Err(e) = self.fill().await {
                 return Err(refusal.unwrap_or_else(|| e.into()));
             }
         }
     }
 
-    /// Throws a message of so many bytes away.
-    async fn skip(&mut self, mut bytes: usize) -> Result<(), Failure> {
+    /// Throws a message of so many bytes away. What is left of it when this is given up is thrown
+    /// away by `drain`.
+    async fn skip(&mut self, bytes: usize) -> io::Result<()> {
+        self.skipped = bytes;
         loop {
-            let there = bytes.min(self.input.len());
+            let there = self.skipped.min(self.input.len());
             self.input.advance(there);
-            bytes -= there;
-            if bytes == 0 {
+            self.skipped -= there;
+            if self.skipped == 0 {
                 return Ok(());
             }
-            poll_fn(|cx| self.poll_fill(cx)).await?;
+            self.fill().await?;
         }
+    }
+
+    async fn fill(&mut self) -> io::Result<()> {
+        poll_fn(|cx| self.poll_fill(cx)).await.inspect_err(|_| self.state = State::Broken)
     }
 
     /// Sends what is still to be sent and waits for something to read. Both at once: a server
@@ -415,12 +494,43 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_wire_given_up_or_hung_up_on_is_not_used_again() {
+    async fn a_wire_given_up_runs_nothing_until_the_rest_has_been_read() {
+        let (mut wire, mut server) = wire(64);
+        let text = "x".repeat(200);
+        let steps = [Step::text(&text)];
+        assert!(pin!(wire.batch(&steps)).poll(&mut noop()).is_pending());
+        assert!(!wire.is_idle() && wire.is_given_up());
+        assert!(wire.batch(&steps).await.is_err(), "an answer is still owed");
+        // What was not sent yet is sent to its Sync, and what came half-way is read on.
+        let task = tokio::spawn(async move {
+            let mut got = Vec::new();
+            while got.last_chunk() != Some(&[b'S', 0, 0, 0, 4]) {
+                server.read_buf(&mut got).await.unwrap();
+            }
+            server.write_all(&complete("SELECT 1")).await.unwrap();
+            server.write_all(&READY[..3]).await.unwrap();
+            server
+        });
+        assert!(pin!(wire.drain()).poll(&mut noop()).is_pending());
+        let halfway = tokio::time::timeout(std::time::Duration::from_millis(200), wire.drain());
+        assert!(halfway.await.is_err() && wire.is_given_up());
+        let mut server = task.await.unwrap();
+        server.write_all(&READY[3..]).await.unwrap();
+        wire.drain().await.unwrap();
+        assert!(wire.is_idle());
+        server.write_all(&complete("SELECT 2")).await.unwrap();
+        server.write_all(READY).await.unwrap();
+        assert_eq!(wire.batch(&steps).await.unwrap()[0].affected, 2);
+    }
+
+    #[tokio::test]
+    async fn a_wire_hung_up_on_is_not_used_again() {
         let (mut given_up, server) = wire(4096);
         let steps = [Step::text("x")];
         assert!(pin!(given_up.batch(&steps)).poll(&mut noop()).is_pending());
-        assert!(!given_up.is_idle());
         drop(server);
+        assert!(given_up.drain().await.is_err());
+        assert!(!given_up.is_idle() && !given_up.is_given_up());
         let (mut idle, server) = wire(4096);
         assert!(!idle.is_stale());
         drop(server);
