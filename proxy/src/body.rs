@@ -1,6 +1,8 @@
 //! Is the body a JSON object?
 //!
 //! Reads at most [`MAX_BYTES`] and refuses what is no record, in the contract's words (section 2).
+//! A value costs the same memory however few bytes it is sent in, so values are counted in the
+//! bytes before any is made: what is parsed takes at most some ten times [`MAX_BYTES`].
 
 use crate::app::Head;
 use crate::error::{Error, Result};
@@ -15,6 +17,8 @@ use tokio::time::timeout;
 
 /// The largest body taken: 500 records of 20 kB.
 pub const MAX_BYTES: usize = 10 << 20;
+/// The most values in one body, members and elements: 500 records of 500 fields.
+pub const MAX_VALUES: usize = 250_000;
 /// How long it may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -46,10 +50,8 @@ pub async fn read_object(head: &Head, body: Body, missing: &str) -> Result<Map<S
     if body.size_hint().lower() > MAX_BYTES as u64 {
         return Err(Error::BodyTooLarge(MAX_BYTES));
     }
-    let bytes = match timeout(PATIENCE, Limited::new(body, MAX_BYTES).collect()).await {
-        Ok(Ok(collected)) => collected.to_bytes(),
-        Ok(Err(e)) if e.is::<LengthLimitError>() => return Err(Error::BodyTooLarge(MAX_BYTES)),
-        Ok(Err(_)) => return Err(Error::BadRequest("The request body ended early.".into())),
+    let bytes = match timeout(PATIENCE, collect(body)).await {
+        Ok(collected) => collected?,
         Err(_) => return Err(Error::BodyTooSlow),
     };
     let content_type = head.headers.get(CONTENT_TYPE).map(|v| v.to_str().unwrap_or_default());
@@ -59,6 +61,9 @@ pub async fn read_object(head: &Head, body: Body, missing: &str) -> Result<Map<S
         }
         Some(t) if is_json(t) => {}
         _ => return Err(Error::UnsupportedMediaType),
+    }
+    if values(&bytes) > MAX_VALUES {
+        return Err(Error::TooManyValues(MAX_VALUES));
     }
     match json::parse(&bytes) {
         Ok(Value::Object(map)) => Ok(map),
@@ -74,8 +79,60 @@ pub async fn read_object(head: &Head, body: Body, missing: &str) -> Result<Map<S
     }
 }
 
+/// The body in one piece: what comes byte by byte costs no more than what comes at once.
+async fn collect(body: Body) -> Result<Vec<u8>> {
+    let mut body = Limited::new(body, MAX_BYTES);
+    let mut bytes = Vec::new();
+    while let Some(frame) = body.frame().await {
+        match frame {
+            Ok(frame) => bytes.extend_from_slice(frame.data_ref().map_or(&[], |data| data)),
+            Err(e) if e.is::<LengthLimitError>() => return Err(Error::BodyTooLarge(MAX_BYTES)),
+            Err(_) => return Err(Error::BadRequest("The request body ended early.".into())),
+        }
+    }
+    Ok(bytes)
+}
+
+/// How many values a JSON text has at most: what begins a container or separates its elements,
+/// outside of strings. A text that is no JSON has any number.
+fn values(text: &[u8]) -> usize {
+    let (mut count, mut in_string, mut escaped) = (1, false, false);
+    for byte in text {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'[' | b'{' | b',' if !in_string => count += 1,
+            _ => {}
+        }
+    }
+    count
+}
+
 fn is_json(content_type: &str) -> bool {
     let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     essence == "application/json"
         || (essence.starts_with("application/") && essence.ends_with("+json"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_counted_outside_of_strings() {
+        for (text, count) in [
+            ("1", 1),
+            ("[1]", 2),
+            ("[1,2,3]", 4),
+            (r#"{"a":[{},{}],"b":null}"#, 7),
+            (r#"[",,,[[[{{{"]"#, 2),
+            (r#"["\",",",","\\",1]"#, 5),
+            (r#"{"\\\",":1}"#, 2),
+            ("[\"\u{e9},\u{1f600},\",2]", 3),
+            ("", 1),
+        ] {
+            assert_eq!(values(text.as_bytes()), count, "{text}");
+        }
+    }
 }

@@ -30,6 +30,9 @@ pub enum Error {
     /// The body is larger than the server takes.
     #[error("Request body is too large: the limit is {0} bytes.")]
     BodyTooLarge(usize),
+    /// The body has more values than the server makes of one.
+    #[error("Request body has too many values: the limit is {0}.")]
+    TooManyValues(usize),
     /// The body came too slowly.
     #[error("The request body did not arrive in time.")]
     BodyTooSlow,
@@ -229,7 +232,9 @@ impl Error {
             Self::UnsupportedMediaType | Self::UnsupportedEncoding(_) => {
                 StatusCode::UNSUPPORTED_MEDIA_TYPE
             }
-            Self::BodyTooLarge(_) | Self::AnswerTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTooLarge(_) | Self::TooManyValues(_) | Self::AnswerTooLarge(_) => {
+                StatusCode::PAYLOAD_TOO_LARGE
+            }
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::UriTooLong(_) => StatusCode::URI_TOO_LONG,
             Self::HeadersTooLarge(_) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,

@@ -187,10 +187,10 @@ async fn a_bearer_value_is_a_key_on_the_routes_of_tables_and_instances_only() {
         let path = format!("/api/db/room/{id}/tables/messages");
         bearer(text).post(&path, &json!({"text": "x"})).await.expect(201);
         let sql = json!({"namespace": "app", "sql": "SELECT 1"});
-        bearer(text).post("/api/sql", &sql).await.refused(
-            403,
-            "X-EdgeBase-Service-Key is required to execute SQL for database namespace 'app'.",
-        );
+        bearer(text)
+            .post("/api/sql", &sql)
+            .await
+            .refused(403, "X-EdgeBase-Service-Key is required to execute SQL.");
         bearer(text)
             .get("/api/schema")
             .await
@@ -227,40 +227,35 @@ async fn sql_asks_for_a_scope_of_its_own() {
         .post("/api/db/room/acme/tables/messages", &json!({"text": "x"}))
         .await
         .expect(201);
-    let no = |ns: &str| {
-        let message = format!(
-            "Invalid X-EdgeBase-Service-Key for SQL execution in database namespace '{ns}'."
-        );
-        Err((401, message))
-    };
+    let no = Err((401, "Invalid X-EdgeBase-Service-Key for SQL execution.".to_owned()));
     for (row, text, target, expected) in [
         ("root", "dashboard secret", &app, Ok(200)),
         ("the scope of the block", "jb_sql_secret", &app, Ok(200)),
-        ("of another block", "jb_sql_secret", &room, no("room")),
+        ("of another block", "jb_sql_secret", &room, no.clone()),
         ("a lone *", "jb_any_secret", &room, Ok(200)),
-        ("a table's scope", "jb_both_secret", &app, no("app")),
-        ("empty header", "", &app, no("app")),
-        ("wrong", "wrong", &app, no("app")),
-        ("a tenant where the block has none", "acme secret", &app, no("app")),
+        ("a table's scope", "jb_both_secret", &app, no.clone()),
+        ("empty header", "", &app, no.clone()),
+        ("wrong", "wrong", &app, no.clone()),
+        ("a tenant where the block has none", "acme secret", &app, no.clone()),
         ("choice: a tenant is met where the request names it", "acme secret", &room, Ok(200)),
     ] {
         check(row, &run(&key(text), target.clone()).await, &expected);
     }
-    let missing = Err((
-        403,
-        "X-EdgeBase-Service-Key is required to execute SQL for database namespace 'app'.".into(),
-    ));
+    let missing = Err((403, "X-EdgeBase-Service-Key is required to execute SQL.".into()));
     check("no key", &run(&direct().anonymous(), app.clone()).await, &missing);
     check("a user", &run(&direct().user("u"), app.clone()).await, &missing);
-    // The target is looked at before the key.
-    let nowhere = Err((404, "Namespace 'nowhere' not found in config".into()));
-    check("target first", &run(&key("wrong"), json!({"namespace": "nowhere"})).await, &nowhere);
-    let without = Err((400, "id is required for dynamic namespace 'room'".into()));
-    check(
-        "target first",
-        &run(&direct().anonymous(), json!({"namespace": "room"})).await,
-        &without,
-    );
+    // The target is looked at after the key, so only who may run SQL there learns that it is none.
+    let nowhere = json!({"namespace": "nowhere"});
+    let unknown = Err((404, "Namespace 'nowhere' not found in config".into()));
+    check("no such target", &run(&key("dashboard secret"), nowhere.clone()).await, &unknown);
+    check("no such target", &run(&key("jb_any_secret"), nowhere.clone()).await, &unknown);
+    check("a key for another", &run(&key("jb_sql_secret"), nowhere.clone()).await, &no);
+    check("a wrong key first", &run(&key("wrong"), nowhere.clone()).await, &no);
+    check("no key first", &run(&direct().anonymous(), nowhere).await, &missing);
+    let without = json!({"namespace": "room"});
+    check("no key first", &run(&direct().anonymous(), without.clone()).await, &missing);
+    let incomplete = Err((400, "id is required for dynamic namespace 'room'".into()));
+    check("a target", &run(&key("dashboard secret"), without).await, &incomplete);
 }
 
 #[tokio::test]
@@ -287,8 +282,8 @@ async fn a_valid_key_passes_over_every_rule_and_no_key_over_none() {
 #[tokio::test]
 async fn a_key_counts_as_missing_where_none_could_be_right() {
     let sql = json!({"namespace": "app", "sql": "SELECT 1"});
-    let missing = "X-EdgeBase-Service-Key is required to execute SQL for database namespace 'app'.";
-    let wrong = "Invalid X-EdgeBase-Service-Key for SQL execution in database namespace 'app'.";
+    let missing = "X-EdgeBase-Service-Key is required to execute SQL.";
+    let wrong = "Invalid X-EdgeBase-Service-Key for SQL execution.";
     for (config, keys) in [
         // No keys at all.
         (

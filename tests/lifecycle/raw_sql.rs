@@ -96,7 +96,7 @@ async fn placeholders_are_positional_and_only_where_sql_has_a_value() {
 }
 
 #[tokio::test]
-async fn target_errors_come_before_the_key_and_the_key_before_the_statement() {
+async fn the_key_comes_before_the_target_and_the_target_before_the_statement() {
     let product = product();
     let caller = product.anonymous();
     let wrong = caller.with("x-edgebase-service-key", "wrong");
@@ -113,13 +113,13 @@ async fn target_errors_come_before_the_key_and_the_key_before_the_statement() {
         (json!({"namespace": "room", "id": "a:b", "sql": "SELECT 1"}), 400),
         (json!({"namespace": "nope", "sql": "SELECT 1"}), 404),
     ] {
-        for client in [&caller, &wrong, &product.service()] {
+        for (client, status) in [(&caller, 403), (&wrong, 401), (&product.service(), status)] {
             let answer = client.post("/api/sql", &body).await;
             assert_eq!(answer.status, status, "{body}: {}", answer.text);
         }
     }
-    let missing =
-        caller.post("/api/sql", &json!({"namespace": "room", "id": "x", "sql": ""})).await;
+    let missing = json!({"namespace": "room", "id": "x", "sql": ""});
+    let missing = product.service().post("/api/sql", &missing).await;
     missing.refused(400, "Missing required field 'sql' for SQL execution.");
     let bodies = ["SELECT 1", "not even SQL", "SELECT ?"];
     for text in bodies {

@@ -159,6 +159,20 @@ impl Auth {
         }
     }
 
+    /// Whether the request carries a service key that may execute SQL in some namespace; asked
+    /// before the body says in which.
+    ///
+    /// # Errors
+    /// 401 when it carries one that may not in any.
+    pub fn may_execute_sql(&self, headers: &HeaderMap, peer: IpAddr) -> Result<bool> {
+        let Some(value) = headers.get(SERVICE_KEY_HEADER) else { return Ok(false) };
+        match self.keys.judge_for_sql(value.as_bytes(), self.client_ip(headers, peer)) {
+            service_key::Verdict::Valid => Ok(true),
+            service_key::Verdict::Missing => Ok(false),
+            service_key::Verdict::Invalid => Err(Error::ServiceKeyInvalid("SQL execution".into())),
+        }
+    }
+
     /// Whether rate limits pass over the request: it carries a valid key, whatever its scope
     /// (contract 19).
     #[must_use]

@@ -103,6 +103,17 @@ impl KeyRing {
         tenant: Option<&str>,
         ip: Option<IpAddr>,
     ) -> Verdict {
+        self.verdict(text, ip, |entry| entry.conditions.are_for(tenant) && entry.allows(scope))
+    }
+
+    /// Judges a key for SQL in whatever namespace and instance.
+    #[must_use]
+    pub fn judge_for_sql(&self, text: &[u8], ip: Option<IpAddr>) -> Verdict {
+        self.verdict(text, ip, Entry::allows_some_sql)
+    }
+
+    /// Judges a key, of which `may` says whether it may do what is asked.
+    fn verdict(&self, text: &[u8], ip: Option<IpAddr>, may: impl Fn(&Entry) -> bool) -> Verdict {
         if self.entries.is_empty() {
             return Verdict::Missing;
         }
@@ -110,13 +121,13 @@ impl KeyRing {
         if !is_scoped && !self.entries.iter().any(|e| e.tier == Tier::Root) {
             return Verdict::Missing;
         }
-        match self.name(text, scope, tenant, ip) {
+        match self.find(text, ip, may) {
             Some(_) => Verdict::Valid,
             None => Verdict::Invalid,
         }
     }
 
-    /// The name of the key that a text is, if it is valid for a scope. Every key is compared.
+    /// The name of the key that a text is, if it is valid for a scope.
     #[must_use]
     pub fn name(
         &self,
@@ -125,10 +136,21 @@ impl KeyRing {
         tenant: Option<&str>,
         ip: Option<IpAddr>,
     ) -> Option<&str> {
+        let may = |entry: &Entry| entry.conditions.are_for(tenant) && entry.allows(scope);
+        self.find(text, ip, may).map(|entry| entry.kid.as_str())
+    }
+
+    /// The first key that the text is and that may do what is asked. Every key is compared.
+    fn find(
+        &self,
+        text: &[u8],
+        ip: Option<IpAddr>,
+        may: impl Fn(&Entry) -> bool,
+    ) -> Option<&Entry> {
         self.entries.iter().fold(None, |found, entry| {
-            let met = entry.conditions.hold(ip) && entry.conditions.are_for(tenant);
-            let valid = entry.is(text) && met && entry.allows(scope);
-            if valid { found.or(Some(entry.kid.as_str())) } else { found }
+            let met = entry.conditions.hold(ip) && may(entry);
+            let valid = entry.is(text) && met;
+            if valid { found.or(Some(entry)) } else { found }
         })
     }
 
@@ -194,6 +216,17 @@ impl Entry {
             || text.strip_prefix(PREFIX)?.strip_prefix(self.kid.as_bytes())?.strip_prefix(b"_");
         let formed = self.tier == Tier::Root || rest().is_some_and(|rest| !rest.is_empty());
         same(self.secret.as_bytes(), text) && formed
+    }
+
+    /// Whether there is a namespace whose SQL it allows.
+    fn allows_some_sql(&self) -> bool {
+        self.tier == Tier::Root
+            || self.scopes.iter().any(|pattern| {
+                let segments: Vec<_> = pattern.split(':').collect();
+                let is = |n: usize, text: &str| segments[n] == "*" || segments[n] == text;
+                pattern == "*"
+                    || (segments.len() == 4 && is(0, "sql") && is(1, "namespace") && is(3, "exec"))
+            })
     }
 
     /// Segment by segment; `*` matches one segment, a lone `*` everything (contract 5.3).

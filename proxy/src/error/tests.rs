@@ -13,6 +13,7 @@ pub(crate) fn every_variant() -> Vec<Error> {
         Error::UnsupportedEncoding(text()),
         Error::BodyTooLarge(1),
         Error::AnswerTooLarge(String::new()),
+        Error::TooManyValues(1),
         Error::BodyTooSlow,
         Error::UriTooLong(1),
         Error::HeadersTooLarge(1),
@@ -58,6 +59,7 @@ pub(crate) fn every_variant() -> Vec<Error> {
             | Error::UnsupportedEncoding(_)
             | Error::BodyTooLarge(_)
             | Error::AnswerTooLarge(_)
+            | Error::TooManyValues(_)
             | Error::BodyTooSlow
             | Error::UriTooLong(_)
             | Error::HeadersTooLarge(_)

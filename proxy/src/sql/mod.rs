@@ -4,7 +4,8 @@
 //! extended protocol (which takes a single statement), on a pool of its own whose connections
 //! are reset with `DISCARD ALL` before they are used again. What the key may reach is decided by
 //! the instance's grants, not by the text of the statement. Errors of the statement are the
-//! caller's, so they are 400 with PostgreSQL's message; the original answers 500.
+//! caller's, so they are 400 with PostgreSQL's message; the original answers 500. A key is asked
+//! for before the body is read, and its scope before the body's namespace is looked up.
 
 mod placeholders;
 mod values;
@@ -39,29 +40,31 @@ struct Statement {
 /// Runs the statement and answers its rows.
 ///
 /// # Errors
-/// 400 for the shape, the target and the statement itself, 401 and 403 for the key.
+/// 401 and 403 for the key, 400 for the shape, the target and the statement itself.
 pub async fn run(app: &Arc<App>, snapshot: &Snapshot, head: &Head, body: Body) -> Result<Response> {
+    // Who has no key for this makes the server read nothing, and learns of no namespace.
+    if !snapshot.auth.may_execute_sql(&head.headers, head.peer)? {
+        return Err(Error::ServiceKeyRequired("execute SQL".into()));
+    }
     let body =
         body::read_object(head, body, "Missing required field 'sql' for SQL execution.").await?;
     let (namespace, id, text, params) = shape(&body)?;
-    let block =
-        snapshot.config.databases.get(namespace).ok_or_else(|| {
-            Error::NotFound(format!("Namespace '{namespace}' not found in config"))
-        })?;
-    let key = instances::key(block, id).map_err(reworded)?;
     let scope = Scope {
         text: format!("sql:namespace:{namespace}:exec"),
         // The constraint can be met only where the request names the instance, and SQL is bound
         // to exactly that one.
         tenant: id,
         bearer: false,
-        purpose: format!("SQL execution in database namespace '{namespace}'"),
+        purpose: "SQL execution".into(),
     };
     if !snapshot.auth.service(&head.headers, head.peer, &scope)? {
-        return Err(Error::ServiceKeyRequired(format!(
-            "execute SQL for database namespace '{namespace}'"
-        )));
+        return Err(Error::ServiceKeyRequired("execute SQL".into()));
     }
+    let block =
+        snapshot.config.databases.get(namespace).ok_or_else(|| {
+            Error::NotFound(format!("Namespace '{namespace}' not found in config"))
+        })?;
+    let key = instances::key(block, id).map_err(reworded)?;
     if placeholders::first_word(text).eq_ignore_ascii_case("copy") {
         return Err(Error::BadRequest(
             "COPY speaks a protocol of its own and is not available here. Use SELECT or INSERT."
