@@ -8,6 +8,7 @@
 
 use crate::access::Access;
 use crate::auth::{Principal, Scope};
+use crate::connections::{Bounds, Connections};
 use crate::db::{Database, Reuse};
 use crate::error::{Error, Result};
 use crate::hooks::AfterHooks;
@@ -52,6 +53,8 @@ pub struct App {
     pub current: ArcSwap<Snapshot>,
     /// After-hooks under way.
     pub after_hooks: AfterHooks,
+    /// The connections of clients.
+    pub connections: Arc<Connections>,
     /// What is counted.
     pub metrics: Metrics,
 }
@@ -61,13 +64,18 @@ impl App {
     ///
     /// # Errors
     /// When the address cannot be understood.
-    pub fn new(database_url: &str, snapshot: Arc<Snapshot>) -> anyhow::Result<Self> {
+    pub fn new(
+        database_url: &str,
+        snapshot: Arc<Snapshot>,
+        bounds: Bounds,
+    ) -> anyhow::Result<Self> {
         Ok(Self {
             db: Database::new(database_url, CONNECTIONS, Reuse::AsIs)?,
             hook_db: Database::new(database_url, HOOK_CONNECTIONS, Reuse::AsIs)?,
             sql_db: Database::new(database_url, SQL_CONNECTIONS, Reuse::Reset)?,
             current: ArcSwap::new(snapshot),
             after_hooks: AfterHooks::default(),
+            connections: Arc::new(Connections::new(bounds)),
             metrics: Metrics::default(),
         })
     }

@@ -95,8 +95,9 @@ impl Limiter {
     }
 }
 
-/// One IPv6 subscriber has a whole /64.
-fn network(address: IpAddr) -> IpAddr {
+/// Whom an address stands for: one IPv6 subscriber has a whole /64.
+#[must_use]
+pub fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)).into(),

@@ -8,6 +8,7 @@
 //! strangers how rules are named and how busy the server is.
 
 use crate::app::App;
+use crate::connections::Connections;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -104,6 +105,7 @@ fn text(app: &App) -> Result<String, std::fmt::Error> {
     let mut registry = Registry::with_prefix("edgebase");
     app.metrics.register(&mut registry);
     pools(app, &mut registry);
+    clients(&app.connections, &mut registry);
     let engine = app.current.load().engine.clone();
     rules(&engine.metrics(), &mut registry);
     let (lost, running) = engine.lost_threads();
@@ -134,6 +136,28 @@ fn pools(app: &App, registry: &mut Registry) {
         }
     }
     registry.register("connections", "Connections to the database, by pool", connections);
+}
+
+fn clients(connections: &Connections, registry: &mut Registry) {
+    let open = Gauge::<i64>::default();
+    open.set(i64::try_from(connections.open()).unwrap_or(i64::MAX));
+    registry.register("client_connections", "Connections of clients", open);
+    let closed = Family::<Label, Counter>::default();
+    let counts = &connections.counts;
+    for (why, counter) in [
+        ("refused", &counts.refused),
+        ("evicted", &counts.evicted),
+        ("expired", &counts.expired),
+        ("stalled", &counts.stalled),
+    ] {
+        let labels = [("why", why.to_owned())];
+        closed.get_or_create(&labels).inc_by(counter.get());
+    }
+    registry.register(
+        "client_connections_closed",
+        "Connections of clients that the server closed, and why",
+        closed,
+    );
 }
 
 fn rules(functions: &[RuleMetrics], registry: &mut Registry) {

@@ -4,7 +4,9 @@
 
 use crate::app::App;
 use crate::config::AppConfig;
+use crate::connections::Bounds;
 use crate::db::Database;
+use crate::descriptors;
 use crate::home::{self, Login, Places};
 use crate::listener;
 use crate::metrics;
@@ -33,6 +35,8 @@ pub struct Settings {
     pub development_key: Option<String>,
     /// Address on which to serve metrics; not at all without one.
     pub metrics: Option<SocketAddr>,
+    /// How many connections clients may have.
+    pub connections: Bounds,
 }
 
 /// A running server.
@@ -75,7 +79,9 @@ impl Server {
         for warning in &snapshot.config.warnings {
             tracing::warn!("{warning}");
         }
-        let app = App::new(&settings.database_url, Arc::new(snapshot))
+        let max = descriptors::room_for(settings.connections.max);
+        let bounds = Bounds { max, ..settings.connections };
+        let app = App::new(&settings.database_url, Arc::new(snapshot), bounds)
             .context("the database address cannot be understood")?;
         app.db.ping().await.map_err(|e| {
             anyhow::anyhow!(

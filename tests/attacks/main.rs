@@ -4,6 +4,7 @@
 mod anonymous;
 mod answers;
 mod generated;
+mod machine;
 mod oracle;
 mod service_key;
 mod twins;

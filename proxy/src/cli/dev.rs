@@ -6,7 +6,9 @@
 
 use super::signals::Signals;
 use super::watch::Watch;
-use super::{ConfigArgument, DataDirArgument, apply, environment, print, reset};
+use super::{
+    ConfigArgument, ConnectionsArgument, DataDirArgument, apply, environment, print, reset,
+};
 use anyhow::{Context, Result, bail};
 use edgebase_blocks::{BlockKind, Config};
 use edgebase_proxy::admin;
@@ -55,6 +57,9 @@ pub struct Arguments {
     /// Address on which to serve metrics, at /metrics; not served without it.
     #[arg(long, value_name = "ADDR")]
     metrics_listen: Option<SocketAddr>,
+
+    #[command(flatten)]
+    connections: ConnectionsArgument,
 
     #[command(flatten)]
     dir: DataDirArgument,
@@ -176,6 +181,7 @@ async fn start(arguments: &Arguments, path: &Path) -> Result<Running> {
         environment: environment.clone(),
         development_key: environment.get("SERVICE_KEY").cloned(),
         metrics: arguments.metrics_listen,
+        connections: arguments.connections.bounds(),
     };
     let server = Server::start(settings, app).await?;
     Ok(Running { cluster, server, config, files, environment })

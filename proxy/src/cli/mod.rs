@@ -20,6 +20,7 @@ mod watch;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 use edgebase_proxy::cluster::Attachment;
+use edgebase_proxy::connections::Bounds;
 use std::collections::HashMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -127,6 +128,27 @@ impl ConfigArgument {
                 "There is no edgebase.config.ts (.js, .mjs, .json) in this directory. Name one \
                  with --config PATH.",
             )
+    }
+}
+
+/// How many clients.
+#[derive(Args)]
+pub struct ConnectionsArgument {
+    /// Connections of clients at a time. At the bound the longest quiet one gives way to a new
+    /// one. Fewer, with a warning, where the process may not open as many files.
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
+    max_connections: u32,
+
+    /// Those of one address or IPv6 /64 network; 0 for no bound. Without it: a tenth of all, and
+    /// no bound where the config has trustSelfHostedProxy.
+    #[arg(long, value_name = "N")]
+    max_connections_per_address: Option<usize>,
+}
+
+impl ConnectionsArgument {
+    /// What is said so.
+    pub fn bounds(&self) -> Bounds {
+        Bounds { max: self.max_connections as usize, per_address: self.max_connections_per_address }
     }
 }
 

@@ -4,7 +4,7 @@
 //! `edgebase apply` registers the config's blocks, with another role, before this starts.
 
 use super::signals::{Request, Signals};
-use super::{ConfigArgument, environment};
+use super::{ConfigArgument, ConnectionsArgument, environment};
 use anyhow::{Context, Result};
 use edgebase_proxy::config::AppConfig;
 use edgebase_proxy::server::{Server, Settings};
@@ -35,6 +35,9 @@ pub struct Arguments {
     #[arg(long, value_name = "ADDR")]
     metrics_listen: Option<SocketAddr>,
 
+    #[command(flatten)]
+    connections: ConnectionsArgument,
+
     /// How long a stop waits for requests under way, and for their after-hooks.
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
     grace: Duration,
@@ -59,6 +62,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         environment: environment.clone(),
         development_key: None,
         metrics: arguments.metrics_listen,
+        connections: arguments.connections.bounds(),
     };
     let server = Server::start(settings, app).await?;
     tracing::info!("serving {} on http://{}", path.display(), server.local_addr());

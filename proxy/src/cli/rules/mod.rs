@@ -13,6 +13,7 @@ use edgebase_proxy::access::{Access, Standing};
 use edgebase_proxy::app::App;
 use edgebase_proxy::auth::Principal;
 use edgebase_proxy::config::AppConfig;
+use edgebase_proxy::connections::Bounds;
 use edgebase_proxy::denial::Denial;
 use edgebase_proxy::error::Error;
 use edgebase_proxy::instances;
@@ -280,7 +281,7 @@ impl Test {
         let (snapshot, key) = (Arc::clone(snapshot), key.clone());
         Ok(match &self.database_url {
             Some(url) => Arc::new(RuleReads {
-                app: Arc::new(App::new(url, Arc::clone(&snapshot))?),
+                app: Arc::new(App::new(url, Arc::clone(&snapshot), Bounds::default())?),
                 snapshot,
                 namespace: key.namespace().to_owned(),
                 key: Some(key),
