@@ -3,10 +3,13 @@
 //! The rules of contract section 8 with the choices of the design: in release mode a missing
 //! rule denies every operation, a literal `false` denies everywhere, rules see whole stored
 //! rows, and a row that `read` refuses does not exist for its caller. Everything here answers with
-//! a refusal or lets pass; whatever goes wrong in a rule lets nothing pass. A service key passes
-//! over all of it. What is said of one row is a [`Verdict`] first, which the operations turn into
-//! their refusal; which rows a request is about is a [`RowScope`].
+//! a refusal or lets pass. A rule that says no, throws or runs beyond its own limits is a refusal
+//! (403); one that could not be evaluated to its end for want of time, threads or reads lets
+//! nothing pass either, and is answered with 503. A service key passes over all of it. What is said
+//! of one row is a [`Verdict`] first, which the operations turn into their refusal; which rows a
+//! request is about is a [`RowScope`].
 
+pub mod caller;
 mod refusal;
 mod row_scope;
 mod verdict;
@@ -17,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::snapshot::Snapshot;
 use edgebase_blocks::block::{Block, TableConfig};
 use edgebase_blocks::{Rule, Table};
-use edgebase_rules::{Arg, Context};
+use edgebase_rules::{Arg, Caller, Context, Engine};
 pub use refusal::{no_rule, refused_bulk, refused_drop, refused_record, refused_request};
 pub use row_scope::RowScope;
 use std::sync::Arc;
@@ -34,15 +37,23 @@ pub struct Access<'a> {
     snapshot: &'a Snapshot,
     principal: &'a Principal,
     namespace: &'a str,
+    /// The rules, evaluated at the expense of who asks.
+    engine: Engine,
     explains: bool,
 }
 
 impl<'a> Access<'a> {
-    /// What `principal` may do in the block called `namespace`. Refusals name their rule unless
-    /// the config is in release mode.
+    /// What `principal` may do in the block called `namespace`; `caller` bears what rules cost.
+    /// Refusals name their rule unless the config is in release mode.
     #[must_use]
-    pub fn new(snapshot: &'a Snapshot, principal: &'a Principal, namespace: &'a str) -> Self {
-        Self { snapshot, principal, namespace, explains: !snapshot.config.release }
+    pub fn new(
+        snapshot: &'a Snapshot,
+        principal: &'a Principal,
+        namespace: &'a str,
+        caller: Caller,
+    ) -> Self {
+        let engine = snapshot.engine.for_caller(caller);
+        Self { snapshot, principal, namespace, engine, explains: !snapshot.config.release }
     }
 
     /// The same, naming rules in release mode as well: for whoever has the config in hand.
@@ -63,13 +74,16 @@ impl<'a> Access<'a> {
         format!("databases.{}.tables.{table}.access.{name}", self.namespace)
     }
 
-    /// The refusal, knowing which rule of a table made it and why.
+    /// The refusal, knowing which rule of a table made it and why; another error when the rule
+    /// did not decide.
     #[must_use]
     pub fn by(&self, error: Error, table: &Table, name: &str, reason: &Reason) -> Error {
         self.because(error, || self.table_rule(&table.name, name), reason)
     }
 
-    fn because(&self, error: Error, rule: impl FnOnce() -> String, reason: &Reason) -> Error {
+    /// The one place where a reason becomes an error: only a verdict refuses.
+    fn because(&self, refusal: Error, rule: impl FnOnce() -> String, reason: &Reason) -> Error {
+        let error = if reason.is_verdict() { refusal } else { Error::rule_not_completed(reason) };
         if !self.explains {
             return error;
         }

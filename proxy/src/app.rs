@@ -6,7 +6,7 @@
 //! formed, and only then a connection. No stage looks back, and none but the last touches
 //! tenant data.
 
-use crate::access::Access;
+use crate::access::{Access, caller};
 use crate::auth::{Principal, Scope};
 use crate::connections::{Bounds, Connections};
 use crate::db::{Database, Reuse};
@@ -193,7 +193,8 @@ async fn table(
     body: axum::body::Body,
 ) -> Result<Response> {
     let principal = identify(snapshot, head, user, &path, &action).await?;
-    let access = Access::new(snapshot, &principal, &path.namespace);
+    let caller = caller::of(snapshot, head, &principal, &path.namespace, path.instance.as_deref());
+    let access = Access::new(snapshot, &principal, &path.namespace, caller);
     access.release_gate(&path.namespace, &path.table)?;
     if let (Some(block), Some(id)) =
         (snapshot.config.databases.get(&path.namespace), &path.instance)
@@ -208,6 +209,7 @@ async fn table(
         app,
         snapshot,
         principal: &principal,
+        caller,
         block,
         key,
         path: &path,
@@ -254,7 +256,8 @@ pub async fn enriched(snapshot: &Snapshot, head: &Head, user: Principal) -> Prin
         edgebase_rules::Arg::Json(Arc::clone(auth)),
         edgebase_rules::Arg::Json(Arc::new(request)),
     ];
-    match snapshot.engine.value(hook.id(), args, ENRICH_BUDGET).await {
+    let caller = caller::of(snapshot, head, &user, "", None);
+    match snapshot.engine.for_caller(caller).value(hook.id(), args, ENRICH_BUDGET).await {
         Ok(Some(meta @ Value::Object(_))) => {
             let mut auth = (**auth).clone();
             auth["meta"] = meta;

@@ -79,13 +79,15 @@ impl Reason {
         rule.map_or(Self::Absent, |rule| Self::Literal(rule.describe()))
     }
 
-    /// Whether the rule could not be asked properly, so that asking it about the next row would
-    /// only cost more time.
+    /// Whether the rule said no. Otherwise it could not be evaluated to its end, and neither
+    /// yes nor no may be concluded: the request fails with [`Error::RuleNotCompleted`].
+    ///
+    /// [`Error::RuleNotCompleted`]: crate::error::Error::RuleNotCompleted
     #[must_use]
-    pub fn is_failure_to_ask(&self) -> bool {
+    pub fn is_verdict(&self) -> bool {
         match self {
-            Self::Absent | Self::Literal(_) => false,
-            Self::Evaluated(cause) => !matches!(cause, Cause::Falsy | Cause::Threw(_)),
+            Self::Absent | Self::Literal(_) => true,
+            Self::Evaluated(cause) => cause.is_verdict(),
         }
     }
 }

@@ -154,6 +154,15 @@ pub enum Error {
     /// What was asked for is larger than an answer may be.
     #[error("{0}")]
     AnswerTooLarge(String),
+    /// A rule or hook could not be evaluated to its end for lack of time, threads, reads or
+    /// budget: nothing was decided.
+    #[error("{message}")]
+    RuleNotCompleted {
+        /// What the client is told.
+        message: &'static str,
+        /// What the log is told.
+        detail: String,
+    },
     /// The database or one instance cannot serve now.
     #[error("{message}")]
     Unavailable {
@@ -210,6 +219,18 @@ impl Error {
         Self::Unavailable { message: message.to_owned(), detail: detail.to_string() }
     }
 
+    /// A rule that was not evaluated to its end.
+    pub fn rule_not_completed(cause: impl std::fmt::Display) -> Self {
+        let message = "An access rule could not be evaluated now. Try again.";
+        Self::RuleNotCompleted { message, detail: cause.to_string() }
+    }
+
+    /// A hook that was not evaluated to its end.
+    pub fn hook_not_completed(cause: impl std::fmt::Display) -> Self {
+        let message = "A hook of this table did not finish. Try again.";
+        Self::RuleNotCompleted { message, detail: cause.to_string() }
+    }
+
     /// The same refusal, naming the rule that made it.
     #[must_use]
     pub fn by(self, denial: Denial) -> Self {
@@ -255,7 +276,9 @@ impl Error {
             Self::HeadNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Duplicate(_) | Self::Conflict => StatusCode::CONFLICT,
             Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::RuleNotCompleted { .. } | Self::Unavailable { .. } => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::TimedOut => StatusCode::GATEWAY_TIMEOUT,
             Self::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -274,6 +297,7 @@ impl Error {
             Self::RowDenied(_) => Some("forbidden"),
             Self::RecordNotFound { .. } | Self::NotFound(_) => Some("not-found"),
             Self::Duplicate(_) => Some("record-already-exists"),
+            Self::RuleNotCompleted { .. } => Some("rule-not-completed"),
             _ => None,
         }
     }
@@ -295,7 +319,10 @@ impl Error {
     #[must_use]
     pub fn detail(&self) -> Option<&str> {
         match self {
-            Self::Internal { detail, .. } | Self::Unavailable { detail, .. } => Some(detail),
+            Self::Internal { detail, .. }
+            | Self::Unavailable { detail, .. }
+            | Self::RuleNotCompleted { detail, .. } => Some(detail),
+            Self::By { error, .. } => error.detail(),
             _ => None,
         }
     }

@@ -17,7 +17,7 @@ use axum::http::StatusCode;
 use edgebase_blocks::Table;
 use edgebase_blocks::block::{TableConfig, TableHooks};
 use edgebase_blocks::rule::FunctionRef;
-use edgebase_rules::{Arg, Failure};
+use edgebase_rules::{Arg, Cause, Engine, Failure};
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
@@ -84,6 +84,11 @@ impl Target<'_> {
         }
     }
 
+    /// The hooks, evaluated at the expense of who asks.
+    fn engine(&self) -> Engine {
+        self.snapshot.engine.for_caller(self.caller)
+    }
+
     fn hook_context(&self) -> Arg {
         Arg::Context(Arc::new(RuleReads {
             app: Arc::clone(self.app),
@@ -107,7 +112,7 @@ impl Target<'_> {
         let mut args = vec![self.auth_arg()];
         args.extend(subject);
         args.push(self.hook_context());
-        match self.snapshot.engine.value(hook.id(), args, BUDGET).await {
+        match self.engine().value(hook.id(), args, BUDGET).await {
             Ok(Some(Value::Object(map))) => Ok(map),
             Ok(_) => Ok(Object::new()),
             Err(failure) => Err(rejection(failure, event)),
@@ -161,7 +166,7 @@ impl Target<'_> {
             Event::Deleted(record) => (hooks.after_delete, "Delete", vec![record]),
         };
         let Some(hook) = hook else { return };
-        let engine = self.snapshot.engine.clone();
+        let engine = self.engine();
         let mut args: Vec<Arg> = subject.into_iter().map(arg).collect();
         args.push(self.hook_context());
         let place = format!("{}.{}", self.key, self.path.table);
@@ -190,7 +195,7 @@ impl Target<'_> {
             return record;
         }
         let args = vec![self.auth_arg(), arg(record.clone()), self.hook_context()];
-        match (self.snapshot.engine.value(hook.id(), args, left).await, record) {
+        match (self.engine().value(hook.id(), args, left).await, record) {
             (Ok(Some(Value::Object(extra))), Value::Object(mut map)) => {
                 map.extend(extra);
                 Value::Object(map)
@@ -207,7 +212,13 @@ impl Target<'_> {
 /// What the client is told of a hook that did not return.
 fn rejection(failure: Failure, event: &str) -> Error {
     let Failure::Threw { message, typed } = failure else {
-        return Error::unavailable("A hook of this table did not finish. Try again.", failure);
+        let cause = Cause::from(failure);
+        return match cause {
+            Cause::TooLarge => Error::BadRequest(format!(
+                "The record is too large for the before{event} hook of this table."
+            )),
+            cause => Error::hook_not_completed(cause),
+        };
     };
     let message = if message.is_empty() {
         format!("{event} rejected by before{event} hook.")

@@ -3,7 +3,7 @@
 //! Its key from a path (contract 1.3), the list of those there are, and its deletion under the
 //! block's `delete` rule. Creation has no call of its own: the first write creates.
 
-use crate::access::{Access, refused_drop};
+use crate::access::{Access, caller, refused_drop};
 use crate::app::{App, Head, enriched};
 use crate::auth::{Principal, Scope};
 use crate::db::Row;
@@ -139,7 +139,8 @@ pub async fn drop(
         };
         (principal, caller)
     };
-    let access = Access::new(snapshot, &principal, namespace);
+    let costs = caller::of(snapshot, head, &principal, namespace, Some(id));
+    let access = Access::new(snapshot, &principal, namespace, costs);
     let Some(found) = snapshot.config.databases.get(namespace) else {
         return Err(if principal.is_service() || !snapshot.config.release {
             Error::NotFound(format!("Database '{namespace}' not found in config"))

@@ -14,7 +14,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use edgebase_rules::RuleMetrics;
+use edgebase_rules::{Cause, RuleMetrics};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -164,6 +164,7 @@ fn rules(functions: &[RuleMetrics], registry: &mut Registry) {
     let evaluations = Family::<Labels, Counter>::default();
     let denials = Family::<Label, Counter>::default();
     let errors = Family::<Label, Counter>::default();
+    let not_completed = Family::<Labels, Counter>::default();
     let seconds = Family::<Label, Counter<f64, AtomicU64>>::default();
     for function in functions {
         let rule = [("rule", function.path.clone())];
@@ -174,11 +175,20 @@ fn rules(functions: &[RuleMetrics], registry: &mut Registry) {
         }
         denials.get_or_create(&rule).inc_by(function.denials);
         errors.get_or_create(&rule).inc_by(function.errors);
+        for (cause, count) in Cause::INCOMPLETE.iter().zip(function.incomplete) {
+            let labels = [("rule", function.path.clone()), ("cause", (*cause).to_owned())];
+            not_completed.get_or_create(&labels).inc_by(count);
+        }
         seconds.get_or_create(&rule).inc_by(function.time.as_secs_f64());
     }
     registry.register("rule_evaluations", "Evaluations of a rule or hook", evaluations);
     registry.register("rule_denials", "Evaluations that did not allow", denials);
     registry.register("rule_errors", "Evaluations that threw or could not be completed", errors);
+    registry.register(
+        "rule_not_completed",
+        "Evaluations that ended without a verdict, by cause",
+        not_completed,
+    );
     registry.register_with_unit(
         "rule_time",
         "Time between asking a rule and its answer",

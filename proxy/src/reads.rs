@@ -15,7 +15,7 @@ use crate::query::read::{self, Selection};
 use crate::respond::decode_row;
 use crate::snapshot::Snapshot;
 use edgebase_blocks::{BlockKind, Config, InstanceKey, Table};
-use edgebase_rules::{Context, DbRead};
+use edgebase_rules::{Context, DbRead, ReadError};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
@@ -46,7 +46,7 @@ pub enum Lane {
 }
 
 impl Context for RuleReads {
-    fn read(&self, read: DbRead) -> BoxFuture<'static, Result<Value, String>> {
+    fn read(&self, read: DbRead) -> BoxFuture<'static, Result<Value, ReadError>> {
         let this = self.clone();
         async move { this.perform(read).await }.boxed()
     }
@@ -90,7 +90,7 @@ impl RuleReads {
         find(&self.snapshot.config, &self.namespace, self.key.as_ref(), name)
     }
 
-    async fn perform(&self, read: DbRead) -> Result<Value, String> {
+    async fn perform(&self, read: DbRead) -> Result<Value, ReadError> {
         match read {
             DbRead::Get { table, id } => {
                 let (key, table) = self.find(&table)?;
@@ -102,7 +102,7 @@ impl RuleReads {
                     Outcome::Done(row) => row,
                     Outcome::Absent | Outcome::NoTable => None,
                 };
-                row.map_or(Ok(Value::Null), |row| decode(table, &row))
+                Ok(row.map_or(Ok(Value::Null), |row| decode(table, &row))?)
             }
             DbRead::Exists { table, filter } => {
                 let (key, table) = self.find(&table)?;
@@ -139,13 +139,15 @@ impl RuleReads {
         key: &InstanceKey,
         table: &Table,
         build: &(dyn Fn(&str) -> crate::db::statement::Sql + Send + Sync),
-    ) -> Result<Vec<Value>, String> {
+    ) -> Result<Vec<Value>, ReadError> {
         let build = |schema: &str| vec![build(schema)];
         match self.db(key).read(key, table, &build).await.map_err(refused)? {
             Outcome::Absent | Outcome::NoTable => Ok(Vec::new()),
-            Outcome::Done(mut results) => {
-                results.swap_remove(0).iter().map(|row| decode(table, row)).collect()
-            }
+            Outcome::Done(mut results) => Ok(results
+                .swap_remove(0)
+                .iter()
+                .map(|row| decode(table, row))
+                .collect::<Result<_, _>>()?),
         }
     }
 
@@ -162,9 +164,14 @@ fn decode(table: &Table, row: &Row) -> Result<Value, String> {
 }
 
 /// What a rule is told of a failed read; the rest is logged.
-fn refused(error: Error) -> String {
+fn refused(error: Error) -> ReadError {
     tracing::warn!(detail = error.detail(), "a rule's read failed");
-    format!("ctx.db: {error}")
+    let message = format!("ctx.db: {error}");
+    if error.status().is_server_error() || matches!(error, Error::Conflict) {
+        ReadError::Unavailable(message)
+    } else {
+        ReadError::Refused(message)
+    }
 }
 
 /// `{field: value, …}` as a filter; null asks for null.

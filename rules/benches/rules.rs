@@ -7,7 +7,9 @@
 
 use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{Criterion, criterion_group, criterion_main};
-use edgebase_rules::{Arg, Budgeted, Context, DbRead, Engine, FunctionId, Limits, Loaded, load};
+use edgebase_rules::{
+    Arg, Budgeted, Context, DbRead, Engine, FunctionId, Limits, Loaded, ReadError, load,
+};
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -38,7 +40,7 @@ export default {
 struct Answers;
 
 impl Context for Answers {
-    fn read(&self, _: DbRead) -> BoxFuture<'static, Result<Value, String>> {
+    fn read(&self, _: DbRead) -> BoxFuture<'static, Result<Value, ReadError>> {
         Box::pin(std::future::ready(Ok(json!({"active": true, "role": "member"}))))
     }
 }

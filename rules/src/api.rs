@@ -1,8 +1,8 @@
 //! What goes into an evaluation and what can come out of it?
 //!
 //! Plain types, no behaviour: the vocabulary shared by the callers of the engine and its
-//! parts. Every outcome other than "completed, truthy" is a [`Cause`], and each has a text for
-//! the log.
+//! parts. Every outcome other than "completed, truthy" is a [`Cause`], each has a text for the
+//! log, and each is either a verdict of the rule or says that there is none.
 
 use crate::fast::ReadKind;
 use futures::future::BoxFuture;
@@ -29,11 +29,35 @@ pub enum Arg {
 /// Where `ctx.db.*` reads go.
 pub trait Context: Send + Sync {
     /// Performs one read; an `Err` rejects the promise that the rule awaits.
-    fn read(&self, read: DbRead) -> BoxFuture<'static, Result<Value, String>>;
+    fn read(&self, read: DbRead) -> BoxFuture<'static, Result<Value, ReadError>>;
 
     /// Whether `ctx` has what only hooks have: `waitUntil`, `databaseLive` and `push`.
     fn is_for_hooks(&self) -> bool {
         false
+    }
+}
+
+/// Why a read of `ctx.db` failed; the text is what the rule is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReadError {
+    /// The read itself is wrong: it fails as often as it is repeated.
+    Refused(String),
+    /// The database could not serve it now. An evaluation that does not allow after one of
+    /// these has not completed: see [`Cause::ReadFailed`].
+    Unavailable(String),
+}
+
+impl ReadError {
+    pub(crate) fn into_message(self) -> String {
+        match self {
+            Self::Refused(message) | Self::Unavailable(message) => message,
+        }
+    }
+}
+
+impl From<String> for ReadError {
+    fn from(message: String) -> Self {
+        Self::Refused(message)
     }
 }
 
@@ -110,31 +134,69 @@ pub enum Cause {
     Falsy,
     /// It threw or its promise was rejected, with this message.
     Threw(String),
-    /// It was not done within its budget, or met a limit on loops, recursion or memory.
+    /// It used up its own limit of CPU time, loops, recursion or memory.
+    Exceeded,
+    /// What it was asked about is larger or nested deeper than rules are given.
+    TooLarge,
+    /// Its deadline passed while it waited for a thread, a read or a promise.
     Timeout,
-    /// The queue before the engine is full.
+    /// The queue before the engine has no room for this caller.
     Overload,
-    /// The thread that evaluated it was lost to some evaluation.
+    /// The thread that evaluated it was lost to another evaluation.
     WorkerLost,
+    /// This caller's evaluations of the function cost the engine threads lately; they are
+    /// refused for a while.
+    Suspended,
+    /// A `ctx.db` read could not be served, with this message.
+    ReadFailed(String),
     /// The engine has no such function.
     Unknown,
-    /// The function cost the engine threads lately and is not evaluated for a while.
-    Tripped,
+}
+
+impl Cause {
+    /// The names of the causes that are no verdicts, as metrics show them.
+    pub const INCOMPLETE: [&'static str; 6] =
+        ["timeout", "overload", "thread_lost", "suspended", "read_failed", "unknown"];
+
+    /// Which of [`Self::INCOMPLETE`] this is; `None` for a verdict. A verdict is the function's
+    /// own doing and final; anything else says that the engine could not complete the
+    /// evaluation, which may succeed when it is repeated.
+    #[must_use]
+    pub fn incomplete(&self) -> Option<usize> {
+        match self {
+            Self::Falsy | Self::Threw(_) | Self::Exceeded | Self::TooLarge => None,
+            Self::Timeout => Some(0),
+            Self::Overload => Some(1),
+            Self::WorkerLost => Some(2),
+            Self::Suspended => Some(3),
+            Self::ReadFailed(_) => Some(4),
+            Self::Unknown => Some(5),
+        }
+    }
+
+    /// Whether the function decided: see [`Self::incomplete`].
+    #[must_use]
+    pub fn is_verdict(&self) -> bool {
+        self.incomplete().is_none()
+    }
 }
 
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Falsy => f.write_str("the rule returned a falsy value"),
-            Self::Threw(message) => write!(f, "the rule threw: {message}"),
-            Self::Timeout => f.write_str("the rule exceeded its time or memory budget"),
-            Self::Overload => f.write_str("too many rules are waiting to be evaluated"),
-            Self::WorkerLost => f.write_str("the thread evaluating the rule was lost"),
-            Self::Unknown => f.write_str("the config has no such function"),
-            Self::Tripped => {
-                f.write_str("the rule stalled the engine repeatedly and is suspended for a while")
+        f.write_str(match self {
+            Self::Falsy => "the rule returned a falsy value",
+            Self::Threw(message) => return write!(f, "the rule threw: {message}"),
+            Self::Exceeded => "the rule exceeded its limit of CPU time, loops, recursion or memory",
+            Self::TooLarge => "the value is larger or nested deeper than rules are given",
+            Self::Timeout => "the rule was not done in time",
+            Self::Overload => "too many rules are waiting to be evaluated",
+            Self::WorkerLost => "the thread evaluating the rule was lost",
+            Self::Suspended => {
+                "the rule stalled the engine repeatedly for this caller and is suspended for a while"
             }
-        }
+            Self::ReadFailed(message) => return write!(f, "a read failed: {message}"),
+            Self::Unknown => "the config has no such function",
+        })
     }
 }
 
@@ -168,28 +230,22 @@ pub enum Failure {
         /// What a typed error said besides; all `None` for any other error.
         typed: Box<Thrown>,
     },
-    /// See [`Cause::Timeout`].
-    Timeout,
-    /// See [`Cause::Overload`].
-    Overload,
-    /// See [`Cause::WorkerLost`].
-    WorkerLost,
-    /// See [`Cause::Unknown`].
-    Unknown,
-    /// See [`Cause::Tripped`].
-    Tripped,
+    /// Anything else.
+    Ended(Cause),
 }
 
 impl From<Failure> for Cause {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Threw { message, .. } => Self::Threw(message),
-            Failure::Timeout => Self::Timeout,
-            Failure::Overload => Self::Overload,
-            Failure::WorkerLost => Self::WorkerLost,
-            Failure::Unknown => Self::Unknown,
-            Failure::Tripped => Self::Tripped,
+            Failure::Ended(cause) => cause,
         }
+    }
+}
+
+impl From<Cause> for Failure {
+    fn from(cause: Cause) -> Self {
+        Self::Ended(cause)
     }
 }
 
@@ -221,8 +277,10 @@ pub struct RuleMetrics {
     pub fast_evaluations: u64,
     /// Outcomes other than allow, errors included.
     pub denials: u64,
-    /// Throws, time-outs, overloads and losses.
+    /// Outcomes other than allow and a falsy value.
     pub errors: u64,
+    /// Evaluations that were not completed, by [`Cause::INCOMPLETE`].
+    pub incomplete: [u64; Cause::INCOMPLETE.len()],
     /// Time between asking and answer, summed.
     pub time: Duration,
 }
@@ -234,18 +292,26 @@ pub struct Limits {
     pub workers: usize,
     /// Evaluations that may be queued or suspended per worker; more are refused.
     pub queue: usize,
+    /// Evaluations that one caller may have queued or suspended; more are refused.
+    pub share: usize,
     /// CPU time one uninterrupted stretch of JavaScript may take.
     pub slice: Duration,
     /// Iterations of one loop in one call.
     pub loop_iterations: u64,
     /// Nested calls.
     pub recursion: usize,
-    /// Bytes one stretch of JavaScript may hold beyond what it had, when `Budgeted`
-    /// is the process's allocator.
+    /// Bytes one stretch may hold beyond what it had, when `Budgeted` is the process's
+    /// allocator: JavaScript is interrupted at half of them, a built-in function stopped at all.
     pub memory: usize,
+    /// Values that are converted for JavaScript at one time: every element and property counts.
+    pub values: usize,
+    /// Bytes of text that are converted at one time.
+    pub text: usize,
+    /// Levels of arrays and objects in a value that is converted.
+    pub depth: usize,
     /// `ctx.db` reads one evaluation may make.
     pub reads: u32,
-    /// Lost threads that have not ended, after which no replacement is started.
+    /// Lost threads that have not ended, beyond which functions that ever cost one are refused.
     pub lost: usize,
     /// What the threads are called.
     pub name: &'static str,
@@ -260,10 +326,14 @@ impl Default for Limits {
         Self {
             workers: 2,
             queue: 1_024,
+            share: 256,
             slice: Duration::from_millis(20),
             loop_iterations: 1_000_000,
             recursion: 200,
             memory: 64 << 20,
+            values: 20_000,
+            text: 4 << 20,
+            depth: 128,
             reads: 64,
             lost: 16,
             name: "rules",

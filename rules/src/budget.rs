@@ -1,10 +1,12 @@
 //! How much memory may one stretch of JavaScript take?
 //!
 //! The engine has no limit on memory, and doubling a string a few dozen times takes the whole
-//! machine. [`Budgeted`] counts the allocations of threads that evaluate rules; a thread over
-//! its budget is stopped for ever inside its allocation, its caller is denied, and a
-//! replacement is started. It never unwinds and never returns null, so no code ever sees a
-//! failed allocation. Memory counts only where the program installs the allocator:
+//! machine. [`Budgeted`] counts the allocations of threads that evaluate rules. JavaScript over
+//! half of its budget is interrupted like a loop that lasts too long ([`is_spent`]). A built-in
+//! function cannot be interrupted: at the whole budget its thread is stopped for ever inside its
+//! allocation, and a replacement is started. The allocator never unwinds and never returns null,
+//! so no code ever sees a failed allocation. Memory counts only where the program installs the
+//! allocator:
 //!
 //! ```ignore
 //! #[global_allocator]
@@ -30,15 +32,24 @@ struct Account {
     active: bool,
     /// Bytes allocated less bytes freed here since counting began.
     held: i64,
-    limit: i64,
+    /// What JavaScript may hold, and what a built-in function may.
+    soft: i64,
+    hard: i64,
     /// Where it is noted that the thread has been stopped.
     stopped: Option<&'static AtomicBool>,
 }
 
 thread_local! {
-    // Constant and without a destructor, as an allocator needs it.
+    // Constant and without destructors, as an allocator needs them.
     static ACCOUNT: Cell<Account> = const {
-        Cell::new(Account { counted: false, active: false, held: 0, limit: i64::MAX, stopped: None })
+        Cell::new(Account {
+            counted: false,
+            active: false,
+            held: 0,
+            soft: i64::MAX,
+            hard: i64::MAX,
+            stopped: None,
+        })
     };
 }
 
@@ -81,7 +92,7 @@ fn charge(bytes: i64) {
     }
     account.held += bytes;
     ACCOUNT.set(account);
-    if account.active && bytes > 0 && account.held > account.limit {
+    if account.active && bytes > 0 && account.held > account.hard {
         stop(account);
     }
 }
@@ -104,8 +115,14 @@ pub(crate) fn count(stopped: &'static AtomicBool) {
 /// From here on this thread may take `bytes` more.
 pub(crate) fn begin(bytes: usize) {
     let account = ACCOUNT.get();
-    let limit = account.held.saturating_add(i64::try_from(bytes).unwrap_or(i64::MAX));
-    ACCOUNT.set(Account { active: true, limit, ..account });
+    let of = |bytes| account.held.saturating_add(i64::try_from(bytes).unwrap_or(i64::MAX));
+    ACCOUNT.set(Account { active: true, soft: of(bytes / 2), hard: of(bytes), ..account });
+}
+
+/// Whether JavaScript has used up its part of the budget.
+pub(crate) fn is_spent() -> bool {
+    let account = ACCOUNT.get();
+    account.active && account.held > account.soft
 }
 
 /// From here on it may take what it needs.

@@ -3,7 +3,8 @@
 //! Every way in which an evaluation can end, in both forms and for rows, with the decision that
 //! belongs to it. The one that allows is a completed evaluation with a truthy value.
 
-use crate::api::{Arg, Cause, Context, DbRead, Decision, Form, Limits, RowDenied};
+use crate::api::{Arg, Cause, Context, DbRead, Decision, Form, Limits, ReadError, RowDenied};
+use crate::caller::Caller;
 use crate::engine::Engine;
 use crate::load::Loaded;
 use edgebase_blocks::FunctionId;
@@ -22,9 +23,11 @@ enum Expected {
     Allow,
     Falsy,
     Throw,
+    Exceed,
     Timeout,
+    Lack,
 }
-use Expected::{Allow, Falsy, Throw, Timeout};
+use Expected::{Allow, Exceed, Falsy, Lack, Throw, Timeout};
 
 /// Ends that both forms know: the bare rule is evaluated natively, and with `new Map()` in front
 /// of its result by the engine.
@@ -72,8 +75,8 @@ const OTHERS: [(&str, Expected); 21] = [
     ("() => ({ then() { throw new Error('then') } })", Throw),
     ("() => new Promise(() => {})", Timeout),
     ("() => ({ then() {} })", Timeout),
-    ("() => { while (true) {} }", Timeout),
-    ("() => { const f = () => f(); return f() }", Timeout),
+    ("() => { while (true) {} }", Exceed),
+    ("() => { const f = () => f(); return f() }", Exceed),
 ];
 
 fn load(rules: &[String]) -> Loaded {
@@ -93,7 +96,9 @@ fn is(cause: Option<&Cause>, expected: Expected) -> bool {
         Allow => cause.is_none(),
         Falsy => matches!(cause, Some(Cause::Falsy)),
         Throw => matches!(cause, Some(Cause::Threw(_))),
+        Exceed => matches!(cause, Some(Cause::Exceeded)),
         Timeout => matches!(cause, Some(Cause::Timeout)),
+        Lack => matches!(cause, Some(Cause::ReadFailed(_))),
     }
 }
 
@@ -139,6 +144,7 @@ async fn whatever_happens_around_an_evaluation_denies() {
         "() => /^(a+)+$/.test('a'.repeat(40) + '!')",
         "(auth, row) => auth === null",
         "(auth, row) => auth !== null",
+        "(auth, row) => Object.keys(auth ?? row ?? {}).length < 99",
     ];
     let loaded = load(&rules.map(str::to_owned));
     let (good, panics, stuck) = (FunctionId(0), FunctionId(1), FunctionId(2));
@@ -162,14 +168,28 @@ async fn whatever_happens_around_an_evaluation_denies() {
         assert!(denied.is_err(), "{function:?}");
     }
 
-    // A rule that is suspended.
-    for _ in 0..3 {
-        engine.suspect(good);
+    // A rule that is suspended, for one caller.
+    let stalling = engine.for_caller(Caller::of(&"somebody", &"somewhere"));
+    for _ in 0..2 {
+        stalling.suspect(good);
     }
-    assert_eq!(engine.allows(good, vec![], AMPLE).await, Decision::Deny(Cause::Tripped));
-    let tripped = Err(RowDenied { index: 0, cause: Cause::Tripped });
-    assert_eq!(engine.allows_rows(good, Arg::Null, rows(), AMPLE).await, tripped);
-    seen.push(Cause::Tripped);
+    assert_eq!(stalling.allows(good, vec![], AMPLE).await, Decision::Deny(Cause::Suspended));
+    let suspended = Err(RowDenied { index: 0, cause: Cause::Suspended });
+    assert_eq!(stalling.allows_rows(good, Arg::Null, rows(), AMPLE).await, suspended);
+    seen.push(Cause::Suspended);
+    assert_eq!(engine.allows(good, vec![], AMPLE).await, Decision::Allow);
+
+    // More than is converted for JavaScript.
+    let small = start(Limits { values: 2, ..Limits::default() });
+    let large = Arg::Json(Arc::new(json!([1, 2, 3])));
+    let looks = FunctionId(5);
+    let decision = small.allows(looks, vec![large.clone()], AMPLE).await;
+    assert_eq!(decision, Decision::Deny(Cause::TooLarge));
+    let too_large = |index| Err(RowDenied { index, cause: Cause::TooLarge });
+    assert_eq!(small.allows_rows(looks, large, rows(), AMPLE).await, too_large(0));
+    let mixed = Arc::new(vec![json!([]), json!([1]), json!([1, 2, 3])]);
+    assert_eq!(small.allows_rows(looks, Arg::Null, mixed, AMPLE).await, too_large(2));
+    seen.push(Cause::TooLarge);
 
     // A queue without room.
     let full = start(Limits { queue: 0, ..Limits::default() });
@@ -186,7 +206,7 @@ async fn whatever_happens_around_an_evaluation_denies() {
         let rows = full.allows_rows(function, Arg::Null, rows(), AMPLE).await;
         assert_eq!(rows.is_ok(), decision == Decision::Allow, "{rows:?}");
     }
-    seen.extend([Cause::Falsy, Cause::Threw(String::new())]);
+    seen.extend([Cause::Falsy, Cause::Threw(String::new()), Cause::ReadFailed(String::new())]);
 
     // A new cause has to find its place in this file.
     let names: BTreeSet<&str> = seen
@@ -198,11 +218,25 @@ async fn whatever_happens_around_an_evaluation_denies() {
             Cause::Overload => "overload",
             Cause::WorkerLost => "worker lost",
             Cause::Unknown => "unknown",
-            Cause::Tripped => "tripped",
+            Cause::Exceeded => "exceeded",
+            Cause::TooLarge => "too large",
+            Cause::Suspended => "suspended",
+            Cause::ReadFailed(_) => "read failed",
         })
         .collect();
     // Printing a panic's trace can take longer than a slice, and then it counts as late.
-    let all = ["falsy", "overload", "threw", "timeout", "tripped", "unknown", "worker lost"];
+    let all = [
+        "exceeded",
+        "falsy",
+        "overload",
+        "read failed",
+        "suspended",
+        "threw",
+        "timeout",
+        "too large",
+        "unknown",
+        "worker lost",
+    ];
     assert!(all.iter().all(|n| names.contains(n) || *n == "worker lost"), "{names:?}");
 }
 
@@ -212,15 +246,17 @@ enum Reading {
     Row,
     Nothing,
     Fails,
+    Lacks,
     Never,
 }
 
 impl Context for Reading {
-    fn read(&self, _: DbRead) -> BoxFuture<'static, Result<Value, String>> {
+    fn read(&self, _: DbRead) -> BoxFuture<'static, Result<Value, ReadError>> {
         match self {
             Self::Row => Box::pin(ready(Ok(json!({"active": true})))),
             Self::Nothing => Box::pin(ready(Ok(Value::Null))),
-            Self::Fails => Box::pin(ready(Err("no such table".to_owned()))),
+            Self::Fails => Box::pin(ready(Err("no such table".to_owned().into()))),
+            Self::Lacks => Box::pin(ready(Err(ReadError::Unavailable("not now".into())))),
             Self::Never => Box::pin(pending()),
         }
     }
@@ -243,6 +279,7 @@ async fn a_rule_that_awaits_allows_only_by_what_it_was_given() {
                 (Reading::Row, Allow),
                 (Reading::Nothing, Falsy),
                 (Reading::Fails, Throw),
+                (Reading::Lacks, Lack),
                 (Reading::Never, Timeout),
             ] {
                 let args = vec![Arg::Null, Arg::Text("m".into()), Arg::Context(Arc::new(reading))];

@@ -3,15 +3,18 @@
 //! The one door to evaluation: the native form in place when the rule has one, else a worker.
 //! Both end in a [`Decision`], and every end is counted.
 
-use crate::api::{Arg, Cause, Decision, Failure, Form, Limits, RowDenied, RuleMetrics};
+use crate::api::{Arg, Cause, Decision, Failure, Form, Limits, ReadError, RowDenied, RuleMetrics};
+use crate::caller::Caller;
 use crate::error::LoadError;
 use crate::fast::{self, Stop};
-use crate::js::seat::{Work, Yield};
+use crate::js::seat::{Outcome, Work, Yield};
 use crate::js::thread::Parts;
 use crate::load::{Facts, Loaded};
-use crate::pool::Pool;
+use crate::pool::{Next, Pool};
 use crate::rule::{End, Record};
+use crate::stalls::Stalls;
 use crate::syntax::Mention;
+use crate::watched::Watched;
 use edgebase_blocks::FunctionId;
 use serde_json::Value;
 use std::sync::Arc;
@@ -20,13 +23,14 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 
 /// Rows between two looks at the clock in the native form.
-const ROWS_PER_LOOK: usize = 1_024;
+const ROWS_PER_LOOK: usize = 64;
 
 /// Evaluates the functions of one config; cheap to clone. Its threads end with the last clone.
 #[derive(Clone)]
 pub struct Engine {
     loaded: Loaded,
     pool: Arc<Pool>,
+    caller: Caller,
 }
 
 /// How the native form ended.
@@ -52,41 +56,72 @@ impl Engine {
             functions: loaded.functions().to_vec(),
             limits,
             runtime,
+            stalls: Stalls::default(),
             lost: AtomicUsize::new(0),
         };
         let pool = Pool::start(parts).map_err(|message| match loaded.files().first() {
             Some(file) => LoadError::in_file(file, message),
             None => LoadError::new(message),
         })?;
-        Ok(Self { loaded: loaded.clone(), pool })
+        Ok(Self { loaded: loaded.clone(), pool, caller: Caller::default() })
+    }
+
+    /// The same engine, whose evaluations this caller bears the cost of.
+    #[must_use]
+    pub fn for_caller(&self, caller: Caller) -> Self {
+        Self { caller, ..self.clone() }
     }
 
     /// One decision: a truthy result, awaited if it is a promise, allows.
-    pub async fn allows(&self, f: FunctionId, args: Vec<Arg>, budget: Duration) -> Decision {
+    pub async fn allows(&self, f: FunctionId, mut args: Vec<Arg>, budget: Duration) -> Decision {
         let started = Instant::now();
         let deadline = until(started, budget);
         let Some(facts) = self.facts(f) else { return Decision::Deny(Cause::Unknown) };
+        let lack = Watched::over(&mut args);
         let mut fast = false;
         let decision = match self.native(f, facts, &args, deadline).await {
             Native::Done(decision) => {
                 fast = true;
                 decision
             }
-            Native::Bail => match self.pool.ask(f, Work::Decide(args), deadline).await {
+            Native::Bail => match self.ask(f, args, Work::Decide, deadline).await {
                 Ok(Yield::Truth { truthy, boolean }) => self.decision(f, truthy, boolean),
                 // A worker answers what it was asked.
                 Ok(_) => Decision::Deny(Cause::WorkerLost),
                 Err(failure) => Decision::Deny(failure.into()),
             },
         };
-        self.count(f, 1, end_of(&decision), fast, started);
+        let decision = match decision {
+            Decision::Deny(cause) => Decision::Deny(lack.explain(cause)),
+            Decision::Allow => Decision::Allow,
+        };
+        let end = match &decision {
+            Decision::Allow => End::Allowed,
+            Decision::Deny(cause) => End::from(Some(cause)),
+        };
+        self.count(f, 1, end, fast, started);
         decision
     }
 
-    /// `rule(auth, row)` for each row, in order, in one trip.
+    /// Asks a worker, unless there is more to convert than a worker is given.
+    async fn ask(
+        &self,
+        f: FunctionId,
+        args: Vec<Arg>,
+        work: fn(Vec<Arg>) -> Work,
+        deadline: Instant,
+    ) -> Outcome {
+        if !self.pool.fits(f, &args) {
+            return Err(Cause::TooLarge.into());
+        }
+        self.pool.ask(self.caller, f, work(args), deadline).await
+    }
+
+    /// `rule(auth, row)` for each row, in order. Workers are asked about as many rows at a time
+    /// as they convert at one time, so others have their turn in between.
     ///
     /// # Errors
-    /// The first row that is not allowed. A time-out names the row it met.
+    /// The first row that is not allowed. A cause that is no verdict names the row it met.
     pub async fn allows_rows(
         &self,
         f: FunctionId,
@@ -97,11 +132,11 @@ impl Engine {
         self.judge_rows(f, auth, rows, budget, None).await.map(drop)
     }
 
-    /// The indices of the rows that `rule(auth, row)` refuses, in order, in one trip. A row on
-    /// which the rule throws is refused.
+    /// The indices of the rows that `rule(auth, row)` refuses, in order. A row that the rule
+    /// refuses by a throw or a limit of its own is one of them.
     ///
     /// # Errors
-    /// Why the rule could not be asked about every row.
+    /// Why the rule could not be asked about every row: no verdict.
     pub async fn refused_rows(
         &self,
         f: FunctionId,
@@ -128,13 +163,14 @@ impl Engine {
         let Some(facts) = self.facts(f) else {
             return Err(RowDenied { index: 0, cause: Cause::Unknown });
         };
+        let total = rows.len();
         let mut from = 0;
         let mut result = Ok(());
         if let Ok(program) = &facts.fast
             && self.pool.limits().native
         {
             let args = [auth.clone()];
-            while from < rows.len() {
+            while from < total {
                 if from % ROWS_PER_LOOK == ROWS_PER_LOOK - 1 {
                     tokio::task::yield_now().await;
                     if Instant::now() >= deadline {
@@ -165,30 +201,74 @@ impl Engine {
                 break;
             }
         }
-        let fast = from == rows.len() || result.is_err();
-        let total = rows.len();
+        let fast = from == total || result.is_err();
         if !fast {
-            let work = Work::Rows { auth, rows, from, refused: refused.take(), boolean: true };
-            result = match self.pool.ask(f, work, deadline).await {
-                Ok(Yield::Rows { denied, refused: found, boolean }) => {
-                    if !boolean {
-                        self.remark(f, denied.is_none());
-                    }
-                    refused = found;
-                    denied.map_or(Ok(()), |(index, cause)| Err(RowDenied { index, cause }))
-                }
-                Ok(_) => Err(RowDenied { index: from, cause: Cause::WorkerLost }),
-                Err(failure) => Err(RowDenied { index: from, cause: failure.into() }),
-            };
+            result = self.rows_on_workers(f, auth, rows, from, &mut refused, deadline).await;
         }
         let end = match &result {
-            Ok(()) if refused.as_ref().is_none_or(Vec::is_empty) => End::Allowed,
-            Ok(()) | Err(RowDenied { cause: Cause::Falsy, .. }) => End::Denied,
-            Err(_) => End::Failed,
+            Ok(()) if refused.as_ref().is_some_and(|refused| !refused.is_empty()) => End::Denied,
+            result => End::from(result.as_ref().err().map(|denied| &denied.cause)),
         };
         let looked_at = result.as_ref().err().map_or(total, |d| d.index + 1);
         self.count(f, looked_at as u64, end, fast, started);
         result.map(|()| refused)
+    }
+
+    async fn rows_on_workers(
+        &self,
+        f: FunctionId,
+        auth: Arg,
+        rows: Arc<Vec<Value>>,
+        mut from: usize,
+        refused: &mut Option<Vec<usize>>,
+        deadline: Instant,
+    ) -> Result<(), RowDenied> {
+        let denied = |index, cause| Err(RowDenied { index, cause });
+        // Threads that one question about rows may cost.
+        let mut stalls = 1;
+        if !self.pool.fits(f, std::slice::from_ref(&auth)) {
+            return denied(from, Cause::TooLarge);
+        }
+        while from < rows.len() {
+            let until = match (self.pool.next_rows(self.caller, f, &rows, from), &mut *refused) {
+                (Next::Rows(count), _) => from + count,
+                (Next::Refused(cause), Some(refused)) if cause.is_verdict() => {
+                    refused.push(from);
+                    from += 1;
+                    continue;
+                }
+                (Next::Refused(cause), _) => return denied(from, cause),
+            };
+            let (auth, rows, list) = (auth.clone(), Arc::clone(&rows), refused.as_ref());
+            let list = list.map(|_| Vec::new());
+            let work = Work::Rows { auth, rows, from, until, refused: list, boolean: true };
+            match self.pool.ask(self.caller, f, work, deadline).await {
+                Ok(Yield::Rows { denied: ended, refused: list, boolean }) => {
+                    if !boolean {
+                        self.remark(f, ended.is_none());
+                    }
+                    if let Some((index, cause)) = ended {
+                        return denied(index, cause);
+                    }
+                    if let (Some(refused), Some(list)) = (&mut *refused, list) {
+                        refused.extend(list);
+                    }
+                }
+                Ok(_) => return denied(from, Cause::WorkerLost),
+                // One of these rows cost a thread, and is known by now: the others go on.
+                Err(Failure::Ended(Cause::Exceeded)) if refused.is_some() && stalls > 0 => {
+                    stalls -= 1;
+                    continue;
+                }
+                // Which row it was is not known here, so nothing is said of any.
+                Err(Failure::Ended(Cause::Exceeded)) if refused.is_some() => {
+                    return denied(from, Cause::Timeout);
+                }
+                Err(failure) => return denied(from, failure.into()),
+            }
+            from = until;
+        }
+        Ok(())
     }
 
     /// The function's result, awaited, as JSON; `None` for `undefined`.
@@ -202,16 +282,15 @@ impl Engine {
         budget: Duration,
     ) -> Result<Option<Value>, Failure> {
         let started = Instant::now();
-        if self.facts(f).is_none() {
-            return Err(Failure::Unknown);
-        }
-        let result = match self.pool.ask(f, Work::Value(args), until(started, budget)).await {
+        let mut args = args;
+        let lack = Watched::over(&mut args);
+        let result = match self.ask(f, args, Work::Value, until(started, budget)).await {
             Ok(Yield::Value(value)) => Ok(value),
-            Ok(_) => Err(Failure::WorkerLost),
-            Err(failure) => Err(failure),
+            Ok(_) => Err(Cause::WorkerLost.into()),
+            Err(failure) => Err(lack.explain_failure(failure)),
         };
-        let end = if result.is_ok() { End::Allowed } else { End::Failed };
-        self.count(f, 1, end, false, started);
+        let cause = result.as_ref().err().map(|failure| Cause::from(failure.clone()));
+        self.count(f, 1, End::from(cause.as_ref()), false, started);
         result
     }
 
@@ -254,10 +333,10 @@ impl Engine {
         (self.pool.losses.load(Ordering::Relaxed), self.pool.lost_now())
     }
 
-    /// Notes against a function that it cost a thread.
+    /// Notes against a function and this caller that they cost a thread.
     #[cfg(test)]
     pub(crate) fn suspect(&self, f: FunctionId) {
-        self.pool.records[f.0 as usize].stall();
+        self.pool.stalls().note(f.0, self.caller, None);
     }
 
     fn facts(&self, f: FunctionId) -> Option<&Facts> {
@@ -315,7 +394,7 @@ impl Engine {
                         Err("too many reads in one evaluation".to_owned())
                     } else {
                         match tokio::time::timeout_at(deadline.into(), database.read(read)).await {
-                            Ok(answer) => answer,
+                            Ok(answer) => answer.map_err(ReadError::into_message),
                             Err(_) => return Native::Done(Decision::Deny(Cause::Timeout)),
                         }
                     };
@@ -337,14 +416,6 @@ impl std::fmt::Debug for Engine {
 /// When a budget ends; "no limit" is an hour.
 fn until(started: Instant, budget: Duration) -> Instant {
     started + budget.min(Duration::from_secs(3_600))
-}
-
-fn end_of(decision: &Decision) -> End {
-    match decision {
-        Decision::Allow => End::Allowed,
-        Decision::Deny(Cause::Falsy) => End::Denied,
-        Decision::Deny(_) => End::Failed,
-    }
 }
 
 #[cfg(test)]
@@ -372,7 +443,7 @@ mod tests {
         let decision = engine.allows(FunctionId(0), vec![], ample).await;
         // Printing a panic's trace can take longer than a slice, and then it counts as late.
         assert!(
-            matches!(decision, Decision::Deny(Cause::WorkerLost | Cause::Timeout)),
+            matches!(decision, Decision::Deny(Cause::WorkerLost | Cause::Exceeded)),
             "{decision:?}"
         );
         assert_eq!(waiting.await.unwrap(), Decision::Deny(Cause::WorkerLost));

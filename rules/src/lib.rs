@@ -10,7 +10,9 @@
 #![deny(unsafe_code)]
 
 mod api;
+mod bounds;
 mod budget;
+mod caller;
 #[cfg(test)]
 mod differential;
 #[cfg(test)]
@@ -22,12 +24,17 @@ mod js;
 mod load;
 mod pool;
 mod rule;
+mod stalls;
 mod syntax;
+mod watch;
+mod watched;
 
 pub use api::{
-    Arg, Cause, Context, DbRead, Decision, Failure, Form, Limits, RowDenied, RuleMetrics, Thrown,
+    Arg, Cause, Context, DbRead, Decision, Failure, Form, Limits, ReadError, RowDenied,
+    RuleMetrics, Thrown,
 };
 pub use budget::Budgeted;
+pub use caller::Caller;
 pub use edgebase_blocks::FunctionId;
 pub use edgebase_blocks::rule::FUNCTION_MARKER;
 pub use engine::Engine;

@@ -1,41 +1,61 @@
 //! Which thread evaluates, and what if it does not come back?
 //!
-//! Calls go to the least loaded worker. A watching thread looks at every worker while work is
-//! under way: one that has been in a single stretch of JavaScript for longer than its slice
-//! allows, or was stopped for memory, or failed, is given up: its callers are answered, its
-//! unbegun calls go to others, its thread is made as unimportant as the system allows, and a
-//! replacement is started.
+//! Calls go to the least loaded worker, a bounded number for each principal. A watching thread
+//! looks at every worker while work is under way: one that has been in a single stretch of
+//! JavaScript for longer than its slice allows, or was stopped for memory, or failed, is given
+//! up: its callers are answered, its unbegun calls go to others, its thread is made as
+//! unimportant as the system allows, and a replacement is started. A thread whose stretch ends
+//! after all ends, too.
+//!
+//! Invariant: there are as many workers as the limits say, or a replacement is on its way. The
+//! threads given up that still run are bounded: beyond the limit no function is evaluated that
+//! has ever cost a thread, so each of the others can add one.
 
-use crate::api::{Failure, Limits};
-use crate::js::seat::{Call, Outcome, Remains, Seat, Work};
+use crate::api::{Arg, Cause, Limits};
+use crate::bounds::Room;
+use crate::caller::{Caller, Shares};
+use crate::js::seat::{Call, Outcome, Owed, Remains, Running, Seat, Work};
 use crate::js::thread::{self, Parts};
-use crate::load::GIVE_UP;
+use crate::load::{Facts, GIVE_UP};
 use crate::rule::Record;
+use crate::stalls::hash_of;
+use crate::syntax::Mention;
+use crate::watch::{Watch, watch};
 use edgebase_blocks::FunctionId;
 use rustix::process::{Pid, setpriority_process};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock, Weak};
+use serde_json::Value;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// A worker may be this late beyond its slice before it is suspected.
-const GRACE: Duration = Duration::from_millis(30);
-/// A suspect that uses this much more CPU time, or lasts this much longer, is lost.
-const PROOF: Duration = Duration::from_millis(8);
-const PATIENCE: Duration = Duration::from_millis(500);
-/// How often the watching thread looks, and how long it does so without work.
-const LOOK: Duration = Duration::from_millis(5);
-const QUIET_LOOKS: u32 = 40;
+pub(crate) const GRACE: Duration = Duration::from_millis(30);
+/// After a replacement that did not start the next one waits for so long.
+const RETRY: Duration = Duration::from_secs(1);
+/// A worker that has been in one stretch for longer is asked only when the others are, too.
+const SLOW: Duration = Duration::from_millis(5);
+/// So many rows of one caller are evaluated before others of the same worker have their turn.
+const ROWS_AT_ONCE: usize = 256;
+
+/// What comes of the rows that are next.
+pub(crate) enum Next {
+    /// So many are evaluated together.
+    Rows(usize),
+    /// The first is not evaluated.
+    Refused(Cause),
+}
 
 /// The workers of an engine.
 pub(crate) struct Pool {
     parts: Arc<Parts>,
     seats: RwLock<Vec<Arc<Seat>>>,
+    shares: Arc<Shares>,
+    /// When a replacement last did not start.
+    failed: Arc<Mutex<Option<Instant>>>,
     pub records: Vec<Record>,
     next_call: AtomicU64,
-    in_flight: AtomicUsize,
-    watcher: OnceLock<std::thread::Thread>,
-    watching: AtomicBool,
+    pub watch: Watch,
     /// Threads lost since the start.
     pub losses: AtomicU64,
 }
@@ -47,11 +67,11 @@ impl Pool {
         let records = parts.functions.iter().map(|_| Record::default()).collect();
         let pool = Arc::new(Self {
             seats: RwLock::new(Vec::new()),
+            shares: Arc::default(),
+            failed: Arc::default(),
             records,
             next_call: AtomicU64::new(1),
-            in_flight: AtomicUsize::new(0),
-            watcher: OnceLock::new(),
-            watching: AtomicBool::new(true),
+            watch: Watch::default(),
             losses: AtomicU64::new(0),
             parts,
         });
@@ -69,13 +89,17 @@ impl Pool {
             receive.recv_timeout(GIVE_UP).map_err(|_| "a worker does not start".to_owned())??;
         }
         let weak = Arc::downgrade(&pool);
-        let watch = std::thread::Builder::new()
+        let watching = std::thread::Builder::new()
             .name(pool.parts.limits.name.to_owned())
             .spawn(move || watch(&weak))
             .map_err(|e| format!("no thread: {e}"))?;
-        // Set once, here.
-        let _ = pool.watcher.set(watch.thread().clone());
+        pool.watch.is_by(watching.thread());
         Ok(pool)
+    }
+
+    /// The workers at present.
+    pub fn seats(&self) -> Vec<Arc<Seat>> {
+        self.seats.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub fn limits(&self) -> &Limits {
@@ -90,43 +114,101 @@ impl Pool {
         Ok(())
     }
 
-    /// Asks a worker; the answer comes at the deadline and a little at the latest.
-    pub async fn ask(&self, function: FunctionId, work: Work, deadline: Instant) -> Outcome {
-        if self.records.get(function.0 as usize).is_none_or(Record::is_tripped) {
-            return Err(Failure::Tripped);
+    #[cfg(test)]
+    pub fn stalls(&self) -> &crate::stalls::Stalls {
+        &self.parts.stalls
+    }
+
+    fn facts(&self, function: FunctionId) -> Option<&Facts> {
+        self.parts.facts.get(function.0 as usize)
+    }
+
+    /// Asks a worker; the answer comes at the deadline and a little at the latest. What is asked
+    /// must be within the bounds of what is converted.
+    pub async fn ask(
+        &self,
+        caller: Caller,
+        function: FunctionId,
+        work: Work,
+        deadline: Instant,
+    ) -> Outcome {
+        if self.facts(function).is_none() {
+            return Err(Cause::Unknown.into());
         }
-        let _flight = Flight::begin(self);
-        let (reply, answer) = oneshot::channel();
+        if self.parts.stalls.is_suspended(function.0, caller)
+            || (self.lost_now() > self.limits().lost && self.parts.stalls.has_stalled(function.0))
+        {
+            return Err(Cause::Suspended.into());
+        }
+        let Some(share) = self.shares.take(caller.principal, self.limits().share) else {
+            return Err(Cause::Overload.into());
+        };
+        let _flight = self.watch.begin();
+        let (sender, answer) = oneshot::channel();
         let id = self.next_call.fetch_add(1, Ordering::Relaxed);
-        if self.dispatch(Call { id, function, work, deadline }, reply).is_err() {
-            return Err(Failure::Overload);
+        let call = Call { id, caller, function, work, deadline };
+        if self.dispatch(call, Owed { sender, share }).is_err() {
+            return Err(Cause::Overload.into());
         }
         match tokio::time::timeout_at((deadline + GRACE).into(), answer).await {
             Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) => Err(Failure::WorkerLost),
-            Err(_) => Err(Failure::Timeout),
+            Ok(Err(_)) => Err(Cause::WorkerLost.into()),
+            Err(_) => Err(Cause::Timeout.into()),
+        }
+    }
+
+    /// Whether a call's arguments are within the bounds of what is converted.
+    pub fn fits(&self, function: FunctionId, args: &[Arg]) -> bool {
+        let mentions = self.facts(function).map_or(&[][..], |facts| &facts.mentions);
+        Room::new(self.limits()).take_arguments(args, mentions)
+    }
+
+    /// How many rows, from this one on, are converted at one time. A row on which the function
+    /// is known to stall has had its verdict.
+    pub fn next_rows(
+        &self,
+        caller: Caller,
+        function: FunctionId,
+        rows: &[Value],
+        from: usize,
+    ) -> Next {
+        let Some(facts) = self.facts(function) else { return Next::Refused(Cause::Unknown) };
+        let mention = facts.mentions.get(1).unwrap_or(&Mention::Unused);
+        let known =
+            |row| self.parts.stalls.is_known_row(function.0, caller, || hash_of(row, mention));
+        let mut room = Room::new(self.limits());
+        let rows = rows.get(from..).unwrap_or_default();
+        let count = rows
+            .iter()
+            .take(ROWS_AT_ONCE)
+            .take_while(|row| room.take(row, mention) && !known(row))
+            .count();
+        match rows.first() {
+            Some(row) if count == 0 && known(row) => Next::Refused(Cause::Exceeded),
+            Some(_) if count == 0 => Next::Refused(Cause::TooLarge),
+            _ => Next::Rows(count),
         }
     }
 
     /// Gives a call to the least loaded worker; refused when that one is full.
-    fn dispatch(&self, call: Call, reply: oneshot::Sender<Outcome>) -> Result<(), ()> {
-        let mut call = call;
-        let mut reply = reply;
+    fn dispatch(&self, call: Call, owed: Owed) -> Result<(), ()> {
+        let (mut call, mut owed) = (call, owed);
         // A worker may be given up between being chosen and being asked.
         for _ in 0..4 {
             let seats = self.seats.read().unwrap_or_else(PoisonError::into_inner);
+            let slow = |seat: &Seat| seat.stretch().is_some_and(|s| s.lasted > SLOW);
             let least = seats
                 .iter()
                 .filter(|s| !s.gone.load(Ordering::Relaxed))
-                .min_by_key(|s| s.load.load(Ordering::Relaxed));
+                .min_by_key(|s| (slow(s), s.load.load(Ordering::Relaxed)));
             let Some(seat) = least.cloned() else { return Err(()) };
             drop(seats);
             if seat.load.load(Ordering::Relaxed) >= self.parts.limits.queue {
                 return Err(());
             }
-            match seat.post(call, reply) {
+            match seat.post(call, owed) {
                 Ok(()) => return Ok(()),
-                Err((c, r)) => (call, reply) = (c, r),
+                Err(back) => (call, owed) = *back,
             }
         }
         Err(())
@@ -134,72 +216,89 @@ impl Pool {
 
     /// Gives a worker up; what it was evaluating is blamed only where that is known to be at
     /// fault, and not the machine.
-    fn lose(&self, seat: &Arc<Seat>, at_fault: bool) {
+    pub fn lose(&self, seat: &Arc<Seat>, at_fault: bool) {
         self.seats
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .retain(|s| !Arc::ptr_eq(s, seat));
         let retired = seat.retired.load(Ordering::Acquire);
         if !retired {
-            self.parts.lost.fetch_add(1, Ordering::AcqRel);
             self.losses.fetch_add(1, Ordering::Relaxed);
+            self.parts.lost.fetch_add(1, Ordering::AcqRel);
+            if !seat.lose() {
+                self.parts.lost.fetch_sub(1, Ordering::AcqRel);
+            }
         }
-        seat.lost.store(true, Ordering::Release);
-        let running = seat.stretch().map(|_| seat.running_call.load(Ordering::Relaxed));
-        let function = seat.running_function.load(Ordering::Relaxed);
+        let running = seat.running();
         let Remains { unbegun, begun } = seat.close();
         let late = !seat.gone.load(Ordering::Acquire);
         if !retired {
             demote(seat.thread.load(Ordering::Relaxed));
-            self.blame(running.map(|_| function), at_fault);
+            self.blame(running.as_ref(), at_fault);
         }
         // Before anyone is answered: whoever asks again at once must find a worker.
         self.top_up();
-        for (id, reply) in begun {
-            let own = Some(id) == running && late;
+        for (id, owed) in begun {
+            let own = late && running.as_ref().is_some_and(|running| running.call == id);
+            let cause = match (own, at_fault) {
+                (true, true) => Cause::Exceeded,
+                (true, false) => Cause::Timeout,
+                (false, _) => Cause::WorkerLost,
+            };
             // Whoever has gone meanwhile needs no answer.
-            let _ = reply.send(Err(if own { Failure::Timeout } else { Failure::WorkerLost }));
+            let _ = owed.sender.send(Err(cause.into()));
         }
-        for (call, reply) in unbegun {
+        for (call, owed) in unbegun {
             // Refused means dropped, and a dropped reply is an answer: worker lost.
-            let _ = self.dispatch(call, reply);
+            let _ = self.dispatch(call, owed);
         }
     }
 
-    fn blame(&self, function: Option<u32>, at_fault: bool) {
-        let Some(index) = function.map(|f| f as usize) else {
+    fn blame(&self, running: Option<&Running>, at_fault: bool) {
+        let Some(Running { caller, function, rows, .. }) = running else {
             tracing::error!("a thread that evaluates rules failed and is replaced");
             return;
         };
-        let path = self.parts.functions.get(index).map_or("?", |f| f.path.as_str());
+        let info = self.parts.functions.get(function.0 as usize);
+        let path = info.map_or("?", |f| f.path.as_str());
         tracing::error!(rule = path, "a rule did not stop in time; its thread is given up");
-        if at_fault && self.records.get(index).is_some_and(Record::stall) {
+        if !at_fault {
+            return;
+        }
+        let row = rows.as_ref().and_then(|(rows, index)| {
+            let mention = self.facts(*function)?.mentions.get(1)?;
+            Some(hash_of(rows.get(*index)?, mention))
+        });
+        if self.parts.stalls.note(function.0, *caller, row) {
             tracing::error!(
                 rule = path,
-                "the rule stalled repeatedly and is suspended for a minute"
+                "the rule stalled repeatedly for one caller and is suspended for that caller"
             );
         }
     }
 
-    /// Starts replacements, as long as not too many threads are lost.
-    fn top_up(&self) {
-        let limits = &self.parts.limits;
+    /// Starts replacements, as many as are missing.
+    pub fn top_up(&self) {
         loop {
             let seats = self.seats.read().unwrap_or_else(PoisonError::into_inner).len();
-            if seats >= limits.workers.max(1) {
+            let failed = *self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+            if seats >= self.limits().workers.max(1)
+                || failed.is_some_and(|at| at.elapsed() < RETRY)
+            {
                 return;
             }
-            if self.parts.lost.load(Ordering::Acquire) > limits.lost {
-                tracing::error!("too many threads are lost; no replacement is started");
-                return;
-            }
-            if let Err(e) = self.hire(|ready| {
-                if let Err(message) = ready {
-                    tracing::error!("a replacement does not start: {message}");
+            let failed = Arc::clone(&self.failed);
+            let note = move |message: String| {
+                tracing::error!("a replacement does not start: {message}");
+                *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+            };
+            let ready = note.clone();
+            if let Err(message) = self.hire(move |started| {
+                if let Err(message) = started {
+                    ready(message);
                 }
             }) {
-                tracing::error!("{e}");
-                return;
+                note(message);
             }
         }
     }
@@ -215,119 +314,8 @@ impl Drop for Pool {
         for seat in self.seats.get_mut().unwrap_or_else(PoisonError::into_inner) {
             seat.close();
         }
-        if let Some(watcher) = self.watcher.get() {
-            watcher.unpark();
-        }
+        self.watch.wake();
     }
-}
-
-/// A call under way, for as long as its future lives.
-struct Flight<'p>(&'p Pool);
-
-impl<'p> Flight<'p> {
-    fn begin(pool: &'p Pool) -> Self {
-        pool.in_flight.fetch_add(1, Ordering::AcqRel);
-        if !pool.watching.swap(true, Ordering::AcqRel)
-            && let Some(watcher) = pool.watcher.get()
-        {
-            watcher.unpark();
-        }
-        Self(pool)
-    }
-}
-
-impl Drop for Flight<'_> {
-    fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
-/// A stretch that lasts too long, and the CPU time its thread had used when that was noticed.
-struct Suspect {
-    seat: Weak<Seat>,
-    since: u64,
-    cpu: Option<Duration>,
-}
-
-fn watch(pool: &Weak<Pool>) {
-    let mut suspects: Vec<Suspect> = Vec::new();
-    let mut quiet = 0;
-    loop {
-        let Some(alive) = pool.upgrade() else { return };
-        let busy = look(&alive, &mut suspects) || alive.in_flight.load(Ordering::Acquire) > 0;
-        quiet = if busy { 0 } else { quiet + 1 };
-        if quiet < QUIET_LOOKS {
-            drop(alive);
-            std::thread::sleep(LOOK);
-            continue;
-        }
-        alive.watching.store(false, Ordering::Release);
-        // A call that came meanwhile has either seen `watching` false or is seen here.
-        let asleep = alive.in_flight.load(Ordering::Acquire) == 0;
-        drop(alive);
-        if asleep {
-            std::thread::park();
-        }
-        quiet = 0;
-    }
-}
-
-/// One look at every worker; true when any is at work.
-fn look(pool: &Pool, suspects: &mut Vec<Suspect>) -> bool {
-    let seats: Vec<Arc<Seat>> = pool.seats.read().unwrap_or_else(PoisonError::into_inner).clone();
-    let mut busy = false;
-    let allowed = pool.parts.limits.slice + GRACE;
-    for seat in &seats {
-        if seat.gone.load(Ordering::Acquire) || seat.over_memory.load(Ordering::Acquire) {
-            pool.lose(seat, true);
-            busy = true;
-            continue;
-        }
-        let Some((since, lasted)) = seat.stretch() else { continue };
-        busy = true;
-        if lasted <= allowed {
-            continue;
-        }
-        let cpu = cpu_of(seat.thread.load(Ordering::Relaxed));
-        let known = suspects
-            .iter()
-            .find(|s| s.since == since && s.seat.upgrade().is_some_and(|s| Arc::ptr_eq(&s, seat)));
-        let Some(suspect) = known else {
-            suspects.push(Suspect { seat: Arc::downgrade(seat), since, cpu });
-            continue;
-        };
-        // On a crowded machine the thread may merely have had no turn.
-        let worked = match (cpu, suspect.cpu) {
-            (Some(now), Some(then)) => now.saturating_sub(then) >= PROOF,
-            _ => true,
-        };
-        if worked || lasted > allowed + PATIENCE {
-            pool.lose(seat, worked);
-        }
-    }
-    suspects.retain(|s| {
-        s.seat
-            .upgrade()
-            .is_some_and(|seat| seat.stretch().is_some_and(|(since, _)| since == s.since))
-    });
-    pool.top_up_if_short(seats.len());
-    busy
-}
-
-impl Pool {
-    /// Threads once lost may have ended, which makes room for replacements.
-    fn top_up_if_short(&self, seats: usize) {
-        let limits = &self.parts.limits;
-        if seats < limits.workers.max(1) && self.lost_now() <= limits.lost {
-            self.top_up();
-        }
-    }
-}
-
-/// CPU time that a thread has used, where the system tells.
-fn cpu_of(thread: i32) -> Option<Duration> {
-    let text = std::fs::read_to_string(format!("/proc/self/task/{thread}/schedstat")).ok()?;
-    text.split(' ').next()?.parse().ok().map(Duration::from_nanos)
 }
 
 /// Makes a thread as unimportant as can be done without privileges.

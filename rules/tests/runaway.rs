@@ -6,7 +6,7 @@
 
 mod common;
 use common::{TABLE, at, loaded};
-use edgebase_rules::{Arg, Budgeted, Cause, Decision, Engine, Limits};
+use edgebase_rules::{Arg, Budgeted, Caller, Cause, Decision, Engine, Limits};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -127,7 +127,9 @@ async fn every_runaway_is_denied_in_time_while_others_are_answered() {
         let (lost_before, _) = engine.lost_threads();
         let answered_before = answered.load(Ordering::Relaxed);
         let started = Instant::now();
-        let decision = engine.allows(at(&loaded, name), vec![], TABLE).await;
+        // Whose rules run away is not whose rule is honest.
+        let culprit = engine.for_caller(Caller::of(&name, &""));
+        let decision = culprit.allows(at(&loaded, name), vec![], TABLE).await;
         let took = started.elapsed();
         assert!(matches!(decision, Decision::Deny(_)), "{name} must be denied");
         assert!(took < TABLE + Duration::from_millis(400), "{name} took {took:?}");
@@ -156,26 +158,146 @@ async fn every_runaway_is_denied_in_time_while_others_are_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rule_that_keeps_costing_threads_is_suspended() {
+async fn a_rule_that_keeps_costing_threads_is_suspended_for_its_caller() {
     let loaded = loaded(
         "export default { bad: () => /^(a+)+$/.test('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!'), good: () => new Map() }",
     );
     let engine = Engine::start(&loaded, Limits::default()).expect("starts");
     let bad = at(&loaded, "bad");
-    for _ in 0..3 {
+    for _ in 0..2 {
         let decision = engine.allows(bad, vec![], TABLE).await;
-        assert_eq!(decision, Decision::Deny(Cause::Timeout));
-        // The caller is denied first; the thread is given up a moment later.
+        assert!(
+            matches!(decision, Decision::Deny(Cause::Exceeded | Cause::Timeout)),
+            "{decision:?}"
+        );
+        // The caller may be denied first, and the thread given up a moment later.
         tokio::time::sleep(Duration::from_millis(250)).await;
     }
     let started = Instant::now();
-    assert_eq!(engine.allows(bad, vec![], TABLE).await, Decision::Deny(Cause::Tripped));
+    assert_eq!(engine.allows(bad, vec![], TABLE).await, Decision::Deny(Cause::Suspended));
     assert!(started.elapsed() < Duration::from_millis(30), "it is not evaluated");
     assert_eq!(
         engine.allows(at(&loaded, "good"), vec![], Duration::from_secs(5)).await,
         Decision::Allow
     );
-    assert_eq!(engine.lost_threads().0, 3);
+    assert_eq!(engine.lost_threads().0, 2);
+    // Nobody else is suspended.
+    let other = engine.for_caller(Caller::of(&"other", &"elsewhere"));
+    let decision = other.allows(bad, vec![], TABLE).await;
+    assert!(matches!(decision, Decision::Deny(Cause::Exceeded | Cause::Timeout)), "{decision:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_stalls_costs_its_readers_two_threads_and_the_others_are_read_on() {
+    let loaded = loaded("export default { slow: (auth, row) => !/^(a+)+$/.test(row.text) }");
+    let engine = Engine::start(&loaded, Limits::default()).expect("starts");
+    let slow = at(&loaded, "slow");
+    let trap = format!("{}!", "a".repeat(60));
+    let rows =
+        Arc::new(["fine", &trap, "fine"].map(|text| serde_json::json!({"text": text})).to_vec());
+    for reader in 0..5 {
+        let engine = engine.for_caller(Caller::of(&reader, &"instance"));
+        let read = || engine.refused_rows(slow, Arg::Null, Arc::clone(&rows), TABLE);
+        if reader < 2 {
+            // Nobody knew. What the evaluation came to is no verdict about the other rows.
+            assert!(read().await.is_err(), "{reader}");
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+        let patience = Instant::now();
+        loop {
+            match read().await {
+                Ok(refused) => break assert_eq!(refused, [1], "{reader}"),
+                // The machine may be busy.
+                Err(cause) => assert!(patience.elapsed() < Duration::from_secs(5), "{cause}"),
+            }
+        }
+    }
+    assert_eq!(engine.lost_threads().0, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_value_occupies_no_thread_and_one_that_is_not_looked_at_costs_nothing() {
+    let loaded = loaded(
+        "export default { whole: (auth, row) => Object.keys(row).length > 0,
+           field: (auth, row) => new Map() && row.id === 1 }",
+    );
+    let engine = Engine::start(&loaded, Limits::default()).expect("starts");
+    let large = serde_json::json!({"id": 1, "blob": vec![serde_json::json!({}); 420_000]});
+    let rows = Arc::new(vec![serde_json::json!({"id": 1}), large, serde_json::json!({"id": 1})]);
+    let ask =
+        |rule, budget| engine.refused_rows(at(&loaded, rule), Arg::Null, Arc::clone(&rows), budget);
+    assert_eq!(ask("whole", Duration::from_secs(5)).await, Ok(vec![1]));
+    assert_eq!(ask("field", Duration::from_secs(5)).await, Ok(vec![]));
+    // What is within the bounds is within the limits of a stretch.
+    let most = serde_json::json!({"blob": vec![serde_json::json!({}); 19_000]});
+    let rows = Arc::new(vec![most; 20]);
+    let rule = at(&loaded, "whole");
+    let refused = engine.refused_rows(rule, Arg::Null, rows, Duration::from_secs(20)).await;
+    assert_eq!(refused, Ok(vec![]));
+    assert_eq!(engine.lost_threads(), (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_keeps_the_engine_busy_does_not_keep_others_from_it() {
+    let loaded = loaded(
+        "export default { busy: (auth, row) => { for (let i = 0; i < 900000; i++); return true },
+           quick: () => new Map() }",
+    );
+    let limits = Limits { workers: 1, ..Limits::default() };
+    let engine = Engine::start(&loaded, limits).expect("starts");
+    let stop = Arc::new(AtomicBool::new(false));
+    let busy: Vec<_> = (0..64)
+        .map(|_| {
+            let engine = engine.for_caller(Caller::of(&"busy", &""));
+            let (stop, rule) = (Arc::clone(&stop), at(&loaded, "busy"));
+            tokio::spawn(async move {
+                while !stop.load(Ordering::Relaxed) {
+                    engine.allows(rule, vec![], Duration::from_secs(10)).await;
+                }
+            })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let other = engine.for_caller(Caller::of(&"other", &""));
+    // Behind all the others it would wait for 64 times as long as one of them takes.
+    for _ in 0..20 {
+        let started = Instant::now();
+        let decision = other.allows(at(&loaded, "quick"), vec![], Duration::from_secs(10)).await;
+        assert_eq!(decision, Decision::Allow);
+        assert!(started.elapsed() < Duration::from_millis(500), "{:?}", started.elapsed());
+    }
+    stop.store(true, Ordering::Relaxed);
+    for task in busy {
+        task.await.expect("it ends");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_caller_cannot_fill_the_queue() {
+    let loaded = loaded(
+        "export default { wait: async () => { new Map(); return new Promise(() => {}) },
+           quick: () => new Map() }",
+    );
+    let limits = Limits { workers: 1, queue: 8, share: 4, ..Limits::default() };
+    let engine = Engine::start(&loaded, limits).expect("starts");
+    let greedy = engine.for_caller(Caller::of(&"greedy", &""));
+    let waiting =
+        (0..8).map(|_| greedy.allows(at(&loaded, "wait"), vec![], Duration::from_millis(500)));
+    let quick = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        engine.allows(at(&loaded, "quick"), vec![], Duration::from_secs(5)).await
+    };
+    let (waited, quick) = futures::join!(futures::future::join_all(waiting), quick);
+    let refused = waited.iter().filter(|d| **d == Decision::Deny(Cause::Overload)).count();
+    assert_eq!((refused, quick), (4, Decision::Allow));
+    // What ended has made room.
+    let patience = Instant::now();
+    while greedy.allows(at(&loaded, "quick"), vec![], Duration::from_secs(5)).await
+        != Decision::Allow
+    {
+        assert!(patience.elapsed() < Duration::from_secs(5), "there is no room again");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

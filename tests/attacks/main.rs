@@ -9,3 +9,4 @@ mod oracle;
 mod service_key;
 mod twins;
 mod user;
+mod user_costs;

@@ -83,7 +83,7 @@ fn every_kind_of_rule_and_absence_is_told_apart() {
             &["--op", "read", "--db", "app", "--table", "deny_never", "--row", "{}"][..],
             "deny",
             "engine",
-            "budget",
+            "not done in time",
         ),
         (
             &["--op", "read", "--db", "app", "--table", "deny_reject", "--row", "{}"],

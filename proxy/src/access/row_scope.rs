@@ -72,7 +72,9 @@ impl Access<'_> {
             (Standing::Open, _) => {}
             (Standing::PerRequest, _) => passing.fill(answered(self.any_row(rule).await)?.is_ok()),
             (Standing::PerRow, Some(rule)) => {
-                for index in self.refused_rows(rule, rows).await.map_err(unanswered)? {
+                for index in
+                    self.refused_rows(rule, rows).await.map_err(Error::rule_not_completed)?
+                {
                     if let Some(passes) = passing.get_mut(index) {
                         *passes = false;
                     }
@@ -87,11 +89,7 @@ impl Access<'_> {
 /// A verdict as an answer: what was no answer is an error.
 fn answered(verdict: Verdict) -> Result<Verdict> {
     match verdict {
-        Err(reason) if reason.is_failure_to_ask() => Err(unanswered(reason)),
+        Err(reason) if !reason.is_verdict() => Err(Error::rule_not_completed(reason)),
         verdict => Ok(verdict),
     }
-}
-
-fn unanswered(reason: impl std::fmt::Display) -> Error {
-    Error::unavailable("An access rule could not be evaluated in time. Try again.", reason)
 }

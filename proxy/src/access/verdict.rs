@@ -1,6 +1,7 @@
 //! What does a rule say of a caller, and of a row?
 //!
-//! Whatever goes wrong in a rule is a no. A rule is asked as late and as seldom as it allows: one
+//! Whatever goes wrong in a rule lets nothing pass; whether it is a no, or no answer at all, the
+//! [`Reason`] tells. A rule is asked as late and as seldom as it allows: one
 //! that is decided by the config is not asked at all, one that does not look at rows is asked once
 //! for all of them. A service key passes over row rules.
 
@@ -96,7 +97,6 @@ impl Access<'_> {
             }
             Standing::PerRow => match rule {
                 Some(Rule::Function(f)) => self
-                    .snapshot
                     .engine
                     .allows_rows(*f, self.auth(), Arc::clone(rows), TABLE_BUDGET)
                     .await
@@ -122,8 +122,7 @@ impl Access<'_> {
     ) -> std::result::Result<Vec<usize>, Cause> {
         match rule {
             Rule::Function(f) => {
-                let engine = &self.snapshot.engine;
-                engine.refused_rows(*f, self.auth(), Arc::clone(rows), TABLE_BUDGET).await
+                self.engine.refused_rows(*f, self.auth(), Arc::clone(rows), TABLE_BUDGET).await
             }
             literal => {
                 Ok((0..rows.len()).filter(|at| !self.literal(literal, rows.get(*at))).collect())
@@ -160,7 +159,7 @@ impl Access<'_> {
 
     pub(super) async fn ask(&self, rule: &Rule, args: Vec<Arg>, budget: Duration) -> Verdict {
         match rule {
-            Rule::Function(f) => match self.snapshot.engine.allows(*f, args, budget).await {
+            Rule::Function(f) => match self.engine.allows(*f, args, budget).await {
                 Decision::Allow => Ok(()),
                 Decision::Deny(cause) => {
                     tracing::debug!(rule = ?f, %cause, "rule denied a request");

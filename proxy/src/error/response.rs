@@ -10,6 +10,16 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
 impl Error {
+    /// Seconds after which the request may succeed.
+    fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::RateLimited { retry_after, .. } => Some(*retry_after),
+            Self::Unavailable { .. } | Self::RuleNotCompleted { .. } => Some(1),
+            Self::By { error, .. } => error.retry_after(),
+            _ => None,
+        }
+    }
+
     pub(super) fn body(&self) -> Value {
         let mut body = Map::new();
         body.insert("code".into(), json!(self.status().as_u16()));
@@ -67,12 +77,7 @@ impl IntoResponse for Error {
             let identity = HeaderValue::from_static("identity");
             response.headers_mut().insert(header::ACCEPT_ENCODING, identity);
         }
-        let retry = match &self {
-            Self::RateLimited { retry_after, .. } => Some(*retry_after),
-            Self::Unavailable { .. } => Some(1),
-            _ => None,
-        };
-        if let Some(seconds) = retry {
+        if let Some(seconds) = self.retry_after() {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if let Self::By { denial, .. } = self {

@@ -47,6 +47,8 @@ pub(crate) fn every_variant() -> Vec<Error> {
         Error::Duplicate(None),
         Error::Conflict,
         Error::RateLimited { group: "db", retry_after: 1 },
+        Error::rule_not_completed("y"),
+        Error::hook_not_completed("y"),
         Error::unavailable("x", "y"),
         Error::TimedOut,
         Error::internal("x"),
@@ -88,6 +90,7 @@ pub(crate) fn every_variant() -> Vec<Error> {
             | Error::Duplicate(_)
             | Error::Conflict
             | Error::RateLimited { .. }
+            | Error::RuleNotCompleted { .. }
             | Error::Unavailable { .. }
             | Error::TimedOut
             | Error::Internal { .. } => {}
@@ -129,6 +132,10 @@ fn details_stay_out_of_the_body() {
     assert!(
         !error.body().to_string().contains("secret") && error.detail() == Some("secret detail")
     );
-    let error = Error::unavailable("try again", "secret detail");
-    assert!(!error.body().to_string().contains("secret"));
+    for error in
+        [Error::unavailable("try again", "secret detail"), Error::rule_not_completed("secret")]
+    {
+        assert!(!error.body().to_string().contains("secret"));
+        assert_eq!(error.into_response().headers()["retry-after"], "1");
+    }
 }

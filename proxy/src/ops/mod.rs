@@ -28,6 +28,7 @@ use crate::snapshot::Snapshot;
 use axum::response::Response;
 use edgebase_blocks::block::Block;
 use edgebase_blocks::{BlockKind, InstanceKey, Table};
+use edgebase_rules::Caller;
 use std::sync::Arc;
 
 /// What the stages before have established.
@@ -36,8 +37,10 @@ pub struct Target<'a> {
     pub app: &'a Arc<App>,
     /// The config in force.
     pub snapshot: &'a Arc<Snapshot>,
-    /// The caller.
+    /// Who asks.
     pub principal: &'a Principal,
+    /// Who bears what rules and hooks cost.
+    pub caller: Caller,
     /// The block.
     pub block: &'a Block,
     /// The instance.
@@ -149,13 +152,14 @@ impl<'a> Target<'a> {
     /// The rules, as they apply to this caller.
     #[must_use]
     pub fn access(&self) -> Access<'a> {
-        Access::new(self.snapshot, self.principal, &self.path.namespace)
+        Access::new(self.snapshot, self.principal, &self.path.namespace, self.caller)
     }
 
     /// Performs a request in a task of its own, which nobody can break off.
     async fn to_the_end(&self, request: Request) -> Result<Response> {
         let (app, snapshot) = (Arc::clone(self.app), Arc::clone(self.snapshot));
         let (principal, path, key) = (self.principal.clone(), self.path.clone(), self.key.clone());
+        let caller = self.caller;
         let task = tokio::spawn(async move {
             let _under_way = app.after_hooks.hold();
             let block = snapshot.config.databases.get(&path.namespace);
@@ -165,6 +169,7 @@ impl<'a> Target<'a> {
                 app,
                 snapshot,
                 principal: &principal,
+                caller,
                 block,
                 key,
                 path: &path,

@@ -2,9 +2,9 @@
 //!
 //! Inwards only as far as the function mentions them; outwards by `JSON.stringify`, so that a
 //! hook's result means what it would mean in a response. An engine error becomes a message or,
-//! when it is a limit, a time-out.
+//! when it is a limit, the cause that the slice names.
 
-use crate::api::{Failure, Thrown};
+use crate::api::{Cause, Failure, Thrown};
 use crate::syntax::Mention;
 use boa_engine::error::EngineError;
 use boa_engine::object::JsObject;
@@ -108,9 +108,9 @@ pub(crate) fn failure(
         return match engine {
             EngineError::Panic(e) => {
                 tracing::error!("the JavaScript engine failed: {e}");
-                Failure::WorkerLost
+                Cause::WorkerLost.into()
             }
-            _ => Failure::Timeout,
+            _ => super::slice::cause().into(),
         };
     }
     if let Some(native) = error.as_native() {

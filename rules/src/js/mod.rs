@@ -7,6 +7,7 @@ pub(crate) mod convert;
 mod effects;
 pub(crate) mod host;
 pub(crate) mod jobs;
+pub(crate) mod queue;
 pub(crate) mod reads;
 pub(crate) mod realm;
 pub(crate) mod seat;

@@ -7,9 +7,11 @@
 
 use super::seat::Seat;
 use super::{convert, effects};
-use crate::api::{Context as Database, DbRead};
+use crate::api::{Context as Database, DbRead, Limits};
+use crate::bounds::Room;
 use crate::budget;
 use crate::fast::ReadKind;
+use crate::syntax::Mention;
 use boa_engine::builtins::promise::ResolvingFunctions;
 use boa_engine::object::ObjectInitializer;
 use boa_engine::object::builtins::{JsFunction, JsPromise};
@@ -22,6 +24,9 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
+/// What a rule is told of an answer that is beyond the bounds of a value.
+const TOO_LARGE: &str = "ctx.db: the answer is larger than a rule is given; ask for less";
+
 /// A call that may read.
 struct Reader {
     database: Arc<dyn Database>,
@@ -32,6 +37,7 @@ struct Reader {
 struct Host {
     seat: Arc<Seat>,
     runtime: Handle,
+    limits: Limits,
     stringify: JsFunction,
     readers: HashMap<u64, Reader>,
     /// Promises by read, with the call that waits.
@@ -46,10 +52,11 @@ thread_local! {
 }
 
 /// Makes this thread able to read.
-pub(crate) fn open(seat: Arc<Seat>, runtime: Handle, stringify: JsFunction) {
+pub(crate) fn open(seat: Arc<Seat>, runtime: Handle, limits: Limits, stringify: JsFunction) {
     let host = Host {
         seat,
         runtime,
+        limits,
         stringify,
         readers: HashMap::new(),
         promised: HashMap::new(),
@@ -68,13 +75,12 @@ pub(crate) fn shut() {
 pub(crate) fn context_object(
     call: u64,
     database: &Arc<dyn Database>,
-    reads: u32,
     context: &mut Context,
 ) -> JsValue {
     HOST.with_borrow_mut(|h| {
         if let Some(host) = h {
-            let reader =
-                Reader { database: Arc::clone(database), left: reads, running: Vec::new() };
+            let database = Arc::clone(database);
+            let reader = Reader { database, left: host.limits.reads, running: Vec::new() };
             host.readers.insert(call, reader);
         }
     });
@@ -162,6 +168,7 @@ fn read(call: u64, kind: ReadKind, args: &[JsValue], context: &mut Context) -> J
 /// Delivers itself when dropped, so that a read that panics is answered too.
 struct Answer {
     seat: Arc<Seat>,
+    call: u64,
     read: u64,
     result: Result<Value, String>,
 }
@@ -175,7 +182,7 @@ impl Answer {
 impl Drop for Answer {
     fn drop(&mut self) {
         let result = std::mem::replace(&mut self.result, Ok(Value::Null));
-        self.seat.answer(self.read, result);
+        self.seat.answer(self.call, self.read, result);
     }
 }
 
@@ -194,9 +201,16 @@ fn post(
     host.promised.insert(number, (call, resolvers));
     let seat = Arc::clone(&host.seat);
     let database = Arc::clone(&reader.database);
-    let answer = Answer { seat, read: number, result: Err("the read failed".to_owned()) };
+    let answer = Answer { seat, call, read: number, result: Err("the read failed".to_owned()) };
+    let mut room = Room::new(&host.limits);
     let task = host.runtime.spawn(async move {
-        answer.deliver(database.read(read).await);
+        let result = match database.read(read).await {
+            // What it costs to convert must be known before a thread begins to.
+            Ok(json) if room.take(&json, &Mention::All) => Ok(json),
+            Ok(_) => Err(TOO_LARGE.to_owned()),
+            Err(error) => Err(error.into_message()),
+        };
+        answer.deliver(result);
     });
     reader.running.push(task.abort_handle());
     Ok(())

@@ -10,6 +10,7 @@ use super::worker::Worker;
 use crate::api::Limits;
 use crate::budget;
 use crate::load::{Facts, FunctionInfo, Program};
+use crate::stalls::Stalls;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,6 +26,7 @@ pub(crate) struct Parts {
     pub functions: Vec<FunctionInfo>,
     pub limits: Limits,
     pub runtime: Handle,
+    pub stalls: Stalls,
     /// Threads given up that have not ended.
     pub lost: AtomicUsize,
 }
@@ -60,7 +62,7 @@ pub(crate) fn spawn(
                 std::thread::park();
             }
         }
-        if seat.lost.load(Ordering::Acquire) && !seat.retired.load(Ordering::Acquire) {
+        if seat.finish() {
             parts.lost.fetch_sub(1, Ordering::AcqRel);
         }
     };

@@ -5,11 +5,12 @@
 //! requests. It trusts nothing it runs: every failure ends in a reply.
 
 use super::realm::Evaluated;
-use super::seat::{Call, Message, Outcome, Seat, Work, Yield};
+use super::seat::{Call, Message, Outcome, Running, Seat, Work, Yield};
 use super::thread::Parts;
 use super::{convert, reads, slice};
 use crate::api::{Arg, Cause, Failure};
 use crate::budget;
+use crate::stalls::hash_of;
 use crate::syntax::Mention;
 use boa_engine::builtins::promise::PromiseState;
 use boa_engine::object::builtins::{JsFunction, JsPromise};
@@ -26,6 +27,8 @@ const COLLECT_AFTER: usize = 500;
 const IDLE: Duration = Duration::from_millis(100);
 /// Beginning a slice asks the system for the time; few rows share one.
 const ROWS_PER_SLICE: usize = 16;
+/// Garbage is collected after a stretch that leaves this part of the memory budget.
+const MUCH: usize = 8;
 
 /// An evaluation that waits for its promise.
 struct Suspended {
@@ -43,6 +46,8 @@ pub(crate) struct Worker<'p> {
     functions: Vec<JsFunction>,
     stringify: JsFunction,
     served: usize,
+    /// Bytes that the thread held once the config had been evaluated.
+    at_rest: usize,
     // Last, so that everything above is dropped before it.
     context: Context,
 }
@@ -71,7 +76,7 @@ impl Row {
     /// Where refused rows are listed, a row that the rule refused does not end the work.
     fn listed(self, index: usize, refused: &mut Option<Vec<usize>>) -> Self {
         match (self, refused) {
-            (Self::Denied(Cause::Falsy | Cause::Threw(_)), Some(refused)) => {
+            (Self::Denied(cause), Some(refused)) if cause.is_verdict() => {
                 refused.push(index);
                 Self::Allowed
             }
@@ -84,7 +89,8 @@ impl<'p> Worker<'p> {
     pub fn new(parts: &'p Parts, seat: &'p Arc<Seat>, evaluated: Evaluated) -> Self {
         let Evaluated { context, functions, originals, .. } = evaluated;
         let stringify = originals.stringify;
-        reads::open(Arc::clone(seat), parts.runtime.clone(), stringify.clone());
+        let limits = parts.limits.clone();
+        reads::open(Arc::clone(seat), parts.runtime.clone(), limits, stringify.clone());
         let functions = functions.into_iter().map(|(_, f)| f).collect();
         Self {
             parts,
@@ -94,6 +100,7 @@ impl<'p> Worker<'p> {
             functions,
             stringify,
             served: 0,
+            at_rest: budget::held(),
             context,
         }
     }
@@ -135,12 +142,12 @@ impl<'p> Worker<'p> {
     fn begin(&mut self, call: Call) {
         self.served += 1;
         if !self.seat.is_wanted(call.id) || Instant::now() >= call.deadline {
-            return self.finish(call.id, Err(Failure::Timeout));
+            return self.finish(call.id, Err(Cause::Timeout.into()));
         }
         let (Work::Decide(args) | Work::Value(args)) = &call.work else {
             return self.rows(call, None);
         };
-        let step = self.slice(call.id, call.function, call.deadline, |worker| {
+        let step = self.slice(&call, |worker| {
             let args = worker.arguments(call.id, call.function, args);
             match worker.call(call.id, call.function, &args) {
                 Ok(Called::Settled(value)) => Ok(worker.settle(&call.work, &value)),
@@ -157,7 +164,11 @@ impl<'p> Worker<'p> {
     /// Evaluates the rows of a call one after the other; `settled` is the result of the row
     /// that was waited for.
     fn rows(&mut self, mut call: Call, settled: Option<Result<JsValue, Failure>>) {
-        let Work::Rows { auth, rows, from, refused, boolean } = &mut call.work else { return };
+        let running = Running::of(&call);
+        let deadline = call.deadline;
+        let Work::Rows { auth, rows, from, until: last, refused, boolean } = &mut call.work else {
+            return;
+        };
         let waited = settled.is_some();
         let mut step = match settled {
             None => Row::Allowed,
@@ -170,26 +181,40 @@ impl<'p> Worker<'p> {
         let mut auth_value = None;
         loop {
             match step {
-                Row::Allowed if *from == rows.len() => {
+                Row::Allowed if *from >= *last => {
                     let refused = refused.take();
                     let done = Yield::Rows { denied: None, refused, boolean: *boolean };
                     return self.finish(call.id, Ok(done));
                 }
-                Row::Allowed if Instant::now() >= call.deadline => {
-                    step = Row::Denied(Cause::Timeout)
-                }
+                Row::Allowed if Instant::now() >= deadline => step = Row::Denied(Cause::Timeout),
                 Row::Allowed => {
-                    let (id, function) = (call.id, call.function);
-                    let until = rows.len().min(*from + ROWS_PER_SLICE);
-                    self.served += (until - *from) / ROWS_PER_SLICE;
-                    step = self.slice(id, function, call.deadline, |worker| {
+                    let (id, function) = (running.call, running.function);
+                    let first = *from;
+                    let until = (*last).min(first + ROWS_PER_SLICE);
+                    self.served += (until - first) / ROWS_PER_SLICE;
+                    step = self.slice_of(running.clone(), deadline, |worker| {
                         let auth = auth_value
                             .get_or_insert_with(|| worker.argument(id, function, 0, auth));
                         let mut step = Row::Allowed;
                         while *from < until && matches!(step, Row::Allowed) {
-                            step = worker.row(id, function, auth, &rows[*from], boolean);
+                            let row = &rows[*from];
+                            worker.seat.at_row(*from);
+                            step = worker.row(id, function, auth, row, boolean);
+                            let spent = matches!(step, Row::Denied(Cause::Exceeded));
+                            if spent && *from > first {
+                                // The rows before it had their part of the slice: it gets its own.
+                                return Row::Allowed;
+                            }
+                            if spent {
+                                let mention = worker.mention(function, 1);
+                                let stalls = &worker.parts.stalls;
+                                stalls.note_row(function.0, running.caller, hash_of(row, mention));
+                            }
                             step = step.listed(*from, refused);
                             *from += usize::from(matches!(step, Row::Allowed));
+                            if spent {
+                                return step;
+                            }
                         }
                         step
                     });
@@ -239,8 +264,8 @@ impl<'p> Worker<'p> {
     fn go_on(&mut self, read: u64, result: Result<Value, String>) {
         let Some((id, resolvers)) = reads::promised(read) else { return };
         let Some(waiting) = self.suspended.get(&id) else { return };
-        let (function, deadline) = (waiting.call.function, waiting.call.deadline);
-        let failed = self.slice(id, function, deadline, |worker| {
+        let (running, deadline) = (Running::of(&waiting.call), waiting.call.deadline);
+        let failed = self.slice_of(running, deadline, |worker| {
             let context = &mut worker.context;
             let (settle, value) = match result {
                 Ok(json) => (&resolvers.resolve, convert::inward(&json, context)),
@@ -272,7 +297,7 @@ impl<'p> Worker<'p> {
                 }
             };
             let is_rows = matches!(call.work, Work::Rows { .. });
-            let step = self.slice(id, call.function, call.deadline, |worker| match result {
+            let step = self.slice(&call, |worker| match result {
                 Ok(value) if is_rows => Err(Ok(value)),
                 Ok(value) => Ok(worker.settle(&call.work, &value)),
                 Err(reason) => {
@@ -302,7 +327,7 @@ impl<'p> Worker<'p> {
                         let denied = Some((from, Cause::Timeout));
                         Ok(Yield::Rows { denied, refused: None, boolean })
                     }
-                    None => Err(Failure::Timeout),
+                    None => Err(Cause::Timeout.into()),
                 },
             );
         }
@@ -313,21 +338,33 @@ impl<'p> Worker<'p> {
         self.seat.reply(call, outcome);
     }
 
-    /// Runs one stretch of JavaScript under the clock and the memory budget.
-    fn slice<T>(
+    /// Runs one stretch of JavaScript of a call.
+    fn slice<T>(&mut self, call: &Call, f: impl FnOnce(&mut Self) -> T) -> T {
+        self.slice_of(Running::of(call), call.deadline, f)
+    }
+
+    /// Runs one stretch of JavaScript under the clock and the memory budget. The caller bears
+    /// the time, and that of clearing away what the stretch left behind, if it is much.
+    fn slice_of<T>(
         &mut self,
-        call: u64,
-        function: FunctionId,
+        running: Running,
         deadline: Instant,
         f: impl FnOnce(&mut Self) -> T,
     ) -> T {
-        self.seat.begin(call, function);
-        slice::begin(self.parts.limits.slice, deadline);
+        let principal = running.caller.principal;
+        let held = budget::held();
+        let cpu_before = slice::begin(self.parts.limits.slice, deadline);
+        self.seat.begin(running, cpu_before);
         budget::begin(self.parts.limits.memory);
         let result = f(self);
         budget::end();
         slice::end();
-        self.seat.end();
+        self.seat.end(principal);
+        if budget::held().saturating_sub(held) > self.parts.limits.memory / MUCH {
+            let begun = Instant::now();
+            boa_gc::force_collect();
+            self.seat.charge(principal, begun.elapsed());
+        }
         result
     }
 
@@ -397,9 +434,7 @@ impl<'p> Worker<'p> {
             Arg::Text(text) => JsValue::from(boa_engine::JsString::from(&**text)),
             Arg::Json(json) => convert::mentioned(json, mention, &mut self.context),
             Arg::Context(_) if *mention == Mention::Unused => JsValue::undefined(),
-            Arg::Context(database) => {
-                reads::context_object(call, database, self.parts.limits.reads, &mut self.context)
-            }
+            Arg::Context(database) => reads::context_object(call, database, &mut self.context),
         }
     }
 
@@ -408,7 +443,7 @@ impl<'p> Worker<'p> {
         self.served = 0;
         self.context.clear_kept_objects();
         boa_gc::force_collect();
-        let most = self.parts.limits.memory.saturating_mul(4);
+        let most = self.at_rest.saturating_add(self.parts.limits.memory);
         if self.suspended.is_empty() && budget::held() > most {
             tracing::warn!("the config's functions keep memory; their thread is replaced");
             self.seat.retired.store(true, Ordering::Release);

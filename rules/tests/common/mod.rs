@@ -1,7 +1,9 @@
 //! What tests of the rules engine share: configs on disk, an engine over them, a database.
 #![allow(dead_code, clippy::expect_used, clippy::missing_panics_doc)]
 
-use edgebase_rules::{Arg, Context, DbRead, Engine, FunctionId, Limits, LoadError, Loaded, load};
+use edgebase_rules::{
+    Arg, Context, DbRead, Engine, FunctionId, Limits, LoadError, Loaded, ReadError, load,
+};
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -97,10 +99,12 @@ impl Records {
 }
 
 impl Context for Records {
-    fn read(&self, read: DbRead) -> BoxFuture<'static, Result<Value, String>> {
+    fn read(&self, read: DbRead) -> BoxFuture<'static, Result<Value, ReadError>> {
         let delay = self.delay;
         let answer = match &read {
-            DbRead::Get { table, .. } if table == "broken" => Err("no such table".to_owned()),
+            DbRead::Get { table, .. } if table == "broken" => {
+                Err("no such table".to_owned().into())
+            }
             DbRead::Get { table, id } => {
                 let key = (table.clone(), id.clone());
                 Ok(self.records.get(&key).cloned().unwrap_or(Value::Null))

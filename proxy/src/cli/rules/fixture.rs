@@ -8,7 +8,7 @@ use edgebase_blocks::InstanceKey;
 use edgebase_proxy::query::page::MAX_LIMIT;
 use edgebase_proxy::reads::find;
 use edgebase_proxy::snapshot::Snapshot;
-use edgebase_rules::{Context, DbRead};
+use edgebase_rules::{Context, DbRead, ReadError};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use serde_json::{Map, Value};
@@ -79,8 +79,8 @@ impl Fixture {
 }
 
 impl Context for Fixture {
-    fn read(&self, read: DbRead) -> BoxFuture<'static, Result<Value, String>> {
-        std::future::ready(self.answer(read)).boxed()
+    fn read(&self, read: DbRead) -> BoxFuture<'static, Result<Value, ReadError>> {
+        std::future::ready(self.answer(read).map_err(ReadError::from)).boxed()
     }
 }
 

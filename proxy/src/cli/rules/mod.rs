@@ -19,7 +19,7 @@ use edgebase_proxy::error::Error;
 use edgebase_proxy::instances;
 use edgebase_proxy::reads::{Lane, RuleReads};
 use edgebase_proxy::snapshot::Snapshot;
-use edgebase_rules::{Context, Form};
+use edgebase_rules::{Caller, Context, Form};
 use fixture::Fixture;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -171,7 +171,8 @@ impl Test {
             format!("The config has no block '{namespace}'. It has: {}.", known.join(", "))
         })?;
         let key = instances::key(block, id)?;
-        let access = Access::new(&snapshot, &principal, &block.namespace).explained();
+        let caller = Caller::default();
+        let access = Access::new(&snapshot, &principal, &block.namespace, caller).explained();
         let found = self.find(block, &key, &access)?;
         if let Subject::Table(_) = found.subject
             && access.standing(found.rule) == Standing::PerRow
