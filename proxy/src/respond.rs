@@ -35,16 +35,23 @@ pub struct Record {
 pub fn record(table: &Table, row: &Row) -> Result<Record> {
     let text: &str = row.try_get(0).map_err(Error::internal)?;
     let id: String = row.try_get(1).map_err(Error::internal)?;
+    Ok(Record { text: shown(table, text)?, id })
+}
+
+/// A record as it is shown, of the text that a statement gives.
+///
+/// # Errors
+/// As [`record`].
+pub fn shown(table: &Table, text: &str) -> Result<String> {
     // The record is one level, and the document of a schemaless table another.
-    let text = if table.is_schemaless() {
+    Ok(if table.is_schemaless() {
         flatten(&json::presentable(text, json::MAX_DEPTH + 2, Numbers::InRange))
             .map_err(Error::internal)?
     } else if table.columns().any(|(_, kind)| kind == FieldType::Json) {
         json::presentable(text, json::MAX_DEPTH + 1, Numbers::InRange).into_owned()
     } else {
         text.to_owned()
-    };
-    Ok(Record { text, id })
+    })
 }
 
 /// The records of all rows.

@@ -23,6 +23,7 @@ mod fast;
 mod js;
 mod load;
 mod pool;
+mod residual;
 mod rule;
 mod stalls;
 mod syntax;
@@ -40,3 +41,7 @@ pub use edgebase_blocks::rule::FUNCTION_MARKER;
 pub use engine::Engine;
 pub use error::{LoadError, Location};
 pub use load::{FunctionInfo, Loaded, load};
+pub use residual::{
+    ColumnType, Columns, Kinds, Order, Place, Predicate, Root, RowPredicate, Scalar, TextTest,
+    not_finite,
+};

@@ -33,7 +33,7 @@ fn check_prints_blocks_tables_and_rules_of_a_good_config() {
     // How each rule is evaluated and why, and which hooks there are.
     let (_, out, _) = check(&fixture("rules.ts"));
     for part in [
-        "read     function at rules.ts:7 (native)",
+        "read     function at rules.ts:7 (database: no index on ownerId)",
         "(JavaScript engine: it creates an object with 'new')",
         "read     'auth != null'",
         "update   no rule: open",

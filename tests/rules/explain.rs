@@ -257,3 +257,24 @@ fn what_cannot_be_asked_is_a_mistake_and_no_decision() {
         assert!(err.contains(word), "{arguments:?}: {err}");
     }
 }
+
+#[test]
+fn the_condition_that_a_rule_comes_to_is_shown_with_its_values() {
+    let sql = |arguments: &[&str]| {
+        let (code, out, err) = test(&[arguments, &["--sql"]].concat());
+        assert_eq!(code, 0, "{err}");
+        out
+    };
+    let user = ["--as", r#"{"id": "u'1"}"#];
+    assert_eq!(
+        sql(&[&READ[..], &user].concat()).trim_end(),
+        "SQL  databases.app.tables.owned.access.read\n  t.\"ownerId\" = $1\n  $1 = \"u'1\""
+    );
+    assert!(sql(&READ).contains("\n  FALSE"), "nobody owns nothing");
+    let engine = ["--op", "read", "--db", "app", "--table", "allow_promise"];
+    let answer: Value = serde_json::from_str(&sql(&[&engine[..], &["--json"]].concat())).unwrap();
+    assert_eq!(answer["sql"], Value::Null);
+    assert!(answer["why"].as_str().unwrap().contains("'new'"), "{answer}");
+    let insert = ["--op", "insert", "--db", "app", "--table", "owned", "--sql"];
+    assert_eq!(test(&insert).0, 2);
+}

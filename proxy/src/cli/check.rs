@@ -2,14 +2,16 @@
 //!
 //! Loads and validates it exactly as the server would, and prints blocks, tables and rules. A
 //! rule that is absent is shown with what its absence means, because that is what gets
-//! overlooked. Of a function it says where it stands and whether it is evaluated natively or by
-//! the JavaScript engine, which is slower.
+//! overlooked. Of a function it says where it stands and what evaluates it: the database, the
+//! proxy natively, or the JavaScript engine, which is the slowest.
+
+mod place;
 
 use super::{ConfigArgument, environment, print};
 use anyhow::Result;
 use edgebase_blocks::block::TableConfig;
 use edgebase_blocks::issuer::Keys;
-use edgebase_blocks::{Block, BlockKind, Rule};
+use edgebase_blocks::{Block, BlockKind, Rule, Table};
 use edgebase_proxy::auth::Auth;
 use edgebase_proxy::config::AppConfig;
 use edgebase_proxy::pattern::{MAX_BACKTRACKED, Pattern};
@@ -83,7 +85,8 @@ fn describe_block(text: &mut String, block: &Block, release: bool, functions: &L
             ("access", &block.access.access, "left to the tables"),
             ("delete", &block.access.delete, "denied"),
         ] {
-            let _ = writeln!(text, "  {name:<10} {}", rule(found.as_ref(), absent, functions));
+            let _ =
+                writeln!(text, "  {name:<10} {}", rule(found.as_ref(), absent, functions, None));
         }
     }
     for (name, table) in &block.tables {
@@ -118,13 +121,14 @@ fn describe_table(
     }
     let absent = if release { "denied" } else { "open" };
     let access = table.access.as_ref();
-    for (operation, found) in [
-        ("read", access.and_then(|a| a.read.as_ref())),
-        ("insert", access.and_then(|a| a.insert.as_ref())),
-        ("update", access.and_then(|a| a.update.as_ref())),
-        ("delete", access.and_then(|a| a.delete.as_ref())),
+    let rows = Some(&table.table);
+    for (operation, found, rows) in [
+        ("read", access.and_then(|a| a.read.as_ref()), rows),
+        ("insert", access.and_then(|a| a.insert.as_ref()), None),
+        ("update", access.and_then(|a| a.update.as_ref()), rows),
+        ("delete", access.and_then(|a| a.delete.as_ref()), rows),
     ] {
-        let _ = writeln!(text, "    {operation:<8} {}", rule(found, absent, functions));
+        let _ = writeln!(text, "    {operation:<8} {}", rule(found, absent, functions, rows));
     }
     let hooks = &table.hooks;
     for (name, hook) in [
@@ -137,26 +141,33 @@ fn describe_table(
         ("onEnrich", hooks.on_enrich),
     ] {
         if let Some(hook) = hook {
-            let _ = writeln!(text, "    {name:<12} hook{}", place(hook.id(), functions));
+            let _ = writeln!(text, "    {name:<12} hook{}", location(hook.id(), functions));
         }
     }
 }
 
-fn rule(rule: Option<&Rule>, absent: &str, functions: &Loaded) -> String {
+/// A rule; `rows` is the table whose rows it is about.
+fn rule(rule: Option<&Rule>, absent: &str, functions: &Loaded, rows: Option<&Table>) -> String {
     let Some(rule) = rule else {
         return format!("no rule: {absent}");
     };
+    let rows = rows.map(|table| place::of(rule, functions, table));
     let Rule::Function(id) = rule else {
-        return rule.describe();
+        return match rows {
+            Some(Ok(Some(place))) => format!("{} ({place})", rule.describe()),
+            _ => rule.describe(),
+        };
     };
-    let form = match functions.form(*id) {
-        Form::Fast => "native".to_owned(),
-        Form::Engine(reason) => format!("JavaScript engine: {reason}"),
+    let form = match (functions.form(*id), rows) {
+        (Form::Engine(reason), _) => format!("JavaScript engine: {reason}"),
+        (Form::Fast, Some(Ok(Some(place)))) => place,
+        (Form::Fast, Some(Err(reason))) => format!("native, on each row: {reason}"),
+        (Form::Fast, _) => "native".to_owned(),
     };
-    format!("function{} ({form})", place(*id, functions))
+    format!("function{} ({form})", location(*id, functions))
 }
 
-fn place(id: FunctionId, functions: &Loaded) -> String {
+fn location(id: FunctionId, functions: &Loaded) -> String {
     functions.function(id).map_or_else(String::new, |f| {
         let file = f.file.file_name().unwrap_or_default().to_string_lossy();
         format!(" at {file}:{}", f.line)

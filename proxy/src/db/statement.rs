@@ -141,6 +141,12 @@ impl Sql {
         &self.text
     }
 
+    /// The values, the first of which is `$1`.
+    #[must_use]
+    pub fn binds(&self) -> &[Bind] {
+        &self.binds
+    }
+
     /// The values in the form that the driver takes.
     #[must_use]
     pub fn params(&self) -> Vec<(&(dyn ToSql + Sync), Type)> {

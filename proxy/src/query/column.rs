@@ -108,7 +108,7 @@ pub fn write_record(sql: &mut Sql, table: &Table) {
 }
 
 /// A datetime column as records show it.
-fn write_iso(sql: &mut Sql, name: &str) {
+pub(super) fn write_iso(sql: &mut Sql, name: &str) {
     sql.push("pg_catalog.to_char(t.")
         .ident(name)
         .push(r#" AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')"#);

@@ -10,6 +10,7 @@ pub mod fit;
 pub mod page;
 pub mod read;
 pub mod record;
+pub mod row_filter;
 pub mod search;
 pub mod value;
 pub mod write;

@@ -9,7 +9,7 @@ use std::cmp::Ordering;
 use std::rc::Rc;
 
 /// `===`.
-pub(super) fn strict(a: &Val<'_>, b: &Val<'_>) -> bool {
+pub(crate) fn strict(a: &Val<'_>, b: &Val<'_>) -> bool {
     match (a, b) {
         (Val::Undefined, Val::Undefined) | (Val::Null, Val::Null) => true,
         (Val::Bool(a), Val::Bool(b)) => a == b,
@@ -22,7 +22,7 @@ pub(super) fn strict(a: &Val<'_>, b: &Val<'_>) -> bool {
 }
 
 /// The equality of `includes`.
-pub(super) fn same_value_zero(a: &Val<'_>, b: &Val<'_>) -> bool {
+pub(crate) fn same_value_zero(a: &Val<'_>, b: &Val<'_>) -> bool {
     match (a, b) {
         (Val::Number(a), Val::Number(b)) => a == b || (a.is_nan() && b.is_nan()),
         _ => strict(a, b),

@@ -5,7 +5,7 @@
 //! hand, which is sound because nothing has effects.
 
 use super::equality::same_value_zero;
-use super::operate::{binary, bounded, index, member, nothing};
+use super::operate::{binary, bounded, call, index, member, nothing};
 use super::tree::{Body, Expr, Method, Program, Quantifier, ReadKind, Statement};
 use super::value::{NotPrimitive, Val};
 use crate::api::{Arg, DbRead};
@@ -268,25 +268,10 @@ impl<'v> Run<'v> {
             return Err(nothing(optional, "includes"));
         }
         let argument = self.eval(argument, slots)?;
-        let found = match (&receiver, method) {
-            (Val::Json(Value::Array(items)), Method::Includes) => {
-                self.spend(items.len())?;
-                items.iter().any(|i| same_value_zero(&Val::of(i), &argument))
-            }
-            (Val::Array(items), Method::Includes) => {
-                items.iter().any(|i| same_value_zero(i, &argument))
-            }
-            (Val::Text(text), method) => {
-                let Val::Text(part) = &argument else { return Err(Stop::Bail) };
-                match method {
-                    Method::Includes => text.contains(&**part),
-                    Method::StartsWith => text.starts_with(&**part),
-                    Method::EndsWith => text.ends_with(&**part),
-                }
-            }
-            _ => return Err(Stop::Bail),
-        };
-        Ok(Val::Bool(found))
+        if let Val::Json(Value::Array(items)) = &receiver {
+            self.spend(items.len())?;
+        }
+        call(method, &receiver, &argument)
     }
 
     fn each(

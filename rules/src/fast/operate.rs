@@ -3,10 +3,10 @@
 //! Single steps over values, without recursion. What would call user code or convert an object
 //! is left to the engine.
 
-use super::equality::{loose, order, strict, utf16_length};
+use super::equality::{loose, order, same_value_zero, strict, utf16_length};
 use super::eval::Stop;
 use super::number;
-use super::tree::Operator;
+use super::tree::{Method, Operator};
 use super::value::Val;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
@@ -16,7 +16,7 @@ use std::cmp::Ordering;
 const LONGEST_TEXT: usize = 1 << 20;
 
 /// Leaves text that has grown too long to the engine.
-pub(super) fn bounded(length: usize) -> Result<(), Stop> {
+pub(crate) fn bounded(length: usize) -> Result<(), Stop> {
     if length > LONGEST_TEXT { Err(Stop::Bail) } else { Ok(()) }
 }
 
@@ -30,7 +30,7 @@ pub(super) fn nothing(optional: bool, name: &str) -> Stop {
 }
 
 /// `object.name`.
-pub(super) fn member<'v>(object: &Val<'v>, name: &str, optional: bool) -> Result<Val<'v>, Stop> {
+pub(crate) fn member<'v>(object: &Val<'v>, name: &str, optional: bool) -> Result<Val<'v>, Stop> {
     match object {
         Val::Json(Value::Object(map)) => match get(map, name) {
             Some(value) => Ok(Val::of(value)),
@@ -46,7 +46,7 @@ pub(super) fn member<'v>(object: &Val<'v>, name: &str, optional: bool) -> Result
 }
 
 /// `object[key]`.
-pub(super) fn index<'v>(object: &Val<'v>, key: &Val<'v>) -> Result<Val<'v>, Stop> {
+pub(crate) fn index<'v>(object: &Val<'v>, key: &Val<'v>) -> Result<Val<'v>, Stop> {
     if object.is_nullish() {
         return Err(nothing(false, "[]"));
     }
@@ -81,7 +81,7 @@ fn get<'v>(map: &'v Map<String, Value>, name: &str) -> Option<&'v Value> {
 }
 
 /// Names that an object has although it does not own them.
-fn inherited(name: &str) -> bool {
+pub(crate) fn inherited(name: &str) -> bool {
     matches!(
         name,
         "constructor"
@@ -95,7 +95,7 @@ fn inherited(name: &str) -> bool {
 }
 
 /// `a operator b`, both evaluated.
-pub(super) fn binary<'v>(operator: Operator, a: &Val<'v>, b: &Val<'v>) -> Result<Val<'v>, Stop> {
+pub(crate) fn binary<'v>(operator: Operator, a: &Val<'v>, b: &Val<'v>) -> Result<Val<'v>, Stop> {
     let ordered = |holds: fn(Ordering) -> bool| -> Result<Val<'v>, Stop> {
         Ok(Val::Bool(order(a, b)?.is_some_and(holds)))
     };
@@ -122,4 +122,27 @@ pub(super) fn binary<'v>(operator: Operator, a: &Val<'v>, b: &Val<'v>) -> Result
         Operator::Divide => number(|a, b| a / b),
         Operator::Remainder => number(|a, b| a % b),
     }
+}
+
+/// `receiver.method(argument)`; the receiver is not null or undefined.
+pub(crate) fn call<'v>(
+    method: Method,
+    receiver: &Val<'v>,
+    argument: &Val<'v>,
+) -> Result<Val<'v>, Stop> {
+    Ok(Val::Bool(match (receiver, method) {
+        (Val::Json(Value::Array(items)), Method::Includes) => {
+            items.iter().any(|i| same_value_zero(&Val::of(i), argument))
+        }
+        (Val::Array(items), Method::Includes) => items.iter().any(|i| same_value_zero(i, argument)),
+        (Val::Text(text), method) => {
+            let Val::Text(part) = argument else { return Err(Stop::Bail) };
+            match method {
+                Method::Includes => text.contains(&**part),
+                Method::StartsWith => text.starts_with(&**part),
+                Method::EndsWith => text.ends_with(&**part),
+            }
+        }
+        _ => return Err(Stop::Bail),
+    }))
 }

@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 /// A JavaScript value of the subset.
 #[derive(Clone, Debug)]
-pub(super) enum Val<'v> {
+pub(crate) enum Val<'v> {
     Undefined,
     Null,
     Bool(bool),
@@ -23,7 +23,7 @@ pub(super) enum Val<'v> {
 }
 
 /// An object where a primitive is needed: its `toString` could be anything.
-pub(super) struct NotPrimitive;
+pub(crate) struct NotPrimitive;
 
 impl<'v> Val<'v> {
     pub fn of(json: &'v Value) -> Self {

@@ -9,12 +9,13 @@
 mod read;
 mod resolve;
 
-use crate::api::{Form, Limits};
+use crate::api::{Arg, Form, Limits};
 use crate::budget;
 use crate::error::{LoadError, Location};
 use crate::fast;
 use crate::js::host::ENVIRONMENT_PREFIX;
 use crate::js::realm;
+use crate::residual::{self, Columns, RowPredicate};
 use crate::syntax::{Mention, Place, Places};
 use edgebase_blocks::FunctionId;
 use serde_json::Value;
@@ -239,6 +240,19 @@ impl Loaded {
             Some(Facts { fast: Ok(_), .. }) => Form::Fast,
             Some(Facts { fast: Err(reason), .. }) => Form::Engine(reason.clone()),
             None => Form::Engine("the config has no such function".into()),
+        }
+    }
+
+    /// What `rule(auth, row)` says of the rows that have these columns, for a caller: what is
+    /// left of the native form once everything but the row is known.
+    #[must_use]
+    pub fn row_predicate(&self, id: FunctionId, auth: &Arg, columns: &Columns) -> RowPredicate {
+        match self.inner.facts.get(id.0 as usize) {
+            Some(Facts { fast: Ok(program), .. }) => {
+                residual::row_predicate(program, auth, columns)
+            }
+            Some(Facts { fast: Err(reason), .. }) => RowPredicate::Opaque(reason.clone()),
+            None => RowPredicate::None,
         }
     }
 

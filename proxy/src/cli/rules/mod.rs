@@ -3,9 +3,12 @@
 //! Asks one rule of a config exactly as the server asks it (the same engine behind the same
 //! [`Access`]), for a caller and rows given here. Nothing is served and nothing is written.
 
+mod answer;
 mod fixture;
+mod sql;
 
 use super::{ConfigArgument, environment, print};
+use answer::{Answer, form};
 use anyhow::{Context as _, Result, bail};
 use edgebase_blocks::block::TableConfig;
 use edgebase_blocks::{Block, BlockKind, InstanceKey, Rule};
@@ -19,15 +22,15 @@ use edgebase_proxy::error::Error;
 use edgebase_proxy::instances;
 use edgebase_proxy::reads::{Lane, RuleReads};
 use edgebase_proxy::snapshot::Snapshot;
-use edgebase_rules::{Caller, Context, Form};
+use edgebase_rules::{Caller, Context};
 use fixture::Fixture;
 use serde_json::{Value, json};
-use std::fmt::Write as _;
+use sql::Condition;
 use std::io::Read as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Ask the access rules of a config.
 #[derive(clap::Args)]
@@ -51,6 +54,7 @@ Examples:
   edgebase rules test --as '{\"id\":\"u1\"}' --op read --db app --table posts --row post.json
   edgebase rules test --op update --db workspace:acme --table docs --row '{\"authorId\":\"u1\"}'
   edgebase rules test --as '{\"id\":\"u1\"}' --op access --db workspace:acme --data members.json
+  edgebase rules test --as '{\"id\":\"u1\"}' --op read --db app --table posts --sql
 
 Exit status: 0 the rule allows, 1 it denies, 2 it could not be asked.")]
 struct Test {
@@ -88,6 +92,11 @@ struct Test {
     #[arg(long, value_name = "URL")]
     database_url: Option<String>,
 
+    /// Ask nothing, but print the SQL condition that a `read`, `update` or `delete` rule comes to
+    /// for this caller, and the values bound in it.
+    #[arg(long, conflicts_with_all = ["row", "data", "database_url"])]
+    sql: bool,
+
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -119,6 +128,11 @@ impl Operation {
 
 pub async fn run(arguments: Arguments) -> Result<ExitCode> {
     let Command::Test(test) = arguments.command;
+    if test.sql {
+        let condition = test.condition()?;
+        print(if test.json { condition.json().to_string() } else { condition.text() })?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let answer = Box::pin(test.ask()).await?;
     print(if test.json { answer.json().to_string() } else { answer.text() })?;
     Ok(if answer.denial.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -138,21 +152,6 @@ enum Subject<'a> {
     Table(&'a TableConfig),
 }
 
-/// What came of asking.
-struct Answer {
-    rule: String,
-    /// `absent`, `literal`, `native` or `engine`.
-    form: &'static str,
-    /// More about the form: the literal, or why it is not native.
-    why: Option<String>,
-    /// File and line of a function.
-    place: Option<String>,
-    denial: Option<Denial>,
-    /// Index and id of the row denied.
-    row: Option<(usize, Value)>,
-    took: Duration,
-}
-
 impl Test {
     async fn ask(&self) -> Result<Answer> {
         let path = self.config.resolve()?;
@@ -162,15 +161,7 @@ impl Test {
         let rows = self.rows()?;
         let data = self.data.as_ref().map(|data| input("--data", data)).transpose()?;
         let snapshot = Arc::new(Snapshot::new(app, &environment, None, None)?);
-        let (namespace, id) = match self.db.split_once(':') {
-            Some((namespace, id)) => (namespace, Some(id)),
-            None => (self.db.as_str(), None),
-        };
-        let block = snapshot.config.databases.get(namespace).with_context(|| {
-            let known: Vec<_> = snapshot.config.databases.keys().map(String::as_str).collect();
-            format!("The config has no block '{namespace}'. It has: {}.", known.join(", "))
-        })?;
-        let key = instances::key(block, id)?;
+        let (block, key) = self.block(&snapshot)?;
         let caller = Caller::default();
         let access = Access::new(&snapshot, &principal, &block.namespace, caller).explained();
         let found = self.find(block, &key, &access)?;
@@ -188,6 +179,40 @@ impl Test {
         let took = begun.elapsed();
         let (form, why, place) = form(&snapshot, found.rule, self.op);
         Ok(Answer { rule: found.path, form, why, place, denial, row, took })
+    }
+
+    /// What the rule comes to in SQL.
+    fn condition(&self) -> Result<Condition> {
+        let environment = environment();
+        let app = AppConfig::load(&self.config.resolve()?, &environment)?;
+        let principal = principal(&input("--as", &self.auth)?)?;
+        let snapshot = Snapshot::new(app, &environment, None, None)?;
+        let (block, key) = self.block(&snapshot)?;
+        let access = Access::new(&snapshot, &principal, &block.namespace, Caller::default());
+        let found = self.find(block, &key, &access)?;
+        let Subject::Table(table) = found.subject else {
+            bail!("--sql is about the rows of a table. Name it with --table.");
+        };
+        if self.op == Operation::Insert {
+            bail!("An insert rule sees no row, so there is nothing to ask a database.");
+        }
+        let release = snapshot.config.release;
+        let (loaded, table) = (&snapshot.loaded, &table.table);
+        Ok(Condition::of(found.path, found.rule, release, loaded, &principal, table))
+    }
+
+    /// The database that is meant.
+    fn block<'s>(&self, snapshot: &'s Snapshot) -> Result<(&'s Block, InstanceKey)> {
+        let (namespace, id) = match self.db.split_once(':') {
+            Some((namespace, id)) => (namespace, Some(id)),
+            None => (self.db.as_str(), None),
+        };
+        let block = snapshot.config.databases.get(namespace).with_context(|| {
+            let known: Vec<_> = snapshot.config.databases.keys().map(String::as_str).collect();
+            format!("The config has no block '{namespace}'. It has: {}.", known.join(", "))
+        })?;
+        let key = instances::key(block, id)?;
+        Ok((block, key))
     }
 
     /// The rule that the operation answers to.
@@ -326,77 +351,4 @@ fn principal(auth: &Value) -> Result<Principal> {
         auth.entry(name).or_insert(value);
     }
     Ok(Principal::User(Arc::new(Value::Object(auth))))
-}
-
-/// How the rule was evaluated: form, why, and where it is written.
-fn form(
-    snapshot: &Snapshot,
-    rule: Option<&Rule>,
-    op: Operation,
-) -> (&'static str, Option<String>, Option<String>) {
-    let id = match rule {
-        None => {
-            let meaning = match (op, snapshot.config.release) {
-                (Operation::Access, _) => "the tables' rules decide",
-                (Operation::CanCreate, _) => "denied",
-                (_, true) => "denied in release mode",
-                (_, false) => "open in development, denied in release mode",
-            };
-            return ("absent", Some(meaning.to_owned()), None);
-        }
-        Some(Rule::Function(id)) => *id,
-        Some(literal) => return ("literal", Some(literal.describe()), None),
-    };
-    let place = snapshot.loaded.function(id).map(|f| format!("{}:{}", f.file.display(), f.line));
-    let natively = snapshot
-        .engine
-        .metrics()
-        .get(id.0 as usize)
-        .is_some_and(|m| m.evaluations == m.fast_evaluations);
-    match snapshot.engine.form(id) {
-        Form::Engine(why) => ("engine", Some(why), place),
-        Form::Fast if natively => ("native", None, place),
-        Form::Fast => ("engine", Some("the native form leaves this input to it".into()), place),
-    }
-}
-
-impl Answer {
-    fn json(&self) -> Value {
-        json!({
-            "decision": if self.denial.is_none() { "allow" } else { "deny" },
-            "rule": self.rule,
-            "cause": self.denial.as_ref().map(|d| &d.cause),
-            "row": self.row.as_ref().map(|(index, id)| json!({"index": index, "id": id})),
-            "form": self.form,
-            "why": self.why,
-            "place": self.place,
-            "microseconds": self.took.as_secs_f64() * 1e6,
-        })
-    }
-
-    fn text(&self) -> String {
-        let decision = if self.denial.is_none() { "ALLOW" } else { "DENY" };
-        let mut text = format!("{decision}  {}", self.rule);
-        let mut line = |name: &str, value: &str| {
-            // Writing into a String cannot fail.
-            let _ = write!(text, "\n  {name:<6} {value}");
-        };
-        if let Some(denial) = &self.denial {
-            line("cause", &denial.cause);
-        }
-        if let Some((index, id)) = &self.row {
-            line("row", &format!("number {} (id {id})", index + 1));
-        }
-        if let Some(place) = &self.place {
-            line("at", place);
-        }
-        let form = match (self.form, &self.why) {
-            ("engine", Some(why)) => format!("JavaScript engine: {why}"),
-            (form, Some(why)) => format!("{form}: {why}"),
-            (form, None) => form.to_owned(),
-        };
-        line("form", &form);
-        line("time", &format!("{:?}", self.took));
-        text
-    }
 }
