@@ -5,7 +5,7 @@
 use super::twins::{ATTACKER, Ask, PIN, Twins, VICTIM, WORD, product};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use edgebase_tests::Client;
+use edgebase_tests::{Client, unique};
 use serde_json::json;
 
 /// Tables, and whether nobody and a user are the callers to whom rows are hidden.
@@ -196,6 +196,53 @@ async fn a_collision_with_a_hidden_row_names_nothing_but_the_field() {
         let changed = twins.answer(&user, &Ask::send("PATCH", "/a1", json!({}))).await;
         assert_eq!(changed.expect(200), json!({"id": "a1"}));
     }
+}
+
+/// More hidden rows than one request examines, under a rule that only the engine can evaluate.
+#[tokio::test]
+async fn a_page_that_ends_among_hidden_rows_goes_on_without_naming_one() {
+    let product = product();
+    let id = unique("many");
+    let path = format!("/api/db/space/{id}/tables/engine");
+    let own =
+        |id: &str, pin: i64| json!({"id": id, "ownerId": ATTACKER, "pin": pin, "word": "own"});
+    let inserts = json!({"inserts": [own("a", 0), own("z", 99_999)]});
+    product.service().post(&format!("{path}/batch"), &inserts).await.expect(200);
+    let sql = "INSERT INTO engine (id, \"ownerId\", pin, word) SELECT 'hidden' || n, 'victim', n, 'own' FROM pg_catalog.generate_series(10001, 20500) n";
+    let body = json!({"namespace": "space", "id": id, "sql": sql});
+    product.service().post("/api/sql", &body).await.expect(200);
+    let user = product.user(ATTACKER);
+    for sort in ["", "pin", "word,pin"] {
+        let first = user.query(&path, &[("sort", sort)]).await;
+        assert_eq!((first.status, first.ids()), (200, vec!["a"]), "{}", first.text);
+        assert_eq!([&first.body["total"], &first.body["hasMore"]], [&json!(null), &json!(true)]);
+        let cursor = first.body["cursor"].as_str().expect("a cursor");
+        let bytes = URL_SAFE_NO_PAD.decode(cursor.strip_prefix('~').expect("a sealed one"));
+        let text = String::from_utf8_lossy(&bytes.unwrap()).into_owned();
+        assert!(!text.contains("hidden") && !text.contains("2000"), "{text}");
+        let next = user.query(&path, &[("sort", sort), ("after", cursor)]).await;
+        assert_eq!((next.status, next.ids()), (200, vec!["z"]), "{}", next.text);
+        assert_eq!(next.body["hasMore"], false);
+        // For nobody else, and in no other query.
+        let other = product.user("other").query(&path, &[("sort", sort), ("after", cursor)]).await;
+        assert_eq!(other.status, 400, "{}", other.text);
+        let filter = [("sort", sort), ("after", cursor), ("filter", POSITIVE)];
+        user.query(&path, &filter).await.expect(400);
+        user.query(&path, &[("sort", "flag"), ("after", cursor)]).await.expect(400);
+    }
+    let found = user.query(&format!("{path}/search"), &[("search", "own")]).await;
+    assert_eq!((found.status, found.ids()), (200, vec!["a"]), "{}", found.text);
+    assert_eq!([&found.body["total"], &found.body["hasMore"]], [&json!(null), &json!(true)]);
+    let bulk = json!({"action": "delete", "filter": [["pin", ">", 0]]});
+    for answer in [
+        user.get(&format!("{path}/count")).await,
+        user.post(&format!("{path}/batch-by-filter"), &bulk).await,
+    ] {
+        assert_eq!((answer.status, &answer.body["slug"]), (400, &json!("too-many-rows")));
+    }
+    let narrow = json!([["pin", ">", 20_400]]).to_string();
+    let count = user.query(&format!("{path}/count"), &[("filter", &narrow)]).await;
+    assert_eq!(count.expect(200), json!({"total": 1}));
 }
 
 /// Otherwise the tests above would pass on a server that answers nothing.

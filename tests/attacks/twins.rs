@@ -65,7 +65,7 @@ impl Twins {
         let twins = Self { ids: [format!("{name}-a"), format!("{name}-b")], table };
         let own = |n: usize| {
             json!({"id": format!("m{n}"), "ownerId": ATTACKER, "pin": 0, "word": "visible words",
-                   "slug": format!("s{n}"), "flag": n % 2 == 0, "meta": [n],
+                   "slug": format!("s{n}"), "flag": n.is_multiple_of(2), "meta": [n],
                    "at": format!("2026-01-0{}T00:00:00Z", n + 1)})
         };
         let hidden = |id: &str, pin: Value, word: &str| {

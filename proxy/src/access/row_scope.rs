@@ -1,13 +1,15 @@
 //! Which rows of a table does a rule leave to its caller?
 //!
-//! A rule about rows is a filter: what it refuses does not exist for the caller, in lists, searches,
+//! A rule about rows is a filter, which the database evaluates where the rule can be compiled: what it refuses does not exist for the caller, in lists, searches,
 //! counts and writes by filter. A rule that does not look at rows is asked once, before anything
 //! touches the table, so that its answer cannot depend on what is in it. A rule that could not be
 //! asked is neither a yes nor a no, but an error.
 
 use super::{Access, Standing, Verdict, no_rule, refused_request};
+use crate::db::statement::Sql;
 use crate::denial::Reason;
 use crate::error::{Error, Result};
+use crate::query::row_filter::{Compiled, RowFilter};
 use edgebase_blocks::{Rule, Table};
 use serde_json::Value;
 use std::sync::Arc;
@@ -19,8 +21,36 @@ pub enum RowScope {
     All,
     /// None, and the request is refused for this reason.
     None(Reason),
+    /// None, because of what the rule says of rows: as in an empty table.
+    Empty,
+    /// Those for which a condition holds.
+    Sql(RowFilter),
     /// Each row has to be asked about.
     PerRow,
+}
+
+impl RowScope {
+    /// Appends the condition on the rows of `t` with a leading ` AND `, where there is one.
+    pub fn write(&self, sql: &mut Sql) {
+        match self {
+            Self::All | Self::PerRow => {}
+            Self::Sql(filter) => filter.write(sql),
+            Self::Empty | Self::None(_) => {
+                sql.push(" AND FALSE");
+            }
+        }
+    }
+}
+
+impl From<Compiled> for RowScope {
+    fn from(compiled: Compiled) -> Self {
+        match compiled {
+            Compiled::All => Self::All,
+            Compiled::None => Self::Empty,
+            Compiled::When(filter) => Self::Sql(filter),
+            Compiled::Opaque(_) => Self::PerRow,
+        }
+    }
 }
 
 impl Access<'_> {
@@ -28,7 +58,7 @@ impl Access<'_> {
     ///
     /// # Errors
     /// 503 when the rule could not be asked.
-    pub async fn row_scope(&self, rule: Option<&Rule>) -> Result<RowScope> {
+    pub async fn row_scope(&self, rule: Option<&Rule>, table: &Table) -> Result<RowScope> {
         Ok(match self.standing(rule) {
             Standing::Open => RowScope::All,
             Standing::Closed => RowScope::None(Reason::of(rule)),
@@ -36,7 +66,7 @@ impl Access<'_> {
                 Ok(()) => RowScope::All,
                 Err(reason) => RowScope::None(reason),
             },
-            Standing::PerRow => RowScope::PerRow,
+            Standing::PerRow => self.compiled(rule, table),
         })
     }
 
@@ -50,7 +80,7 @@ impl Access<'_> {
         table: &Table,
         operation: &str,
     ) -> Result<RowScope> {
-        match self.row_scope(rule).await? {
+        match self.row_scope(rule, table).await? {
             RowScope::None(reason) => {
                 let error = match rule {
                     None => no_rule(table, "read"),

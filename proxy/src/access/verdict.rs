@@ -5,12 +5,13 @@
 //! that is decided by the config is not asked at all, one that does not look at rows is asked once
 //! for all of them. A service key passes over row rules.
 
-use super::{Access, TABLE_BUDGET};
+use super::{Access, RowScope, TABLE_BUDGET};
 use crate::auth::Principal;
 use crate::denial::Reason;
 use crate::error::Result;
+use crate::query::row_filter::RowFilter;
 use crate::respond::{self, Record};
-use edgebase_blocks::Rule;
+use edgebase_blocks::{Rule, Table};
 use edgebase_rules::{Arg, Cause, Decision};
 use serde_json::Value;
 use std::sync::Arc;
@@ -109,6 +110,17 @@ impl Access<'_> {
                 None => first,
             },
         }
+    }
+
+    /// What a rule about rows leaves to the caller, as far as the database can evaluate it.
+    pub fn compiled(&self, rule: Option<&Rule>, table: &Table) -> RowScope {
+        let auth = match self.principal {
+            Principal::User(auth) => Some(auth),
+            Principal::Service | Principal::Anonymous => None,
+        };
+        rule.map_or(RowScope::Empty, |rule| {
+            RowFilter::compile(rule, &self.snapshot.loaded, auth, table).into()
+        })
     }
 
     /// The indices of the rows that a rule about rows refuses.

@@ -327,7 +327,7 @@ impl Work<'_> {
         if !change.is_hooked(self.config) {
             if !ids.is_empty() {
                 self.transaction
-                    .query(&write::delete(self.transaction.schema(), table, &ids), table)
+                    .query(&change.statement(self.transaction.schema(), table, &ids), table)
                     .await?;
             }
             return Ok(());

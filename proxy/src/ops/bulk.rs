@@ -87,7 +87,7 @@ pub(super) async fn bulk(target: &Target<'_>, request: BulkRequest) -> Result<Re
     let operation = change.operation();
     let rules = Rules { write: change.rule(config), read: answer::read_rule(config) };
     let access = target.access();
-    let scope = access.row_scope(rules.write).await?;
+    let scope = access.row_scope(rules.write, table).await?;
     if let RowScope::None(reason) = &scope {
         let error = match rules.write {
             None => no_rule(table, operation),
@@ -96,8 +96,9 @@ pub(super) async fn bulk(target: &Target<'_>, request: BulkRequest) -> Result<Re
         return Err(access.by(error, table, operation, reason));
     }
     let visible = access.readable(rules.read, table, "batch-by-filter").await?;
-    let per_row = scope == RowScope::PerRow || visible == RowScope::PerRow;
-    let selection = Selection::of(&request.filter);
+    let scopes = [scope, visible];
+    let per_row = scopes.contains(&RowScope::PerRow);
+    let selection = Selection { filter: &request.filter, search: None, scopes: &scopes };
     let open = target
         .begin(table, Need::Existing, &|s| {
             vec![if per_row {

@@ -99,17 +99,18 @@ pub(super) async fn list(target: &Target<'_>, request: ListRequest) -> Result<Re
     let table = &config.table;
     let rule = read_rule(config);
     let name = if request.is_search { "search" } else { "list" };
-    let scope = target.access().readable(rule, table, name).await?;
+    let scopes = [target.access().readable(rule, table, name).await?];
     if request.is_search && request.search.is_none() {
         return Ok(respond::json(StatusCode::OK, json!({"items": []}).to_string()));
     }
     let context = cursor_context(target, &request.query);
     let cursors = &target.snapshot.cursors;
     let page = request.page.opened(cursors, &context)?;
-    let selection = Selection { filter: &request.filter, search: request.search.as_ref() };
+    let (filter, search) = (&request.filter, request.search.as_ref());
+    let selection = Selection { filter, search, scopes: &scopes };
     let (ranked, counted) = (request.is_search, request.counted && !page.has_cursor());
-    let Found { records, ranks, has_more, total, resume } = match scope {
-        RowScope::PerRow => {
+    let Found { records, ranks, has_more, total, resume } = match scopes {
+        [RowScope::PerRow] => {
             let page = &page;
             Scan { target, table, rule, selection, ranked, page, counted }.run().await?
         }
@@ -145,7 +146,7 @@ fn cursor_context(target: &Target<'_>, query: &[Option<String>]) -> String {
     json!([target.key.to_string(), target.path.table, caller, query]).to_string()
 }
 
-/// One page of rows that need not be looked at, in one round trip.
+/// One page of rows that the database chooses, in one round trip.
 async fn whole_page(
     target: &Target<'_>,
     table: &Table,
@@ -226,9 +227,10 @@ pub(super) async fn count(target: &Target<'_>, request: CountRequest) -> Result<
     let config = target.table()?;
     let table = &config.table;
     let rule = read_rule(config);
-    let selection = Selection::of(&request.filter);
-    let total = match target.access().readable(rule, table, "count").await? {
-        RowScope::PerRow => {
+    let scopes = [target.access().readable(rule, table, "count").await?];
+    let selection = Selection { filter: &request.filter, search: None, scopes: &scopes };
+    let total = match scopes {
+        [RowScope::PerRow] => {
             let (page, ranked, counted) = (&request.page, false, true);
             let found =
                 Scan { target, table, rule, selection, ranked, page, counted }.run().await?;

@@ -1,12 +1,13 @@
 //! One record: get, insert, update, delete.
 //!
-//! When neither rule nor hook has to see the row, the whole operation is one round trip. When
-//! one has to, the row is locked, rule and hook decide, and the write follows in the same
-//! transaction, so that what they saw is what is written over.
+//! When neither rule nor hook has to see the row, the whole operation is one round trip: a rule
+//! that the database can evaluate is a condition of the write. When one has to, the row is locked,
+//! rule and hook decide, and the write follows in the same transaction, so that what they saw is
+//! what is written over.
 
 use super::list::fields;
 use super::{Need, Target, answer};
-use crate::access::{Standing, refused_record};
+use crate::access::{RowScope, Standing, refused_record};
 use crate::app::Head;
 use crate::datetime::Moment;
 use crate::db::statement::Sql;
@@ -109,11 +110,16 @@ impl RowChange {
         }
     }
 
-    /// The statement for rows of these ids.
+    /// The statement for rows of these ids, which their rule has let pass.
     pub(super) fn statement(&self, schema: &str, table: &Table, ids: &[String]) -> Sql {
+        self.within(schema, table, ids, &RowScope::All)
+    }
+
+    /// The statement for those of these rows that the scope reaches.
+    fn within(&self, schema: &str, table: &Table, ids: &[String], scope: &RowScope) -> Sql {
         match self {
-            Self::Update { changes, .. } => write::update(schema, table, ids, changes),
-            Self::Delete => write::delete(schema, table, ids),
+            Self::Update { changes, .. } => write::update(schema, table, ids, scope, changes),
+            Self::Delete => write::delete(schema, table, ids, scope),
         }
     }
 
@@ -268,12 +274,14 @@ pub(super) async fn change(target: &Target<'_>, request: ChangeRequest) -> Resul
     let id = known_id(table, &request.id)?;
     let ids = [id.to_owned()];
     let change = &request.change;
-    let rows = if target.access().standing(change.rule(config)) == Standing::Open
-        && !change.is_hooked(config)
-    {
-        let results =
-            target.run(table, Need::Existing, &|s| vec![change.statement(s, table, &ids)]).await?;
-        results.and_then(|r| r.into_iter().next()).unwrap_or_default()
+    let rows = if let Some(scope) = scope_at_once(target, config, change) {
+        let write = |schema: &str| vec![change.within(schema, table, &ids, &scope)];
+        let results = target.run(table, Need::Existing, &write).await?;
+        let rows = results.and_then(|r| r.into_iter().next()).unwrap_or_default();
+        if rows.is_empty() && scope != RowScope::All {
+            return Err(not_written(target, config, change, id).await?);
+        }
+        rows
     } else {
         let Some((transaction, locked)) =
             target.begin(table, Need::Existing, &|s| vec![read::lock(s, table, &ids)]).await?
@@ -310,6 +318,38 @@ pub(super) async fn change(target: &Target<'_>, request: ChangeRequest) -> Resul
             Ok(respond::json(StatusCode::OK, answer::record(target, config, record, body).await))
         }
     }
+}
+
+/// The rows that a change reaches, where the database can tell and nobody has to see them before.
+fn scope_at_once(
+    target: &Target<'_>,
+    config: &TableConfig,
+    change: &RowChange,
+) -> Option<RowScope> {
+    let access = target.access();
+    let rule = change.rule(config);
+    let scope = match access.standing(rule) {
+        Standing::Open => RowScope::All,
+        Standing::PerRow => access.compiled(rule, &config.table),
+        Standing::Closed | Standing::PerRequest => return None,
+    };
+    (scope != RowScope::PerRow && !change.is_hooked(config)).then_some(scope)
+}
+
+/// Why a change under a rule has written nothing: there is no such record, or the rule refuses it.
+/// Only a request that fails asks this.
+async fn not_written(
+    target: &Target<'_>,
+    config: &TableConfig,
+    change: &RowChange,
+    id: &str,
+) -> Result<Error> {
+    let table = &config.table;
+    let Some(row) = target.record(table, id).await? else { return Ok(not_found(table, id)) };
+    let record = respond::record(table, &row)?;
+    let refused = allow(target, table, change.rule(config), change.operation(), &record).await;
+    // The row has changed since, so that the rule lets it pass now.
+    Ok(refused.err().unwrap_or(Error::Conflict))
 }
 
 /// Writes to one locked row that its rule has let pass, under its hook; the rows written and the

@@ -3,6 +3,7 @@
 //! Each returns two columns: the whole row as JSON text made by Postgres, so that a row no rule
 //! or hook looks at passes through the proxy unparsed, and the row's id.
 
+use crate::access::RowScope;
 use crate::db::Bound;
 use crate::db::statement::{Bind, Sql};
 use crate::query::column::{DOCUMENT, write_record, write_shown};
@@ -21,19 +22,24 @@ pub struct Selection<'a> {
     pub filter: &'a Filter,
     /// What it searches.
     pub search: Option<&'a Search>,
+    /// What rules leave to the caller.
+    pub scopes: &'a [RowScope],
 }
 
 impl<'a> Selection<'a> {
     /// The rows that match a filter.
     #[must_use]
     pub fn of(filter: &'a Filter) -> Self {
-        Self { filter, search: None }
+        Self { filter, search: None, scopes: &[] }
     }
 
     fn write(&self, sql: &mut Sql, table: &Table) {
         self.filter.write(sql, table);
         if let Some(search) = self.search {
             search.write_condition(sql, table);
+        }
+        for scope in self.scopes {
+            scope.write(sql);
         }
     }
 }

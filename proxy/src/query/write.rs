@@ -4,6 +4,7 @@
 //! server's own columns are set here: `createdAt` and `updatedAt` come from the transaction's
 //! clock, never from the client (contract 12.1, 12.2).
 
+use crate::access::RowScope;
 use crate::db::statement::{Bind, Sql};
 use crate::query::column::{DOCUMENT, write_record};
 use crate::query::record::{Change, Changes, NewRow};
@@ -49,9 +50,15 @@ fn write_value(sql: &mut Sql, table: &Table, column: &str, value: &Bind) {
     }
 }
 
-/// Changes the rows of those ids.
+/// Changes the rows of those ids, as far as the scope reaches.
 #[must_use]
-pub fn update(schema: &str, table: &Table, ids: &[String], changes: &Changes) -> Sql {
+pub fn update(
+    schema: &str,
+    table: &Table,
+    ids: &[String],
+    scope: &RowScope,
+    changes: &Changes,
+) -> Sql {
     let mut sql = Sql::new("UPDATE ");
     sql.table(schema, &table.name).push(" AS t SET ");
     let separator = Cell::new("");
@@ -89,6 +96,7 @@ pub fn update(schema: &str, table: &Table, ids: &[String], changes: &Changes) ->
         sql.push("t.\"id\"");
     }
     sql.push(" WHERE t.\"id\" = ANY (").bind(Bind::Texts(ids.to_vec())).push(")");
+    scope.write(&mut sql);
     returning(sql, table)
 }
 
@@ -121,13 +129,15 @@ fn write_document(sql: &mut Sql, changes: &Changes) {
     }
 }
 
-/// Deletes the rows of those ids.
+/// Deletes the rows of those ids, as far as the scope reaches.
 #[must_use]
-pub fn delete(schema: &str, table: &Table, ids: &[String]) -> Sql {
+pub fn delete(schema: &str, table: &Table, ids: &[String], scope: &RowScope) -> Sql {
     let mut sql = Sql::new("DELETE FROM ");
     sql.table(schema, &table.name)
         .push(" AS t WHERE t.\"id\" = ANY (")
         .bind(Bind::Texts(ids.to_vec()));
-    sql.push(") RETURNING t.\"id\"");
+    sql.push(")");
+    scope.write(&mut sql);
+    sql.push(" RETURNING t.\"id\"");
     sql
 }
