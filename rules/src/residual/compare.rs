@@ -76,8 +76,9 @@ impl<'v> Residual<'v, '_> {
             let of = |s: &mut Self, value| s.step(operator, &Sym::Known(Val::Bool(value)), b);
             return self.branch(p.clone(), |s| of(s, true), |s| of(s, false));
         }
-        if let Sym::Truth(_) = b {
-            return self.compare(mirrored(operator), b, a);
+        if let Sym::Truth(p) = b {
+            let of = |s: &mut Self, value| s.step(operator, a, &Sym::Known(Val::Bool(value)));
+            return self.branch(p.clone(), |s| of(s, true), |s| of(s, false));
         }
         Ok(Tree::truth(match operator {
             Operator::StrictEqual => self.strict(a, b)?,

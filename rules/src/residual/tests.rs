@@ -78,6 +78,15 @@ fn null_orders_as_zero_and_a_value_without_a_row_is_undefined() {
 }
 
 #[test]
+fn operands_keep_their_sides() {
+    assert_eq!(left("(auth, row) => 0 / (row.n === 1)", Value::Null), RowPredicate::None);
+    assert_eq!(
+        left("(auth, row) => 'a' + (row.n === 1) === 'atrue'", Value::Null),
+        left("(auth, row) => row.n === 1", Value::Null)
+    );
+}
+
+#[test]
 fn a_throw_denies_its_row_even_under_a_negation() {
     let meta = column("meta", ColumnType::Json);
     let owner = Place { path: vec!["owner".into()], ..meta.clone() };
