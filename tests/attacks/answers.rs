@@ -94,6 +94,35 @@ async fn a_search_costs_what_the_text_is_long_and_not_what_the_word_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_filter_costs_what_the_text_is_long_and_not_what_the_operand_is() {
+    let product = product();
+    let client = product.anonymous();
+    let title = unique("filtered");
+    let body = "a".repeat(5_000_000);
+    for n in 0..5 {
+        let id = format!("{title}-{n}");
+        let record = json!({"id": id, "title": format!("{title} .*\\"), "body": body});
+        insert(&client, "documents", record).await.expect(201);
+    }
+    let count = |operand: String| {
+        let filter = json!([["title", "contains", format!("{title} .*\\")], ["body", "contains", operand]]);
+        let (client, path) = (client.clone(), format!("{}/count", table("documents")));
+        async move { client.query(&path, &[("filter", &filter.to_string())]).await }
+    };
+    let hard = format!("b{}", "a".repeat(900));
+    assert_eq!(prompt(&product, count(hard)).await.expect(200)["total"], 0);
+    assert_eq!(prompt(&product, count("a".repeat(900))).await.expect(200)["total"], 5);
+    assert_eq!(count("A".to_owned()).await.expect(200)["total"], 0, "case counts");
+    assert_eq!(count(String::new()).await.expect(200)["total"], 5, "everything has nothing in it");
+    assert_eq!(count("a".repeat(1_001)).await.status, 400);
+    let fields = (0..201).map(|n| format!("f{n}")).collect::<Vec<_>>().join(",");
+    client
+        .query(&table("loose"), &[("fields", &fields)])
+        .await
+        .refused(400, "fields: at most 200 fields are allowed.");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_word_is_a_text_and_no_expression() {
     let product = product();
     let client = product.anonymous();

@@ -22,6 +22,10 @@ use axum::response::Response;
 use edgebase_blocks::Table;
 use edgebase_blocks::block::TableConfig;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+/// Fields that a projection may name.
+const MAX_FIELDS: usize = 200;
 
 /// A checked list or search.
 #[derive(Debug)]
@@ -83,8 +87,11 @@ pub(super) fn fields(table: &Table, head: &Head) -> Result<Option<Vec<String>>> 
     let Some(text) = head.param("fields").filter(|t| !t.trim().is_empty()) else {
         return Ok(None);
     };
-    let fields: Vec<String> =
-        text.split(',').map(str::trim).filter(|f| !f.is_empty()).map(str::to_owned).collect();
+    let named: BTreeSet<&str> = text.split(',').map(str::trim).filter(|f| !f.is_empty()).collect();
+    if named.len() > MAX_FIELDS {
+        return Err(Error::BadRequest(format!("fields: at most {MAX_FIELDS} fields are allowed.")));
+    }
+    let fields: Vec<String> = named.into_iter().map(str::to_owned).collect();
     match fields.iter().find(|f| table.column_type(f).is_none() && !table.is_schemaless()) {
         Some(bad) => Err(Error::BadRequest(format!(
             "fields: unknown field '{bad}' in table '{}'.",

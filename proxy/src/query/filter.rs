@@ -7,6 +7,7 @@
 use crate::db::statement::{Bind, Sql};
 use crate::error::{Error, Result};
 use crate::query::column::{Column, KEY};
+use crate::query::search::literal;
 use crate::query::value;
 use edgebase_blocks::{FieldType, Table};
 use serde_json::Value;
@@ -17,6 +18,9 @@ const MAX_OR: usize = 5;
 const MAX_AND: usize = 100;
 /// Elements of an `in` list.
 const MAX_LIST: usize = 1_000;
+
+/// Bytes of a text that others may contain.
+const MAX_TEXT: usize = 1_000;
 
 /// A checked filter.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -168,9 +172,8 @@ impl Condition {
                 }
             },
             Test::Contains(text) => {
-                sql.push("pg_catalog.strpos(");
                 column.write_text(sql);
-                sql.push(", ").bind(Bind::text(text.clone())).push(") > 0");
+                sql.push(" ~ ").bind(Bind::text(literal(text)));
             }
             Test::ContainsAny(list) => {
                 sql.push("EXISTS (SELECT 1 FROM pg_catalog.jsonb_array_elements(CASE WHEN pg_catalog.jsonb_typeof(");
@@ -244,6 +247,7 @@ impl Test {
             ">=" => compare(">="),
             "<=" => compare("<="),
             "contains" => match operand {
+                Value::String(s) if s.len() > MAX_TEXT => Err(Wanted::Operand("at most 1000 bytes")),
                 Value::String(s) if !s.contains('\0') => Ok(Self::Contains(s.clone())),
                 Value::Number(n) => {
                     Ok(Self::Contains(n.as_f64().map_or_else(|| n.to_string(), value::js_number)))
@@ -351,6 +355,7 @@ mod tests {
         assert_eq!(sql(json!([["s", "not in", [null]]])), r#" AND t."s" IS NOT NULL"#);
         assert_eq!(sql(json!([["j", "is null"]])), r#" AND NULLIF(t."j", 'null') IS NULL"#);
         assert_eq!(sql(json!([["s", "==", null]])), " AND FALSE");
+        assert_eq!(sql(json!([["s", "contains", "x"]])), r#" AND t."s" ~ $1"#);
     }
 
     #[test]
@@ -364,6 +369,7 @@ mod tests {
             (json!([["s"]]), "each condition is"),
             (json!({"s": 1}), "must be an array"),
             (json!([["s", "==", "a\u{0}"]]), "NUL"),
+            (json!([["s", "contains", "a".repeat(1_001)]]), "at most 1000 bytes"),
         ] {
             let error = Filter::parse(&table, Some(&bad), None).unwrap_err();
             assert!(error.status() == 400 && error.to_string().contains(message), "{bad}: {error}");
