@@ -97,7 +97,7 @@ impl RuleReads {
                 if id.contains('\0') {
                     return Ok(Value::Null);
                 }
-                let call = read::get(&key, table, &id);
+                let call = read::get(&key, table, &id, None);
                 let row = match self.db(&key).record(&key, table, &call).await.map_err(refused)? {
                     Outcome::Done(row) => row,
                     Outcome::Absent | Outcome::NoTable => None,

@@ -105,7 +105,8 @@ async fn a_filter_costs_what_the_text_is_long_and_not_what_the_operand_is() {
         insert(&client, "documents", record).await.expect(201);
     }
     let count = |operand: String| {
-        let filter = json!([["title", "contains", format!("{title} .*\\")], ["body", "contains", operand]]);
+        let filter =
+            json!([["title", "contains", format!("{title} .*\\")], ["body", "contains", operand]]);
         let (client, path) = (client.clone(), format!("{}/count", table("documents")));
         async move { client.query(&path, &[("filter", &filter.to_string())]).await }
     };
@@ -182,6 +183,15 @@ async fn a_page_ends_at_its_bytes_and_a_cursor_goes_on() {
     }
     let expected: Vec<String> = (0..7).map(|n| format!("{title}-{n:02}")).collect();
     assert_eq!(ids, expected);
+    // What is not asked for is not read.
+    for (fields, sort) in [("id", ""), ("title", "createdAt:desc")] {
+        let query = [("filter", filter.as_str()), ("fields", fields), ("sort", sort)];
+        let answer = client.query(&table("documents"), &query).await;
+        assert_eq!((answer.items().len(), &answer.body["hasMore"]), (7, &json!(false)));
+        assert!(answer.items().iter().all(|item| item.as_object().unwrap().len() == 1));
+    }
+    let path = format!("{}/{title}-00?fields=title", table("documents"));
+    assert_eq!(client.get(&path).await.expect(200), json!({"title": title}));
     // The connections that pages were cut on serve on.
     for _ in 0..20 {
         client.query(&table("documents"), &[("limit", "0")]).await.expect(200);
@@ -213,6 +223,58 @@ async fn a_result_of_raw_sql_beyond_its_bound_is_refused_and_rolled_back() {
     assert_eq!(count["rows"], json!([{"n": 0}]));
     assert_eq!(count["rows"], count["items"]);
     assert_eq!(count["rows"], count["results"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_projection_of_documents_shows_the_keys_that_there_are() {
+    let client = product().anonymous();
+    let kind = unique("projected");
+    for record in [
+        json!({"id": format!("{kind}-1"), "kind": kind, "a": null, "b": {"c": [1]}, "large": "x"}),
+        json!({"id": format!("{kind}-2"), "kind": kind}),
+    ] {
+        insert(&client, "loose", record).await.expect(201);
+    }
+    let filter = json!([["kind", "==", kind]]).to_string();
+    let query = [("filter", filter.as_str()), ("fields", "a,b"), ("sort", "kind,id")];
+    let answer = client.query(&table("loose"), &query).await.expect(200);
+    assert_eq!(answer["items"], json!([{"a": null, "b": {"c": [1]}}, {}]));
+    let path = format!("{}/{kind}-1?fields=", table("loose"));
+    assert_eq!(client.get(&format!("{path}b,none")).await.expect(200), json!({"b": {"c": [1]}}));
+    assert_eq!(client.get(&format!("{path},")).await.expect(200), json!({}));
+    let nothing = [("filter", filter.as_str()), ("fields", ",")];
+    let answer = client.query(&table("loose"), &nothing).await.expect(200);
+    assert_eq!(answer["items"], json!([{}, {}]));
+    assert_eq!(client.get(&format!("{path}a%00")).await.status, 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cursor_of_a_projection_goes_on_behind_fields_that_are_not_shown() {
+    let client = product().anonymous();
+    let title = unique("behind");
+    for n in 1..=3 {
+        let record = json!({"title": title, "n": n, "a": format!("a{n}")});
+        insert(&client, "loose", record).await.expect(201);
+        let record = json!({"title": title, "body": format!("b{n}")});
+        insert(&client, "documents", record).await.expect(201);
+    }
+    let filter = json!([["title", "==", title]]).to_string();
+    for (name, sort, shown) in [("loose", "n:desc", "a"), ("documents", "body:desc", "title")] {
+        let (mut seen, mut cursor) = (Vec::new(), String::new());
+        while seen.len() < 4 {
+            let mut query = vec![("filter", filter.as_str()), ("sort", sort), ("fields", shown)];
+            query.extend([("limit", "1"), ("after", cursor.as_str())]);
+            let answer = client.query(&table(name), &query).await.expect(200);
+            seen.push(answer["items"][0].clone());
+            let Some(next) = answer["cursor"].as_str() else { break };
+            cursor = next.to_owned();
+        }
+        let expected = match name {
+            "loose" => json!([{"a": "a3"}, {"a": "a2"}, {"a": "a1"}]),
+            _ => json!([{"title": title}, {"title": title}, {"title": title}]),
+        };
+        assert_eq!(json!(seen), expected, "{name}");
+    }
 }
 
 /// The most memory that a process has had, in bytes.

@@ -12,6 +12,7 @@ use crate::auth::Principal;
 use crate::db::{Bound, Row};
 use crate::error::{Error, Result};
 use crate::hooks;
+use crate::query::column::Column;
 use crate::query::filter::Filter;
 use crate::query::page::Page;
 use crate::query::read::{self, Selection};
@@ -92,7 +93,7 @@ pub(super) fn fields(table: &Table, head: &Head) -> Result<Option<Vec<String>>> 
         return Err(Error::BadRequest(format!("fields: at most {MAX_FIELDS} fields are allowed.")));
     }
     let fields: Vec<String> = named.into_iter().map(str::to_owned).collect();
-    match fields.iter().find(|f| table.column_type(f).is_none() && !table.is_schemaless()) {
+    match fields.iter().find(|f| Column::find(table, f).is_none()) {
         Some(bad) => Err(Error::BadRequest(format!(
             "fields: unknown field '{bad}' in table '{}'.",
             table.name
@@ -121,7 +122,12 @@ pub(super) async fn list(target: &Target<'_>, request: ListRequest) -> Result<Re
             let page = &page;
             Scan { target, table, rule, selection, ranked, page, counted }.run().await?
         }
-        _ => whole_page(target, table, selection, ranked, &page, counted).await?,
+        _ => {
+            let fields = only(config, request.fields.as_deref());
+            let fields = fields.map(|fields| needed(fields, &page));
+            let fields = fields.as_deref();
+            whole_page(target, table, selection, ranked, &page, counted, fields).await?
+        }
     };
     let cursor = match (&resume, records.last()) {
         (Some(position), _) => Some(cursors.seal(position, &context).map_err(Error::internal)?),
@@ -161,6 +167,7 @@ async fn whole_page(
     ranked: bool,
     page: &Page,
     counted: bool,
+    fields: Option<&[String]>,
 ) -> Result<Found> {
     let results = target
         .look(table, selection.search, &|schema| {
@@ -169,8 +176,8 @@ async fn whole_page(
                 statements.push(read::count(schema, table, &selection));
             }
             let mut list = match selection.search.filter(|_| ranked) {
-                Some(search) => read::search(schema, table, &selection, search, page, None),
-                None => read::list(schema, table, &selection, page),
+                Some(search) => read::search(schema, table, &selection, search, page, None, fields),
+                None => read::list(schema, table, &selection, page, fields),
             };
             // Last, since nothing comes after a page that is cut.
             list.within(Bound::Page);
@@ -190,6 +197,19 @@ async fn whole_page(
         total: results.first().map(|rows| number(rows)).transpose()?,
         resume: None,
     })
+}
+
+/// The fields that a read of rows at which no rule looks may be confined to. A hook may look at
+/// every field, and a record that does not show its key is read whole.
+pub(super) fn only<'f>(config: &TableConfig, fields: Option<&'f [String]>) -> Option<&'f [String]> {
+    fields.filter(|_| config.hooks.on_enrich.is_none() && config.table.auto.id)
+}
+
+/// What is read of each row: what is shown, and what a cursor is made of.
+fn needed(fields: &[String], page: &Page) -> Vec<String> {
+    let sort = page.sort_fields().chain(["id"]).map(str::to_owned);
+    let all: BTreeSet<String> = fields.iter().cloned().chain(sort).collect();
+    all.into_iter().collect()
 }
 
 /// Takes from the rows what is no part of the page; whether there is more. A page ends after its

@@ -233,9 +233,15 @@ impl<'a> Target<'a> {
         Err(vanished(&self.key))
     }
 
-    /// The record of that id; `None` when it, the table or the instance does not exist.
-    async fn record(&self, table: &Table, id: &str) -> Result<Option<Row>> {
-        let call = read::get(&self.key, table, id);
+    /// The record of that id, with those fields if they are given; `None` when it, the table or the
+    /// instance does not exist.
+    async fn record(
+        &self,
+        table: &Table,
+        id: &str,
+        fields: Option<&[String]>,
+    ) -> Result<Option<Row>> {
+        let call = read::get(&self.key, table, id, fields);
         match self.db().record(&self.key, table, &call).await? {
             Outcome::Done(row) => Ok(row),
             Outcome::Absent => self.create(table, Need::Existing).await.map(|_| None),

@@ -5,7 +5,7 @@
 //! rule and hook decide, and the write follows in the same transaction, so that what they saw is
 //! what is written over.
 
-use super::list::fields;
+use super::list::{fields, only};
 use super::{Need, Target, answer};
 use crate::access::{RowScope, Standing, refused_record};
 use crate::app::Head;
@@ -185,9 +185,12 @@ pub(super) async fn get(target: &Target<'_>, request: GetRequest) -> Result<Resp
     let config = target.table()?;
     let table = &config.table;
     let id = known_id(table, &request.id)?;
-    let row = target.record(table, id).await?.ok_or_else(|| not_found(table, id))?;
-    let record = respond::record(table, &row)?;
     let rule = answer::read_rule(config);
+    // A rule may look at every field.
+    let looks = target.access().standing(rule) == Standing::PerRow;
+    let fields = only(config, request.fields.as_deref()).filter(|_| !looks);
+    let row = target.record(table, id, fields).await?.ok_or_else(|| not_found(table, id))?;
+    let record = respond::record(table, &row)?;
     allow(target, table, rule, "read", &record).await?;
     let text = if request.fields.is_none() && config.hooks.on_enrich.is_none() {
         record.text
@@ -345,7 +348,7 @@ async fn not_written(
     id: &str,
 ) -> Result<Error> {
     let table = &config.table;
-    let Some(row) = target.record(table, id).await? else { return Ok(not_found(table, id)) };
+    let Some(row) = target.record(table, id, None).await? else { return Ok(not_found(table, id)) };
     let record = respond::record(table, &row)?;
     let refused = allow(target, table, change.rule(config), change.operation(), &record).await;
     // The row has changed since, so that the rule lets it pass now.

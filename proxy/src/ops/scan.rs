@@ -126,8 +126,10 @@ impl Scan<'_> {
             .target
             .look(table, selection.search, &|schema| {
                 let mut list = match selection.search.filter(|_| self.ranked) {
-                    Some(search) => read::search(schema, table, selection, search, &page, hit),
-                    None => read::list(schema, table, selection, &page),
+                    Some(search) => {
+                        read::search(schema, table, selection, search, &page, hit, None)
+                    }
+                    None => read::list(schema, table, selection, &page, None),
                 };
                 list.within(Bound::Page);
                 vec![list]

@@ -83,9 +83,12 @@ impl<'a> Column<'a> {
 ///
 /// Datetimes are printed by Postgres as the contract wants them (7.3), so that a row can pass
 /// through the proxy as text.
-pub fn write_shown(sql: &mut Sql, table: &Table) {
+///
+/// With `fields` no others are written: what nobody asked for is neither read nor sent.
+pub fn write_shown(sql: &mut Sql, table: &Table, fields: Option<&[String]>) {
+    let is_shown = |name: &str| fields.is_none_or(|fields| fields.iter().any(|f| f == name));
     let mut separator = "";
-    for (name, kind) in table.columns() {
+    for (name, kind) in table.columns().filter(|(name, _)| is_shown(name)) {
         sql.push(separator);
         separator = ", ";
         if kind == FieldType::Datetime {
@@ -95,15 +98,27 @@ pub fn write_shown(sql: &mut Sql, table: &Table) {
             sql.push("t.").ident(name);
         }
     }
-    if table.is_schemaless() {
-        sql.push(separator).push("t.").ident(DOCUMENT);
+    match fields.filter(|_| table.is_schemaless()) {
+        Some(fields) => {
+            sql.push(separator)
+                .push("(SELECT pg_catalog.jsonb_object_agg(d.k, d.v) FROM pg_catalog.jsonb_each(t.")
+                .ident(DOCUMENT)
+                .push(") AS d(k, v) WHERE d.k = ANY (")
+                .bind(Bind::Texts(fields.to_vec()))
+                .push(")) AS ")
+                .ident(DOCUMENT);
+        }
+        None if table.is_schemaless() => {
+            sql.push(separator).push("t.").ident(DOCUMENT);
+        }
+        None => {}
     }
 }
 
 /// Appends the record of a row of `t` as text.
 pub fn write_record(sql: &mut Sql, table: &Table) {
     sql.push("(SELECT pg_catalog.row_to_json(r.*)::text FROM (SELECT ");
-    write_shown(sql, table);
+    write_shown(sql, table, None);
     sql.push(") r)");
 }
 

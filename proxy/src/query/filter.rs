@@ -247,7 +247,9 @@ impl Test {
             ">=" => compare(">="),
             "<=" => compare("<="),
             "contains" => match operand {
-                Value::String(s) if s.len() > MAX_TEXT => Err(Wanted::Operand("at most 1000 bytes")),
+                Value::String(s) if s.len() > MAX_TEXT => {
+                    Err(Wanted::Operand("at most 1000 bytes"))
+                }
                 Value::String(s) if !s.contains('\0') => Ok(Self::Contains(s.clone())),
                 Value::Number(n) => {
                     Ok(Self::Contains(n.as_f64().map_or_else(|| n.to_string(), value::js_number)))

@@ -47,9 +47,15 @@ impl<'a> Selection<'a> {
 /// `SELECT record, id FROM (SELECT … FROM table t`, to be continued with conditions. One level of
 /// nesting and no more: each costs the planner as much as running the statement does.
 fn rows(schema: &str, table: &Table) -> Sql {
+    rows_of(schema, table, None)
+}
+
+/// The same with some fields of each row, of which `id` is one. A record that does not show its key
+/// is read whole.
+fn rows_of(schema: &str, table: &Table, fields: Option<&[String]>) -> Sql {
     let mut sql = if table.auto.id {
         let mut sql = Sql::new("SELECT pg_catalog.row_to_json(r.*)::text, r.\"id\" FROM (SELECT ");
-        write_shown(&mut sql, table);
+        write_shown(&mut sql, table, fields);
         sql
     } else {
         // A key that is not shown has to stand beside the record.
@@ -62,12 +68,15 @@ fn rows(schema: &str, table: &Table) -> Sql {
     sql
 }
 
-/// The record of that id, or null in its place. One text for all tables of all instances, so
-/// every connection keeps it prepared.
+/// The record of that id, with some of its fields if they are named, or null in its place. One text
+/// for all tables of all instances, so every connection keeps it prepared.
 #[must_use]
-pub fn get(key: &InstanceKey, table: &Table, id: &str) -> Sql {
+pub fn get(key: &InstanceKey, table: &Table, id: &str, fields: Option<&[String]>) -> Sql {
     let document = table.is_schemaless().then_some(DOCUMENT);
-    let columns = table.columns().map(|(name, _)| name).chain(document);
+    let is_shown = |name: &str| {
+        name == "id" || fields.is_none_or(|fields| fields.iter().any(|field| field == name))
+    };
+    let columns = table.columns().map(|(name, _)| name).filter(|n| is_shown(n)).chain(document);
     let mut sql = Sql::new("SELECT edgebase.read_record(");
     sql.bind(Bind::text(key.namespace()))
         .push(", ")
@@ -138,6 +147,7 @@ pub fn search(
     search: &Search,
     page: &Page,
     behind: Option<&Hit>,
+    fields: Option<&[String]>,
 ) -> Sql {
     let mut sql = Sql::new("SELECT pg_catalog.row_to_json(r.*)::text, t.\"id\", t.");
     sql.ident(RANK).push(" FROM (SELECT t.*, ");
@@ -156,15 +166,22 @@ pub fn search(
     }
     page.write_order(&mut sql, table, (!page.is_sorted()).then_some(RANK));
     sql.push(") t CROSS JOIN LATERAL (SELECT ");
-    write_shown(&mut sql, table);
+    write_shown(&mut sql, table, fields);
     sql.push(") r");
     sql
 }
 
-/// One page, and one row more to see whether it is the last.
+/// One page, and one row more to see whether it is the last; with `fields`, among which is `id`,
+/// no others of each row.
 #[must_use]
-pub fn list(schema: &str, table: &Table, selection: &Selection<'_>, page: &Page) -> Sql {
-    let mut sql = rows(schema, table);
+pub fn list(
+    schema: &str,
+    table: &Table,
+    selection: &Selection<'_>,
+    page: &Page,
+    fields: Option<&[String]>,
+) -> Sql {
+    let mut sql = rows_of(schema, table, fields);
     sql.push(" WHERE TRUE");
     selection.write(&mut sql, table);
     page.write_start(&mut sql, table);

@@ -171,8 +171,8 @@ fn needed(mut words: Vec<&str>) -> Vec<String> {
     needed
 }
 
-/// A regular expression of PostgreSQL for texts that hold the word. PostgreSQL compares each letter of
-/// a text once with it; `LIKE` and `strpos` may compare the whole word at each letter.
+/// A regular expression of PostgreSQL for texts that hold the word. PostgreSQL compares each letter
+/// of a text once with it; `LIKE` and `strpos` may compare the whole word at each letter.
 pub(super) fn literal(word: &str) -> String {
     format!("***={word}")
 }

@@ -30,6 +30,7 @@ async fn a_table_that_shows_no_key_is_read_and_written_like_any_other() {
                 .has(json!({"total": 3, "hasMore": true})),
         );
         rows.push(list(&[("sort", "n"), ("fields", "n")]).items("n", numbers(&[1, 2, 3])));
+        rows.push(list(&[("fields", "n")]).items("n", numbers(&[1, 2, 3])));
         rows.push(list(&[("limit", "2")]).count(2).has(json!({"hasMore": true})));
         rows.push(list(&[("after", &b)]).count(1).items("s", vec![json!(c)]));
         rows.push(
@@ -39,6 +40,10 @@ async fn a_table_that_shows_no_key_is_read_and_written_like_any_other() {
         rows.push(
             Row::query("7.2", &format!("{t}/search"), &[("search", &a)], 200)
                 .items("n", numbers(&[1])),
+        );
+        let projected = [("search", a.as_str()), ("fields", "n")];
+        rows.push(
+            Row::query("7.2", &format!("{t}/search"), &projected, 200).items("n", numbers(&[1])),
         );
         let keys = ["createdAt", "updatedAt", "n", "s", "meta"];
         rows.push(Row::get("7.2", format!("{t}/{a}"), 200).keys(&keys).has(shown(
