@@ -432,7 +432,7 @@ mod tests {
         std::fs::write(&file, text).unwrap();
         let loaded = crate::load(&file, &HashMap::new()).unwrap();
         let engine = Engine::start(&loaded, Limits { workers: 1, ..Limits::default() }).unwrap();
-        let ample = Duration::from_secs(5);
+        let ample = Duration::from_secs(60);
         // One that waits on the thread when it is lost is answered as well.
         let waiting = tokio::spawn({
             let engine = engine.clone();
