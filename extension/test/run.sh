@@ -51,11 +51,13 @@ broken=$(grep -c '^NOT OK' "$out" || true)
 grep '^NOT OK' "$out" || true
 echo "$held verdicts as stated, $broken not, $stated in the files"
 [ -n "${SHOW-}" ] && cat "$out" "$dir/err"
-if [ -n "${ONLY-}" ]; then [ "$broken" = 0 ] && [ "$held" = "$stated" ]; exit; fi
+whole=false
+[ "$broken" = 0 ] && [ "$held" = "$stated" ] && whole=true
+if [ -n "${ONLY-}" ]; then $whole; exit; fi
 
 : >"$out"
 psql postgres -c 'GRANT USAGE ON SCHEMA "tenant:victim" TO PUBLIC; GRANT SELECT ON "tenant:victim".invoices TO PUBLIC'
 run "$here/attacks/tenant_reach_others.sql"
 noticed=$(grep -c '^NOT OK' "$out" || true)
 echo "$noticed attacks notice one grant too many"
-[ "$broken" = 0 ] && [ "$held" = "$stated" ] && [ "$held" -ge 60 ] && [ "$noticed" -ge 5 ]
+$whole && [ "$held" -ge 60 ] && [ "$noticed" -ge 5 ]
