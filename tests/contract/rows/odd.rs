@@ -49,7 +49,7 @@ async fn a_field_nests_a_hundred_levels_and_no_more_wherever_it_is_written() {
             }
             let body =
                 |text: String| Row::new("2", "POST", &t, 400).sends("application/json", text);
-            for depth in [127, 5_000, 1_000_000] {
+            for depth in [127, 5_000, 200_000] {
                 rows.push(
                     body(format!(r#"{{"title":"x","{field}":{}}}"#, nested(depth)))
                         .says("The request body nests arrays and objects too deeply: at most 100 levels are allowed in a field."),
