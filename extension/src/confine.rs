@@ -10,11 +10,13 @@
 //!   changes, `LISTEN`, `NOTIFY`, `PREPARE`, cursors, `LOCK`, savepoints;
 //! * makes something run later with more rights than whoever runs it has: `SECURITY DEFINER`,
 //!   rules, casts, operators, default privileges, `GRANT`;
+//! * is evaluated where nothing of ours is loaded: indexes and statistics over functions;
 //! * is no part of an instance: schemas, roles, databases, extensions, foreign servers, event
 //!   triggers, publications, settings of roles.
 //!
-//! Nor may it name what is in the schema of another instance: a migration of one does not read,
-//! write, alter or drop what belongs to others.
+//! Nor may it name what is in the schema of another instance, or create or alter anything outside
+//! its own: a migration of one does not read, write, alter or drop what belongs to others. The same
+//! binds what runs as `edgebase_owner` under a seal, such as a trigger that a cascade fires.
 //!
 //! What binds is the identity, not where the statement comes from: whatever runs as
 //! `edgebase_owner` inside a function or an operation of ours is bound, also in dynamic SQL, in
@@ -29,14 +31,23 @@ use crate::fence::session::Identity;
 use crate::fence::{catalog, plain};
 use crate::guard::{Statement, is_local_setting};
 use crate::lock::schema_oid;
-use pgrx::pg_sys::{NodeTag, ObjectType, Oid, VariableSetKind};
-use std::cell::Cell;
+use crate::seal;
+use crate::spi;
+use pgrx::pg_sys::{self, NodeTag, ObjectType, Oid, VariableSetKind};
+use std::cell::{Cell, RefCell};
+
+/// The schema `pg_catalog`.
+const CATALOG: Oid = Oid::from_u32(pg_sys::PG_CATALOG_NAMESPACE);
+/// The schema of TOAST tables, which have their table's rights.
+const TOAST: Oid = Oid::from_u32(pg_sys::PG_TOAST_NAMESPACE);
 
 thread_local! {
     /// Whether the next utility statement is the extension's own.
     static EXEMPT: Cell<bool> = const { Cell::new(false) };
     /// The schema of the instance that is being worked on.
     static HOME: Cell<Option<Oid>> = const { Cell::new(None) };
+    /// Catalog and oid of what the statement that runs has created.
+    static CREATED: RefCell<Vec<(Oid, Oid)>> = const { RefCell::new(Vec::new()) };
 }
 
 /// While it lives, a config's SQL finds no other instance's schema.
@@ -57,12 +68,18 @@ impl Drop for Home {
     }
 }
 
+/// The schema of the instance that is being worked on, or that the transaction is sealed into.
+fn home() -> Option<Oid> {
+    HOME.get().or_else(seal::home)
+}
+
 /// Whether what runs now may look names up in a schema.
 pub fn may_search(schema: Oid) -> bool {
-    HOME.get().is_none_or(|home| {
-        let now = Identity::current();
-        schema == home || !binds() || catalog::schema_owner(schema) != Some(now.user)
-    })
+    schema == CATALOG
+        || home().is_none_or(|home| {
+            let now = Identity::current();
+            schema == home || !binds() || catalog::schema_owner(schema) != Some(now.user)
+        })
 }
 
 /// Refuses to look a name up in the schema of another instance.
@@ -72,6 +89,71 @@ pub fn check_search(schema: Oid) -> Result<(), Error> {
     }
     let name = plain::get_namespace_name(schema).unwrap_or_default();
     Err(Error::Confined(format!("schema \"{name}\" of another instance")))
+}
+
+/// Notes what a confined statement creates. The catalogs show it only when the statement is over,
+/// which is when [`check_created`] looks where it is.
+pub fn note_created(catalog: Oid, object: Oid) {
+    if has_schema(catalog) && home().is_some() && binds() {
+        CREATED.with_borrow_mut(|created| created.push((catalog, object)));
+    }
+}
+
+/// Refuses the statement that is over when it has created anything outside its instance's schema.
+pub fn check_created() -> Result<(), Error> {
+    let created = CREATED.take();
+    if created.is_empty() {
+        return Ok(());
+    }
+    plain::CommandCounterIncrement();
+    created.into_iter().try_for_each(|(catalog, object)| {
+        check_altered(catalog, object)?;
+        if catalog == pg_sys::RelationRelationId { check_index(object) } else { Ok(()) }
+    })
+}
+
+/// Refuses an index whose expressions call functions of the config, or cast to types of its own,
+/// whose checks might. Autovacuum evaluates them as `edgebase_owner`, in a process that need not
+/// have loaded this library, so nothing would confine them there.
+fn check_index(relation: Oid) -> Result<(), Error> {
+    if !matches!(plain::get_rel_relkind(relation) as u8, b'i' | b'I') {
+        return Ok(());
+    }
+    let found = spi::one::<bool>(
+        "SELECT true FROM pg_catalog.pg_depend
+         WHERE classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+           AND objid OPERATOR(pg_catalog.=) $1
+           AND (refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass
+                OR refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_type'::pg_catalog.regclass)
+         LIMIT 1",
+        &[relation.into()],
+    )?;
+    match found {
+        None => Ok(()),
+        Some(_) => Err(Error::Confined("an index over functions or types of the config".into())),
+    }
+}
+
+/// Refuses to alter what is outside the instance's schema.
+pub fn check_altered(catalog: Oid, object: Oid) -> Result<(), Error> {
+    let Some(home) = home().filter(|_| has_schema(catalog) && binds()) else { return Ok(()) };
+    let schema = match catalog {
+        pg_sys::RelationRelationId => plain::get_rel_namespace(object),
+        pg_sys::ProcedureRelationId => plain::get_func_namespace(object),
+        _ => catalog::type_schema(object).unwrap_or(Oid::INVALID),
+    };
+    // An object that is gone again, such as the copy that a rewrite works on, is nowhere.
+    if [home, TOAST, Oid::INVALID].contains(&schema) {
+        return Ok(());
+    }
+    let name = plain::get_namespace_name(schema).unwrap_or_default();
+    Err(Error::Confined(format!("an object of schema \"{name}\", outside the instance")))
+}
+
+/// Whether the objects of a catalog are in schemas, and a config may create such.
+fn has_schema(catalog: Oid) -> bool {
+    [pg_sys::RelationRelationId, pg_sys::ProcedureRelationId, pg_sys::TypeRelationId]
+        .contains(&catalog)
 }
 
 /// Whether what runs now is confined: as the owner of instances, but not because a superuser has
@@ -103,8 +185,6 @@ const ALLOWED: &[NodeTag] = &[
     NodeTag::T_AlterTableStmt,
     NodeTag::T_TruncateStmt,
     NodeTag::T_IndexStmt,
-    NodeTag::T_CreateStatsStmt,
-    NodeTag::T_AlterStatsStmt,
     NodeTag::T_CreateTrigStmt,
     NodeTag::T_VacuumStmt,
     // Other objects in a schema.
@@ -120,7 +200,6 @@ const ALLOWED: &[NodeTag] = &[
     NodeTag::T_CreateRangeStmt,
     // Blocks and procedures: what they run comes here too.
     NodeTag::T_DoStmt,
-    NodeTag::T_CallStmt,
     NodeTag::T_VariableShowStmt,
 ];
 
@@ -157,7 +236,7 @@ fn is_allowed(statement: &Statement) -> bool {
         }
         Statement::Function { definer } => !definer,
         Statement::Object { kind, .. } => OBJECTS.contains(kind),
-        Statement::ExplainQuery => true,
+        Statement::ExplainQuery | Statement::Call { .. } => true,
         Statement::Other(tag) => ALLOWED.contains(tag),
         Statement::Transaction { .. }
         | Statement::Cursor { .. }

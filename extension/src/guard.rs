@@ -56,6 +56,11 @@ pub enum Statement<'a> {
         /// The kind of what it names.
         kind: ObjectType::Type,
     },
+    /// CALL.
+    Call {
+        /// In a transaction block, in which the procedure can neither commit nor roll back.
+        atomic: bool,
+    },
     /// EXPLAIN of what is no utility statement; one that explains a utility statement counts as
     /// that statement.
     ExplainQuery,
@@ -89,10 +94,9 @@ const TWO_PHASE: &[TransactionStmtKind::Type] = &[
     TransactionStmtKind::TRANS_STMT_ROLLBACK_PREPARED,
 ];
 
-/// CALL, SHOW, FETCH and MOVE, CLOSE, SET CONSTRAINTS. Not among them: DO, whose block could
-/// catch the cancellation that ends a query at its time limit, and go on.
+/// SHOW, FETCH and MOVE, CLOSE, SET CONSTRAINTS. Not among them: DO, whose block could catch the
+/// cancellation that ends a query at its time limit, and go on.
 const HARMLESS: &[NodeTag] = &[
-    NodeTag::T_CallStmt,
     NodeTag::T_VariableShowStmt,
     NodeTag::T_FetchStmt,
     NodeTag::T_ClosePortalStmt,
@@ -144,6 +148,8 @@ pub fn allows(statement: &Statement) -> bool {
         Statement::Lock { own } => *own,
         Statement::ExplainQuery => true,
         Statement::Function { .. } | Statement::Object { .. } => false,
+        // Elsewhere a procedure could commit, which ends the seal, and go on.
+        Statement::Call { atomic } => *atomic,
         Statement::Other(tag) => HARMLESS.contains(tag),
     }
 }
@@ -238,6 +244,8 @@ mod tests {
         assert!(!end(TRANS_STMT_COMMIT, true));
         assert!(end(TRANS_STMT_COMMIT, false));
         assert!(!allows(&Statement::Cursor { hold: true }));
+        assert!(!allows(&Statement::Call { atomic: false }));
+        assert!(allows(&Statement::Call { atomic: true }));
         assert!(!allows(&Statement::Copy { on_server: true }));
         assert!(!allows(&Statement::Lock { own: false }));
         assert!(allows(&Statement::Lock { own: true }));

@@ -22,6 +22,12 @@ pub fn oid(schema: &str, name: &str) -> Option<Oid> {
     (oid != Oid::INVALID).then_some(oid)
 }
 
+/// Whether it is a table, and no view that a migration has put in a table's place.
+pub fn is_table(schema: &str, name: &str) -> bool {
+    oid(schema, name)
+        .is_some_and(|relation| matches!(plain::get_rel_relkind(relation) as u8, b'r' | b'p'))
+}
+
 /// Rows and pages of a table: pages as the file system knows them, rows by the density that the
 /// last analyze found.
 pub fn size(schema: &str, name: &str) -> Option<(f64, f64)> {

@@ -51,12 +51,16 @@ fn in_sealed_worker() -> bool {
     plain::GetUserNameFromId(now.user, true).is_none_or(|name| name.starts_with(&role_prefix()))
 }
 
+/// The schema of the instance that this transaction is sealed into.
+pub fn home() -> Option<Oid> {
+    SEAL.get().map(|seal| seal.schema)
+}
+
 /// Whether a relation is a table of the instance that this transaction is sealed into. A view is
 /// not: to lock one is to lock what it reads.
 pub fn owns(relation: Oid) -> bool {
     let is_table = matches!(plain::get_rel_relkind(relation) as u8, b'r' | b'p');
-    let home = plain::get_rel_namespace(relation);
-    is_table && SEAL.get().is_some_and(|seal| seal.schema == home)
+    is_table && home() == Some(plain::get_rel_namespace(relation))
 }
 
 /// Seals the transaction into the instance of that role and schema. The caller has checked that it

@@ -52,6 +52,14 @@ pub fn schema_owner(schema: Oid) -> Option<Oid> {
     })
 }
 
+/// Which schema a type is in.
+pub fn type_schema(kind: Oid) -> Option<Oid> {
+    row(pg_sys::SysCacheIdentifier::TYPEOID as c_int, kind, |tuple| {
+        // SAFETY: the row is valid here, and this is the fixed part of a row of pg_type.
+        unsafe { (*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_type>()).typnamespace }
+    })
+}
+
 /// The path of the relation's main file, relative to the data directory.
 pub fn file_path(relation: Oid) -> Option<String> {
     // SAFETY: the function takes an oid and gives text, or null where there is no such relation

@@ -1,8 +1,9 @@
 //! Where does PostgreSQL call us besides the functions that SQL knows?
 //!
-//! Before every utility statement, wherever it comes from (dynamic SQL of functions included),
-//! before a function is first called in a query, before a name is looked up in a schema, when
-//! functions have changed, and when transactions end. What to do then is decided in [`guard`], [`confine`], [`verdicts`] and [`seal`].
+//! Before and after every utility statement, wherever it comes from (dynamic SQL of functions
+//! included), before a function is first called in a query, before a name is looked up in a schema,
+//! when an object is created or altered, when functions have changed, and when transactions end.
+//! What to do then is decided in [`guard`], [`confine`], [`verdicts`] and [`seal`].
 
 #![allow(clippy::unit_arg)] // `Ok` of what gives nothing
 
@@ -69,6 +70,7 @@ unsafe extern "C-unwind" fn on_utility(
     unsafe {
         callback(|| check((*statement).utilityStmt));
         next(statement, text, read_only, context, params, environment, destination, completion);
+        callback(confine::check_created);
     }
 }
 
@@ -108,6 +110,12 @@ unsafe extern "C-unwind" fn on_access(
                     // A schema of `search_path`, which is then passed over.
                     (*search).result = false;
                 }
+            }
+            pg_sys::ObjectAccessType::OAT_POST_CREATE => {
+                callback(|| Ok(confine::note_created(class, object)));
+            }
+            pg_sys::ObjectAccessType::OAT_POST_ALTER => {
+                callback(|| confine::check_altered(class, object));
             }
             _ => {}
         }

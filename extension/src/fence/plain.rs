@@ -77,6 +77,7 @@ functions! {
     get_rel_namespace(relation: Oid) -> Oid;
     get_rel_relkind(relation: Oid) -> c_char;
     get_func_name(function: Oid) -> Text;
+    get_func_namespace(function: Oid) -> Oid;
 
     // Types, operators and collations.
     format_type_be(kind: Oid) -> Text;
@@ -94,6 +95,8 @@ functions! {
 
     // The session.
     GetCurrentTransactionNestLevel() -> i32;
+    IsTransactionBlock() -> bool;
+    CommandCounterIncrement() -> Nothing;
     InvalidateSystemCaches() -> Nothing;
     MarkGUCPrefixReserved(prefix: Name) -> Nothing;
 }

@@ -4,7 +4,7 @@
 //! says which structure it is.
 
 use super::lists::pointers;
-use super::plain::text;
+use super::plain::{self, text};
 use crate::error::Error;
 use crate::guard::Statement;
 use crate::seal;
@@ -49,6 +49,7 @@ pub unsafe fn read<'a>(node: *mut Node) -> Statement<'a> {
                 let name = name.to_str().unwrap_or_default();
                 Statement::Set { kind: s.kind, local: s.is_local, name }
             }
+            NodeTag::T_CallStmt => Statement::Call { atomic: plain::IsTransactionBlock() },
             NodeTag::T_DeclareCursorStmt => {
                 let d = &*node.cast::<pg_sys::DeclareCursorStmt>();
                 Statement::Cursor { hold: d.options & pg_sys::CURSOR_OPT_HOLD as c_int != 0 }

@@ -367,8 +367,8 @@ SELECT $up$
 CREATE TABLE kept (id text PRIMARY KEY, n serial); CREATE INDEX ON kept (n); INSERT INTO kept (id) SELECT id FROM t;
 CREATE TABLE copied AS SELECT * FROM kept; ALTER TABLE copied ADD COLUMN x text DEFAULT 'x'; COMMENT ON COLUMN copied.x IS 'x';
 CREATE SEQUENCE s; ALTER SEQUENCE s INCREMENT 2; CREATE TYPE e AS ENUM ('x'); ALTER TYPE e ADD VALUE 'y'; CREATE DOMAIN d AS text CHECK (VALUE <> '');
-CREATE VIEW v AS SELECT count(*) FROM kept; CREATE MATERIALIZED VIEW mv AS SELECT 1 AS x; REFRESH MATERIALIZED VIEW mv; CREATE STATISTICS st ON id, n FROM kept;
-CREATE FUNCTION f(text) RETURNS text IMMUTABLE LANGUAGE sql SET search_path = pg_catalog AS 'SELECT upper($1)'; ALTER FUNCTION f(text) STRICT; CREATE INDEX ON t (f(a));
+CREATE VIEW v AS SELECT count(*) FROM kept; CREATE MATERIALIZED VIEW mv AS SELECT 1 AS x; REFRESH MATERIALIZED VIEW mv;
+CREATE FUNCTION f(text) RETURNS text IMMUTABLE LANGUAGE sql SET search_path = pg_catalog AS 'SELECT upper($1)'; ALTER FUNCTION f(text) STRICT; CREATE INDEX ON t (upper(a));
 CREATE FUNCTION g() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN NEW.a := 'by trigger'; RETURN NEW; END $f$;
 CREATE TRIGGER g BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION g(); ANALYZE t;
 DO $d$ BEGIN BEGIN EXECUTE 'UPDATE t SET a = f(id)'; EXCEPTION WHEN unique_violation THEN NULL; END; END $d$;
@@ -450,6 +450,125 @@ ALTER FUNCTION edgebase.repair() RESET ALL;
 SET LOCAL search_path = evil, pg_catalog;
 SET LOCAL SESSION AUTHORIZATION admin_login;
 SELECT edgebase.repair() \g /dev/null
+\ir ../lib/verdict.sql
+
+-- To have what is outside the instance changed, or made where others look.
+
+\set attack 'settings of the function that exports as edgebase_owner'
+\set expect EB009
+SELECT $up$ALTER FUNCTION edgebase.export_instance(text, text) SET search_path = m, pg_catalog$up$ AS up \gset
+\ir ../lib/migration.sql
+\ir ../lib/verdict.sql
+
+\set attack 'the function that exports made one of its caller'
+\set expect EB009
+SELECT $up$ALTER FUNCTION edgebase.export_instance(text, text) SECURITY INVOKER$up$ AS up \gset
+\ir ../lib/migration.sql
+\ir ../lib/verdict.sql
+
+\set attack 'a call of the function that exports'
+\set expect EB009
+SELECT $up$SELECT edgebase.export_instance('tenant', 'victim')$up$ AS up \gset
+\ir ../lib/migration.sql
+\ir ../lib/verdict.sql
+
+\set attack 'a table in another instance''s schema'
+\set expect EB009
+SELECT $up$CREATE TABLE "tenant:victim".planted (note text)$up$ AS up \gset
+\ir ../lib/migration.sql
+\ir ../lib/verdict.sql
+
+\set attack 'a child of one''s own table in another instance''s schema'
+\set expect EB009
+SELECT $up$CREATE TABLE "tenant:victim".planted () INHERITS (m.t)$up$ AS up \gset
+\ir ../lib/migration.sql
+\ir ../lib/verdict.sql
+
+\set attack 'a table from a query in another instance''s schema'
+\set expect EB009
+SELECT $up$CREATE TABLE "tenant:victim".planted AS SELECT 1 AS x$up$ AS up \gset
+\ir ../lib/migration.sql
+\ir ../lib/verdict.sql
+
+\set attack 'a view in another instance''s schema'
+\set expect EB009
+SELECT $up$CREATE VIEW "tenant:victim".planted AS SELECT 1 AS x$up$ AS up \gset
+\ir ../lib/migration.sql
+\ir ../lib/verdict.sql
+
+\set attack 'a sequence in another instance''s schema'
+\set expect EB009
+SELECT $up$CREATE SEQUENCE "tenant:victim".planted$up$ AS up \gset
+\ir ../lib/migration.sql
+\ir ../lib/verdict.sql
+
+\set attack 'a type in another instance''s schema'
+\set expect EB009
+SELECT $up$CREATE TYPE "tenant:victim".planted AS ENUM ('x')$up$ AS up \gset
+\ir ../lib/migration.sql
+\ir ../lib/verdict.sql
+
+\set attack 'a domain in another instance''s schema'
+\set expect EB009
+SELECT $up$CREATE DOMAIN "tenant:victim".planted AS text$up$ AS up \gset
+\ir ../lib/migration.sql
+\ir ../lib/verdict.sql
+
+\set attack 'a function in another instance''s schema'
+\set expect EB009
+SELECT $up$CREATE FUNCTION "tenant:victim".planted() RETURNS int LANGUAGE sql AS $f$SELECT 1$f$$up$ AS up \gset
+\ir ../lib/migration.sql
+\ir ../lib/verdict.sql
+
+\set attack 'a table in another instance''s schema, by a block'
+\set expect EB009
+SELECT $up$DO $d$ BEGIN EXECUTE 'CREATE TABLE "tenant:victim".planted (note text)'; END $d$$up$ AS up \gset
+\ir ../lib/migration.sql
+\ir ../lib/verdict.sql
+
+-- To be run by autovacuum, which has not loaded the library.
+
+\set attack 'an index over a function of the config'
+\set expect EB009
+SELECT $up$CREATE FUNCTION f(text) RETURNS text IMMUTABLE LANGUAGE sql AS $f$SELECT $1$f$; CREATE INDEX ON t (f(a))$up$ AS up \gset
+\ir ../lib/migration.sql
+\ir ../lib/verdict.sql
+
+\set attack 'a partial index with a function of the config'
+\set expect EB009
+SELECT $up$CREATE FUNCTION f(text) RETURNS text IMMUTABLE LANGUAGE sql AS $f$SELECT $1$f$; CREATE INDEX ON t (id) WHERE f(a) = 'x'$up$ AS up \gset
+\ir ../lib/migration.sql
+\ir ../lib/verdict.sql
+
+\set attack 'an index over a cast to a domain of the config'
+\set expect EB009
+SELECT $up$CREATE FUNCTION f(text) RETURNS text IMMUTABLE LANGUAGE sql AS $f$SELECT $1$f$; CREATE DOMAIN d AS text CHECK (f(VALUE) = VALUE); CREATE INDEX ON t ((a::d))$up$ AS up \gset
+\ir ../lib/migration.sql
+\ir ../lib/verdict.sql
+
+\set attack 'an exclusion constraint over a function of the config'
+\set expect EB009
+SELECT $up$CREATE FUNCTION f(text) RETURNS text IMMUTABLE LANGUAGE sql AS $f$SELECT $1$f$; ALTER TABLE t ADD EXCLUDE USING btree (f(a) WITH =)$up$ AS up \gset
+\ir ../lib/migration.sql
+\ir ../lib/verdict.sql
+
+\set attack 'statistics over a function of the config'
+\set expect EB009
+SELECT $up$CREATE FUNCTION f(text) RETURNS text IMMUTABLE LANGUAGE sql AS $f$SELECT $1$f$; CREATE STATISTICS s ON (f(a)) FROM t$up$ AS up \gset
+\ir ../lib/migration.sql
+\ir ../lib/verdict.sql
+
+\set attack 'an index over a function of PostgreSQL may be'
+\set expect 00000
+SELECT $up$CREATE INDEX ON t (lower(a))$up$ AS up \gset
+\ir ../lib/migration.sql
+\ir ../lib/verdict.sql
+
+\set attack 'a view in a table''s place is no analyst''s to read, who would run what it calls'
+\set expect 00000
+SELECT $up$DROP TABLE t; CREATE VIEW t AS SELECT current_user::text AS id, now() AS "createdAt", now() AS "updatedAt", 'x'::text AS a$up$ AS up \gset
+\ir ../lib/migration.sql
+SELECT 1 / (NOT has_any_column_privilege('edgebase_analyst', 'm.t', 'SELECT'))::int \g /dev/null
 \ir ../lib/verdict.sql
 
 \set attack 'a superuser''s session is as before, whatever the config that it applied'

@@ -281,6 +281,10 @@ impl Test {
                 (None, Value::Array(items)) if !items.is_empty() => Self::IsNull(false),
                 (None, _) => Self::Constant(true),
             }),
+            // A value that says no would read as the opposite of what is done.
+            "is null" | "is not null" if !matches!(operand, Value::Null | Value::Bool(true)) => {
+                Err(Wanted::Operand("no value"))
+            }
             "is null" => Ok(Self::IsNull(true)),
             "is not null" => Ok(Self::IsNull(false)),
             _ => Err(Wanted::Operator),
@@ -342,6 +346,14 @@ mod tests {
         let mut sql = Sql::default();
         Filter::parse(&table, Some(&filter), None).unwrap().write(&mut sql, &table);
         sql.text().to_owned()
+    }
+
+    #[test]
+    fn a_test_for_null_takes_no_value_that_says_the_opposite() {
+        let table = table();
+        for filter in [json!([["n", "is null", false]]), json!([["n", "is not null", "x"]])] {
+            assert!(Filter::parse(&table, Some(&filter), None).is_err(), "{filter}");
+        }
     }
 
     #[test]
