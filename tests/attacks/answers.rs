@@ -285,6 +285,20 @@ fn peak_memory(pid: u32) -> usize {
     kilobytes.expect("a number") << 10
 }
 
+#[tokio::test]
+async fn records_that_a_rule_looks_at_one_by_one_do_not_fill_the_budget_of_answers() {
+    let product = Product::start(&edgebase_tests::fixture("answers.ts"));
+    let client = product.anonymous();
+    let body = json!({"text": "x".repeat(9_800_000)});
+    for _ in 0..12 {
+        insert(&client, "weighed", body.clone()).await.expect(201);
+    }
+    let list = client.query(&table("weighed"), &[("limit", "1"), ("fields", "id")]).await;
+    assert_eq!(list.expect(200).body["items"], json!([]));
+    let count = client.get(&format!("{}/count", table("weighed"))).await;
+    assert_eq!(count.expect(200).body["total"], 0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn sixty_four_clients_that_ask_for_the_largest_answers_do_not_exhaust_the_server() {
     let product = Product::start(&edgebase_tests::fixture("answers.ts"));

@@ -9,6 +9,7 @@ use super::Target;
 use super::list::cut;
 use crate::db::{Bound, PAGE, Row};
 use crate::error::{Error, Result};
+use crate::memory;
 use crate::query::cursor::Position;
 use crate::query::page::Page;
 use crate::query::read::{self, Hit, Selection};
@@ -109,6 +110,8 @@ impl Scan<'_> {
             }
             place = self.behind(last)?;
             size = CHUNK;
+            drop(rows);
+            memory::keep(bytes);
         }
         Ok(found)
     }
