@@ -1,9 +1,9 @@
 //! What is left when a backend or the whole server is killed in the middle of create, migrate, drop?
 //!
 //! Each is killed with SIGKILL at every table it writes, while it waits for a lock that the test
-//! holds there. Afterwards the instance is what it was before, and the next call finishes the job.
+//! holds there, or for the reader of the instance's table that the test is. Afterwards the instance is what it was before, and the next call finishes the job.
 
-use super::state::{connect_again, one, orphans, state, until_it_waits};
+use super::state::{connect_again, one, orphans, state, until_it_tries, until_it_waits};
 use edgebase_tests::sql::{connect, literal, texts};
 use edgebase_tests::{Product, fixture, unique};
 use std::process::Command;
@@ -54,7 +54,12 @@ async fn killed_at(product: &Product, id: &str, call: &str, point: &str, victim:
     let pid: u32 = one(&caller, "SELECT pg_backend_pid()").await.parse().unwrap();
     let sql = format!("SELECT edgebase.{call}('late', {})", literal(id));
     let running = tokio::spawn(async move { texts(&caller, &sql).await });
-    until_it_waits(&holder, pid.try_into().unwrap()).await;
+    let backend = pid.try_into().unwrap();
+    if point == "TENANT" {
+        until_it_tries(&holder, backend).await;
+    } else {
+        until_it_waits(&holder, backend).await;
+    }
     match victim {
         Victim::Backend => kill(pid),
         Victim::Server => {

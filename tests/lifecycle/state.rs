@@ -86,6 +86,20 @@ pub async fn until_it_waits(observer: &Client, pid: i32) {
     panic!("backend {pid} never waited for a lock");
 }
 
+/// Waits until the backend tries to get an instance alone, which somebody who reads its tables
+/// keeps it from. It waits for such a reader without a lock: each try locks the schema for less
+/// than a millisecond, and between two tries are 20.
+pub async fn until_it_tries(observer: &Client, pid: i32) {
+    let sql = format!(
+        "SELECT count(*) FROM pg_locks WHERE pid = {pid} AND granted
+            AND classid = 'pg_namespace'::regclass AND mode = 'AccessExclusiveLock'"
+    );
+    let deadline = Instant::now() + Duration::from_secs(9);
+    while one(observer, &sql).await == "0" {
+        assert!(Instant::now() < deadline, "backend {pid} never tried to lock the schema");
+    }
+}
+
 /// A connection to a server that may be starting again.
 pub async fn connect_again(url: &str) -> Client {
     let deadline = Instant::now() + Duration::from_secs(60);

@@ -117,15 +117,64 @@ async fn an_instance_that_first_writes_bring_back_holds_only_what_came_after_the
     assert_eq!(orphans(&admin).await, [""; 0]);
 }
 
+/// A connection with an open transaction in the instance, which has written a row.
+async fn holder(product: &Product, id: &str, row: &str) -> tokio_postgres::Client {
+    let holder = connect(&product.proxy_url).await;
+    let enter = format!("BEGIN; SELECT edgebase.enter('room', {})", literal(id));
+    holder.batch_execute(&enter).await.unwrap();
+    let insert = format!("INSERT INTO notes (id) VALUES ({})", literal(row));
+    holder.batch_execute(&insert).await.unwrap();
+    holder
+}
+
+/// Two transactions are inside, one that runs a statement and one that runs none.
 #[tokio::test]
-async fn a_transaction_that_holds_the_instance_makes_its_drop_fail_in_time_and_changes_nothing() {
+async fn transactions_that_hold_the_instance_are_ended_by_its_drop_and_have_written_nothing() {
     let product = product();
     let admin = connect(&product.admin_url).await;
-    let id = unique("held");
+    admin.batch_execute("SET edgebase.ddl_lock_timeout = '2s'").await.unwrap();
+    for over_http in [false, true] {
+        let id = unique("held");
+        product.service().post(&notes(&id), &json!({"id": "first"})).await.expect(201);
+        let runs = holder(&product, &id, "second").await;
+        let idle = holder(&product, &id, "third").await;
+        let running =
+            tokio::spawn(async move { (refusal(&runs, "SELECT pg_sleep(25)").await, runs) });
+
+        let began = Instant::now();
+        let rows = if over_http {
+            product.service().delete(&instance(&id)).await.expect(200)["rows"].to_string()
+        } else {
+            let sql = format!("SELECT edgebase.drop_instance('room', {}) ->> 'rows'", literal(&id));
+            one(&admin, &sql).await
+        };
+        let (took, whole) = (began.elapsed(), Duration::from_secs(if over_http { 10 } else { 2 }));
+        assert_eq!(rows, "1", "only what was committed counts");
+        assert!(took >= whole / 2, "they had time to end by themselves: {took:?}");
+        assert!(took < whole + Duration::from_secs(1), "{took:?}");
+        assert_eq!(state(&admin, "room", &id).await, "nothing");
+        assert_eq!(orphans(&admin).await, [""; 0]);
+
+        let (cancelled, runs) = running.await.unwrap();
+        assert_eq!(cancelled.as_deref(), Some("57014"));
+        runs.batch_execute("ROLLBACK; SELECT 1").await.expect("its connection stays");
+        assert!(idle.batch_execute("COMMIT").await.is_err(), "its connection is closed");
+        assert!(idle.is_closed());
+
+        product.service().post(&notes(&id), &json!({"id": "anew"})).await.expect(201);
+        assert_eq!(product.service().get(&notes(&id)).await.ids(), ["anew"]);
+    }
+}
+
+#[tokio::test]
+async fn a_reader_who_has_not_entered_makes_a_drop_fail_in_time_and_changes_nothing() {
+    let product = product();
+    let admin = connect(&product.admin_url).await;
+    let id = unique("read");
     product.service().post(&notes(&id), &json!({"id": "first"})).await.expect(201);
-    let holder = connect(&product.proxy_url).await;
-    let enter = format!("BEGIN; SELECT edgebase.enter('room', {})", literal(&id));
-    holder.batch_execute(&enter).await.unwrap();
+    let reader = connect(&product.admin_url).await;
+    let read = format!("BEGIN; SELECT FROM \"room:{id}\".notes");
+    reader.batch_execute(&read).await.unwrap();
 
     admin.batch_execute("SET edgebase.ddl_lock_timeout = '300ms'").await.unwrap();
     let drop = format!("SELECT edgebase.drop_instance('room', {})", literal(&id));
@@ -139,7 +188,8 @@ async fn a_transaction_that_holds_the_instance_makes_its_drop_fail_in_time_and_c
     assert_eq!(answer.status, 503, "{}", answer.text);
     assert!(began.elapsed() < Duration::from_secs(14), "{:?}", began.elapsed());
     assert_eq!(state(&admin, "room", &id).await, "sparse");
-    holder.batch_execute("INSERT INTO notes (id) VALUES ('second'); COMMIT").await.unwrap();
+    product.service().post(&notes(&id), &json!({"id": "second"})).await.expect(201);
+    reader.batch_execute("COMMIT").await.expect("nobody ended it");
     assert_eq!(product.service().get(&notes(&id)).await.ids(), ["first", "second"]);
     let receipt = product.service().delete(&instance(&id)).await.expect(200);
     assert_eq!(receipt["rows"], 2);

@@ -56,9 +56,10 @@ impl Model {
             .collect()
     }
 
-    /// Whether any transaction is open in the instance.
-    pub fn in_use(&self, id: usize) -> bool {
-        self.sessions.iter().flatten().any(|t| t.id == id)
+    /// The sessions whose transactions are open in the instance.
+    pub fn inside(&self, id: usize) -> Vec<usize> {
+        let is_inside = |t: &Option<Transaction>| t.as_ref().is_some_and(|t| t.id == id);
+        (0..self.sessions.len()).filter(|n| is_inside(&self.sessions[*n])).collect()
     }
 
     /// Ends the session's transaction.
