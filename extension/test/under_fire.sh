@@ -25,6 +25,26 @@ state() {
         (SELECT count(*) FROM edgebase.instance) AS instances) AS s"
 }
 
+# Statements that keep their transaction open until a condition about other sessions holds.
+until_true() {
+    cat <<SQL
+SET application_name = 'holding';
+DO \$\$BEGIN
+    FOR n IN 1..600 LOOP
+        PERFORM pg_stat_clear_snapshot();
+        EXIT WHEN EXISTS ($1);
+        PERFORM pg_sleep(0.05);
+    END LOOP;
+END\$\$
+SQL
+}
+queued="SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
+migrates="SELECT FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND state = 'active' AND query LIKE '%try_migrate%'"
+# Waits for a session that has got so far.
+until_holding() {
+    until [ "$(value "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'holding'")" = 1 ]; do sleep 0.1; done
+}
+
 # Fifty creators of one id.
 for i in $(seq 50); do
     psql proxy_login -At -c "SELECT edgebase.create_instance('tenant', 'crowd') ->> 'created'" >"$dir/crowd.$i" 2>&1 &
@@ -62,22 +82,30 @@ SELECT edgebase.apply_config('{"databases": {"beside": {"instance": true, "table
 SELECT edgebase.create_instance('beside', 'x') \g /dev/null
 SELECT edgebase.apply_config('{"databases": {"beside": {"instance": true, "tables": {"t": {"schema": {"a": "string", "b": "string"}}}}}}') \g /dev/null
 SQL
-psql postgres -c "BEGIN; SELECT edgebase.repair(); SELECT pg_sleep(2); COMMIT" >/dev/null &
-until [ "$(value "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")" = 1 ]; do sleep 0.1; done
+psql postgres -c "BEGIN; SELECT edgebase.repair(); $(until_true "$queued"); COMMIT" >/dev/null &
+until_holding
 migrated=$(OPTIONS="-c edgebase.ddl_lock_timeout=20s" value "SELECT edgebase.try_migrate('beside', 'x') ->> 'migrated'")
 wait
 is "a migration beside a repair waits for it" "$migrated" true
-# A grant by hand waits for nobody.
+# A grant by hand waits for nobody. From PostgreSQL 18 on it shares its table, as a request that reads
+# it does, so the migration comes after it; before, both change the table's entry of the catalog.
 psql postgres <<'SQL'
 SET SESSION AUTHORIZATION admin_login;
 SELECT edgebase.apply_config('{"databases": {"beside": {"instance": true, "tables": {"t": {"schema": {"a": "string", "b": "string", "c": "string"}}}}}}') \g /dev/null
 SQL
-psql postgres -c "BEGIN; GRANT SELECT ON \"beside:x\".t TO stranger; SELECT pg_sleep(2); COMMIT" >/dev/null &
-until [ "$(value "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")" = 1 ]; do sleep 0.1; done
-code=$(OPTIONS="-c edgebase.ddl_lock_timeout=20s" psql postgres -At -v VERBOSITY=sqlstate -c "SELECT edgebase.try_migrate('beside', 'x')" 2>&1 | sed 's/.*ERROR:  //')
+if [ "$major" -ge 18 ]; then granting=$(until_true "$migrates"); else granting=$(until_true "$queued"); fi
+psql postgres -c "BEGIN; GRANT SELECT ON \"beside:x\".t TO stranger; $granting; SELECT pg_sleep(0.5); COMMIT" >/dev/null &
+until_holding
+code=$(OPTIONS="-c edgebase.ddl_lock_timeout=20s" psql postgres -At -v VERBOSITY=sqlstate -c "SELECT edgebase.try_migrate('beside', 'x') ->> 'migrated'" 2>&1 | sed 's/.*ERROR:  //')
 wait
-is "a migration that a grant by hand interferes with is told to come again" "$code" 55P03
-is "and is not noted as a failure" "$(value "SELECT state FROM edgebase.instances WHERE key = 'beside:x'")" behind
+after=$(value "SELECT state FROM edgebase.instances WHERE key = 'beside:x'")
+if [ "$major" -ge 18 ]; then
+    is "a migration beside a grant by hand waits for it" "$code" true
+    is "and brings the instance up" "$after" active
+else
+    is "a migration that a grant by hand interferes with is told to come again" "$code" 55P03
+    is "and is not noted as a failure" "$after" behind
+fi
 psql postgres -c "SELECT edgebase.drop_instance('beside', 'x')" >/dev/null
 
 # Thousands of random steps over several connections against a model.
