@@ -138,14 +138,21 @@ CREATE TRIGGER die BEFORE INSERT ON edgebase.audit_log FOR EACH ROW EXECUTE FUNC
 CREATE CONSTRAINT TRIGGER die_late AFTER INSERT ON edgebase.audit_log DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.on_row();
 SQL
 ready() { for _ in $(seq 100); do psql postgres -c "SELECT 1" >/dev/null 2>&1 && return; sleep 0.1; done; }
+# A backend's end is seen by its client before the server sees it and restarts itself.
+crashes() { grep -c 'terminated; reinitializing' "$dir/log"; }
+restarted() { # restarted CRASHES: once there has been another one
+    for _ in $(seq 100); do [ "$(crashes)" -gt "$1" ] && break; sleep 0.1; done
+    ready
+}
 # at_every_step NAME STATEMENT BEFORE AFTER: kills at step 1, 2, ... until the statement survives.
 at_every_step() {
     n=0
     while :; do
         n=$((n + 1))
         psql postgres -c "UPDATE public.deadly SET at = $n" -c "SELECT setval('public.step', 1, false)" >/dev/null
+        crashes=$(crashes)
         if psql proxy_login -At -c "$2" >/dev/null 2>&1; then break; fi
-        ready
+        restarted "$crashes"
         psql postgres -c "UPDATE public.deadly SET at = -1" >/dev/null
         found=$($5)
         [ "$found" = "$3" ] || not_ok "$1, killed at step $n: expected $3, found $found"
