@@ -29,7 +29,7 @@ fn exceeds(table: &str) -> bool {
 }
 
 /// The answer to a request. A machine that is busy may need several tries before it completes a
-/// rule; each failed one has to say that it may be repeated.
+/// rule; each failed one has to name the rule and to say that it may be repeated.
 async fn settled(
     client: &Client,
     method: &str,
@@ -46,6 +46,8 @@ async fn settled(
         }
         assert_eq!(answer.body["slug"], "rule-not-completed", "{}", answer.text);
         assert!(answer.headers.contains_key("retry-after"));
+        let rule = answer.headers.get("x-edgebase-denied-by").map_or("", String::as_str);
+        assert!(rule.starts_with("databases.app.tables."), "{method} {path}: {rule}");
         if once || begun.elapsed() > Duration::from_secs(1) {
             return answer;
         }

@@ -54,15 +54,20 @@ impl From<Compiled> for RowScope {
 }
 
 impl Access<'_> {
-    /// The rows that the rule leaves to the caller.
+    /// The rows that the rule called `name` leaves to the caller.
     ///
     /// # Errors
     /// 503 when the rule could not be asked.
-    pub async fn row_scope(&self, rule: Option<&Rule>, table: &Table) -> Result<RowScope> {
+    pub async fn row_scope(
+        &self,
+        rule: Option<&Rule>,
+        table: &Table,
+        name: &str,
+    ) -> Result<RowScope> {
         Ok(match self.standing(rule) {
             Standing::Open => RowScope::All,
             Standing::Closed => RowScope::None(Reason::of(rule)),
-            Standing::PerRequest => match answered(self.any_row(rule).await)? {
+            Standing::PerRequest => match self.answered(self.any_row(rule).await, table, name)? {
                 Ok(()) => RowScope::All,
                 Err(reason) => RowScope::None(reason),
             },
@@ -80,7 +85,7 @@ impl Access<'_> {
         table: &Table,
         operation: &str,
     ) -> Result<RowScope> {
-        match self.row_scope(rule, table).await? {
+        match self.row_scope(rule, table, "read").await? {
             RowScope::None(reason) => {
                 let error = match rule {
                     None => no_rule(table, "read"),
@@ -92,19 +97,29 @@ impl Access<'_> {
         }
     }
 
-    /// Which of these rows the rule lets pass. A row on which the rule throws does not pass.
+    /// Which of these rows the rule called `name` lets pass. A row on which the rule throws does
+    /// not pass.
     ///
     /// # Errors
     /// 503 when the rule could not be asked about all of them.
-    pub async fn passing(&self, rule: Option<&Rule>, rows: &Arc<Vec<Value>>) -> Result<Vec<bool>> {
+    pub async fn passing(
+        &self,
+        rule: Option<&Rule>,
+        rows: &Arc<Vec<Value>>,
+        table: &Table,
+        name: &str,
+    ) -> Result<Vec<bool>> {
         let mut passing = vec![true; rows.len()];
         match (self.standing(rule), rule) {
             (Standing::Open, _) => {}
-            (Standing::PerRequest, _) => passing.fill(answered(self.any_row(rule).await)?.is_ok()),
+            (Standing::PerRequest, _) => {
+                passing.fill(self.answered(self.any_row(rule).await, table, name)?.is_ok());
+            }
             (Standing::PerRow, Some(rule)) => {
-                for index in
-                    self.refused_rows(rule, rows).await.map_err(Error::rule_not_completed)?
-                {
+                let refused = self.refused_rows(rule, rows).await;
+                let refused = refused
+                    .map_err(|cause| self.undecided(table, name, &Reason::Evaluated(cause)))?;
+                for index in refused {
                     if let Some(passes) = passing.get_mut(index) {
                         *passes = false;
                     }
@@ -114,12 +129,17 @@ impl Access<'_> {
         }
         Ok(passing)
     }
-}
 
-/// A verdict as an answer: what was no answer is an error.
-fn answered(verdict: Verdict) -> Result<Verdict> {
-    match verdict {
-        Err(reason) if !reason.is_verdict() => Err(Error::rule_not_completed(reason)),
-        verdict => Ok(verdict),
+    /// A verdict as an answer: what was no answer is an error.
+    fn answered(&self, verdict: Verdict, table: &Table, name: &str) -> Result<Verdict> {
+        match verdict {
+            Err(reason) if !reason.is_verdict() => Err(self.undecided(table, name, &reason)),
+            verdict => Ok(verdict),
+        }
+    }
+
+    /// The error of a rule that was not asked to its end, which is never a refusal.
+    fn undecided(&self, table: &Table, name: &str, reason: &Reason) -> Error {
+        self.by(Error::rule_not_completed(reason), table, name, reason)
     }
 }

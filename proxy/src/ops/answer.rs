@@ -31,7 +31,7 @@ pub(super) async fn readable(
     }
     let seen = records.iter().map(|record| access.seen(rule, record));
     let passing = match seen.collect::<crate::error::Result<Vec<_>>>() {
-        Ok(values) => access.passing(rule, &Arc::new(values)).await,
+        Ok(values) => access.passing(rule, &Arc::new(values), &config.table, "read").await,
         Err(error) => Err(error),
     };
     passing.unwrap_or_else(|error| {

@@ -87,7 +87,7 @@ pub(super) async fn bulk(target: &Target<'_>, request: BulkRequest) -> Result<Re
     let operation = change.operation();
     let rules = Rules { write: change.rule(config), read: answer::read_rule(config) };
     let access = target.access();
-    let scope = access.row_scope(rules.write, table).await?;
+    let scope = access.row_scope(rules.write, table, operation).await?;
     if let RowScope::None(reason) = &scope {
         let error = match rules.write {
             None => no_rule(table, operation),
@@ -165,14 +165,14 @@ impl Work<'_> {
                 read::matching(schema, table, &self.selection, behind.as_deref(), chunk);
             let rows = self.transaction.query(&statement, table).await?;
             examined += rows.len();
-            let passing = self.passing(&rows).await?;
+            let passing = self.passing(&rows, operation).await?;
             let ids: Vec<String> = passing.into_iter().map(|r| r.id).collect();
             if !ids.is_empty() {
                 let left = i64::try_from(limit - chosen.len()).unwrap_or_default();
                 let statement =
                     read::lock_matching(schema, table, &self.selection, Some(&ids), left);
                 let locked = self.transaction.query(&statement, table).await?;
-                chosen.extend(self.passing(&locked).await?);
+                chosen.extend(self.passing(&locked, operation).await?);
             }
             match rows.last() {
                 Some(last) if rows.len() == size => {
@@ -185,15 +185,16 @@ impl Work<'_> {
     }
 
     /// The records of these rows that pass both rules; one that cannot be decoded does not.
-    async fn passing(&self, rows: &[Row]) -> Result<Vec<Record>> {
+    async fn passing(&self, rows: &[Row], operation: &str) -> Result<Vec<Record>> {
         let table = &self.config.table;
         let access = self.target.access();
         let mut records: Vec<Record> =
             rows.iter().filter_map(|row| respond::record(table, row).ok()).collect();
-        for rule in [self.rules.write, self.rules.read] {
+        for (rule, name) in [(self.rules.write, operation), (self.rules.read, "read")] {
             let mut seen = Vec::with_capacity(records.len());
             records.retain(|record| access.seen(rule, record).map(|v| seen.push(v)).is_ok());
-            let mut passing = access.passing(rule, &Arc::new(seen)).await?.into_iter();
+            let passing = access.passing(rule, &Arc::new(seen), table, name).await?;
+            let mut passing = passing.into_iter();
             records.retain(|_| passing.next() == Some(true));
         }
         Ok(records)

@@ -155,7 +155,7 @@ impl Scan<'_> {
                 values.push(value);
             }
         }
-        let passing = access.passing(self.rule, &Arc::new(values)).await?;
+        let passing = access.passing(self.rule, &Arc::new(values), self.table, "read").await?;
         Ok(candidates
             .into_iter()
             .zip(passing)
