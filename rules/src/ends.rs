@@ -177,7 +177,8 @@ async fn whatever_happens_around_an_evaluation_denies() {
     let suspended = Err(RowDenied { index: 0, cause: Cause::Suspended });
     assert_eq!(stalling.allows_rows(good, Arg::Null, rows(), AMPLE).await, suspended);
     seen.push(Cause::Suspended);
-    assert_eq!(engine.allows(good, vec![], AMPLE).await, Decision::Allow);
+    let another = engine.for_caller(Caller::of(&"another", &"somewhere"));
+    assert_eq!(another.allows(good, vec![], AMPLE).await, Decision::Allow);
 
     // More than is converted for JavaScript.
     let small = start(Limits { values: 2, ..Limits::default() });

@@ -70,7 +70,7 @@ async fn a_record_as_large_as_can_be_is_refused_to_its_owner_and_costs_others_no
     goes_on(&other, &["first", "second"]).await;
     let (threads, memory) = (of_process(&product, "Threads"), of_process(&product, "VmRSS"));
 
-    let blob: Vec<Value> = vec![json!({}); 240_000];
+    let blob: Vec<Value> = vec![json!({}); 120_000];
     for table in ["first", "second"] {
         attacker.post(&path(table), &json!({"id": "big", "blob": blob})).await.expect(201);
         let record = format!("{}/big", path(table));
