@@ -160,6 +160,8 @@ async fn whatever_happens_around_an_evaluation_denies() {
         (stuck, Duration::from_millis(50)),
         (good, Duration::ZERO),
     ] {
+        // What one costs the engine must not suspend the next.
+        let engine = engine.for_caller(Caller::of(&function, &"somewhere"));
         let Decision::Deny(cause) = engine.allows(function, vec![], budget).await else {
             panic!("{function:?} must be denied")
         };
