@@ -233,7 +233,6 @@ mod tests {
         let end = |kind, chain| allows(&Statement::Transaction { kind, chain });
         assert!(!allows(&Statement::Other(NodeTag::T_CreateStmt)));
         assert!(!allows(&Statement::Other(NodeTag::T_DoStmt)));
-        assert!(allows(&Statement::Other(NodeTag::T_CallStmt)));
         assert!(!set(VAR_SET_VALUE, false, "timezone"));
         assert!(!set(VAR_RESET, true, "timezone"));
         assert!(!set(VAR_RESET_ALL, true, ""));

@@ -245,7 +245,8 @@ async fn a_drop_that_has_to_wait_keeps_no_other_instance_waiting() {
     let took = began.elapsed();
     holder.batch_execute("COMMIT").await.unwrap();
     let statuses: Vec<u16> = behind.join_all().await.iter().map(|answer| answer.status).collect();
-    assert!(statuses.iter().all(|s| matches!(s, 200 | 429 | 503)), "{statuses:?}");
+    // The deletion may have ended what already ran in the instance, as a time limit does: 504.
+    assert!(statuses.iter().all(|s| matches!(s, 200 | 429 | 503 | 504)), "{statuses:?}");
     assert_eq!(calm.status, 200, "after {took:?}: {}", calm.text);
     assert!(took < Duration::from_secs(2), "{took:?}");
 }
