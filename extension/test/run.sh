@@ -19,7 +19,9 @@ out="$dir/out"
 stated=0
 if [ "$major" -ge 16 ]; then force=debug_parallel_query; else force=force_parallel_mode; fi
 
-attempt() { # attempt FILE LOGIN: runs it and counts the verdicts that it states
+# Runs a file and counts the verdicts that it states. psql fails when its connection is lost, as an
+# attack may bring about; the verdicts that are then missing fail the run below.
+attempt() { # attempt FILE LOGIN
     psql "$2" -At -v VERBOSITY=sqlstate -f "$1" >>"$out" 2>>"$dir/err" || true
     stated=$((stated + $(grep -c '^.ir ../lib/verdict.sql' "$1")))
 }
