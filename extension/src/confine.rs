@@ -1,7 +1,7 @@
 //! What may the SQL of a config do?
 //!
 //! Migrations, checks, defaults and the triggers and functions that migrations make are SQL of the
-//! config's author. They run as `edgebase_owner`, inside a call by somebody else: an administrator,
+//! config's author. They run as `edgebase_owner`, inside a call by another role: an administrator,
 //! a proxy, a superuser. So they may only do what ends with the statement or stays in tables and
 //! other objects of `edgebase_owner`. Allowed statements are a list, functions are judged as under
 //! the seal (see [`guard`]). Not on the list is what

@@ -200,7 +200,7 @@ fn take_steps(key: &InstanceKey, row: &InstanceRow, block: &BlockRow) -> Result<
             take(step, &row.schema)?;
         }
         forbid_nulls(&row.schema, &new)?;
-        // PostgreSQL refuses to defer a trigger in here, so none runs later as somebody else. Those
+        // PostgreSQL refuses to defer a trigger in here, so none runs later as another role. Those
         // that the caller has deferred are its own and run as the caller, at its commit.
         instance::grant_tables(&row.schema, row.number, &new)
     })?;

@@ -9,7 +9,7 @@
 //! settings that is rolled back after it, so not even a plain `SET` in it lasts. What does not run
 //! as the owner of instances runs as the extension's owner, a superuser, and gets a `search_path`
 //! of the catalogs alone within that level, whatever the function's `SET` clause, a caller or an
-//! earlier statement made of it: an operator or function that somebody planted cannot be meant.
+//! earlier statement made of it: an operator or function that an attacker planted cannot be meant.
 //! One place for all statements is what makes that complete; qualifying each name in each text
 //! would have to be right everywhere. It costs a few microseconds for each statement, and
 //! nothing for `enter` and `read_record`, which run none.
