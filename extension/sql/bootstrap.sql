@@ -433,8 +433,8 @@ CREATE EVENT TRIGGER edgebase_warn_of_drop ON ddl_command_start WHEN TAG IN ('DR
     EXECUTE FUNCTION edgebase.warn_of_drop();
 
 ---------------------------------------------------------------------------------------------
--- Outside the schema edgebase. A tenant needs no temporary tables, and what is planted in
--- public could be mistaken for something trusted.
+-- Outside the schema edgebase. A tenant needs no temporary tables, what is planted in public
+-- could be mistaken for something trusted, and nobody needs to lock a view of the catalog.
 ---------------------------------------------------------------------------------------------
 
 DO $$
@@ -445,3 +445,5 @@ BEGIN
     END IF;
 END
 $$;
+-- Who may update the view may lock it, and so make whoever reads it wait; SET does the same.
+REVOKE UPDATE ON TABLE pg_catalog.pg_settings FROM PUBLIC;

@@ -238,3 +238,6 @@ FROM edgebase.block_version v JOIN edgebase.block b USING (namespace);
 REVOKE ALL ON TABLE edgebase.versions FROM PUBLIC;
 GRANT SELECT ON TABLE edgebase.versions TO edgebase_proxy, edgebase_admin, edgebase_analyst;
 COMMENT ON VIEW edgebase.versions IS 'Every version that a block has had';
+
+-- Who may update the view may lock it, and so make whoever reads it wait; SET does the same.
+REVOKE UPDATE ON TABLE pg_catalog.pg_settings FROM PUBLIC;

@@ -6,6 +6,7 @@
 
 use edgebase_blocks::name::NameError;
 use edgebase_blocks::sqlstate::{self, Condition};
+use pgrx::spi::{SpiError, SpiErrorCodes};
 
 /// An error of the extension's own.
 #[derive(Debug, thiserror::Error)]
@@ -202,8 +203,18 @@ impl Error {
     }
 }
 
-impl From<pgrx::spi::SpiError> for Error {
-    fn from(error: pgrx::spi::SpiError) -> Self {
-        Self::Internal(error.to_string())
+/// What SPI refuses by itself, before the hook of utility statements is called, can only come from a
+/// config: the extension's own statements begin and end no transaction and copy nothing.
+impl From<SpiError> for Error {
+    fn from(error: SpiError) -> Self {
+        match error {
+            SpiError::SpiError(SpiErrorCodes::Transaction) => {
+                Self::Confined("a statement that begins or ends a transaction".into())
+            }
+            SpiError::SpiError(SpiErrorCodes::Copy) => {
+                Self::Confined("COPY to or from the client".into())
+            }
+            other => Self::Internal(other.to_string()),
+        }
     }
 }

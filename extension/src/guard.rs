@@ -144,7 +144,7 @@ pub fn allows(statement: &Statement) -> bool {
         Statement::Set { local, name, .. } => *local && is_local_setting(name),
         Statement::Cursor { hold } => !hold,
         Statement::Copy { on_server } => !on_server,
-        // Everybody may update `pg_settings`, so lock it, and whoever reads it would wait.
+        // Who may write to a catalog's view may lock it, and whoever reads it would wait.
         Statement::Lock { own } => *own,
         Statement::ExplainQuery => true,
         Statement::Function { .. } | Statement::Object { .. } => false,
@@ -155,7 +155,7 @@ pub fn allows(statement: &Statement) -> bool {
 }
 
 /// Built-in functions, by the symbol that implements them so that no alias escapes, whose effect
-/// outlives the transaction or shows other sessions.
+/// outlives the transaction, shows other sessions, or holds up other tenants.
 const DENIED_SYMBOLS: &[&str] = &[
     "set_config_by_name",
     "setseed",
@@ -175,6 +175,15 @@ const DENIED_SYMBOLS: &[&str] = &[
     "pg_isolation_test_session_is_blocked",
     "brin_summarize_new_values",
     "gin_clean_pending_list",
+    // These lock what they describe to the end of the transaction and ask for no right to it, so that
+    // its migration or deletion would have to wait. `extension/test/locks.py` looks for more of them.
+    "fmgr_sql_validator",
+    "pg_get_function_sqlbody",
+    "pg_get_functiondef",
+    "pg_get_object_address",
+    "pg_get_partition_constraintdef",
+    "pg_partition_tree",
+    "table_to_xmlschema",
 ];
 
 /// The same, by how the symbol begins.
@@ -188,6 +197,9 @@ const DENIED_PREFIXES: &[&str] = &[
     "pg_copy_",
     "pg_create_",
     "pg_drop_",
+    // As the functions that lock what they describe; `pg_views` and its like call them.
+    "pg_get_ruledef",
+    "pg_get_viewdef",
     "pg_replication_",
     "pg_log_",
     "pg_read_",
@@ -254,6 +266,7 @@ mod tests {
     fn functions_are_known_by_symbol_and_library() {
         assert!(!allows_builtin("set_config_by_name"));
         assert!(!allows_builtin("be_loread"));
+        assert!(!allows_builtin("pg_get_viewdef_ext"));
         assert!(!allows_builtin("pg_try_advisory_xact_lock_int4"));
         assert!(allows_builtin("textlen"));
         assert!(!allows_library("$libdir/dblink", "dblink_record"));

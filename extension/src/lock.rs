@@ -169,19 +169,38 @@ pub fn evict(schema: Oid) -> Result<(), Error> {
     }
 }
 
-/// Ends what those sessions run, or the sessions, that keep a schema from being locked.
+/// Ends what those sessions run, or the sessions, that keep a schema from being locked. Whether the
+/// transaction found still holds the lock is looked at again right before its session is signalled:
+/// a pooled connection may serve another tenant by then.
 fn end_holders(schema: Oid, end: &str) -> Result<(), Error> {
-    spi::run(
-        &format!(
-            "SELECT pg_catalog.{end}(l.pid) FROM pg_catalog.pg_locks l
+    let holders = |columns: &str, of: &str| {
+        format!(
+            "SELECT {columns} FROM pg_catalog.pg_locks l
              WHERE l.granted AND l.locktype OPERATOR(pg_catalog.=) 'object'
                AND l.database OPERATOR(pg_catalog.=) $1
                AND l.classid OPERATOR(pg_catalog.=) $2
-               AND l.objid OPERATOR(pg_catalog.=) $3
-               AND l.pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()"
+               AND l.objid OPERATOR(pg_catalog.=) $3 AND {of}"
+        )
+    };
+    let found = spi::one::<Vec<String>>(
+        &holders(
+            "pg_catalog.array_agg(DISTINCT l.virtualtransaction)",
+            "l.pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()",
         ),
         &[plain::MyDatabaseId().into(), SCHEMAS.into(), schema.into()],
-    )
+    )?;
+    let signal = holders(
+        &format!("pg_catalog.{end}(l.pid)"),
+        "l.virtualtransaction OPERATOR(pg_catalog.=) $4 LIMIT 1",
+    );
+    for transaction in found.unwrap_or_default() {
+        let transaction = transaction.as_str();
+        spi::run(
+            &signal,
+            &[plain::MyDatabaseId().into(), SCHEMAS.into(), schema.into(), transaction.into()],
+        )?;
+    }
+    Ok(())
 }
 
 /// A time that waiting must not exceed.

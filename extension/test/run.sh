@@ -48,6 +48,11 @@ for file in "$here"/attacks/*.sql "$here"/sql/*.sql; do
     case "$file" in *"${ONLY-}"*) run "$file" ;; esac
 done
 
+case pipeline in *"${ONLY-}"*)
+    python3 "$here/pipeline.py" "$dir" >>"$out" 2>>"$dir/err" || true
+    stated=$((stated + $(grep -c '^    ("' "$here/pipeline.py"))) ;;
+esac
+
 held=$(grep -c '^ok ' "$out" || true)
 broken=$(grep -c '^NOT OK' "$out" || true)
 grep '^NOT OK' "$out" || true

@@ -81,4 +81,7 @@ busy() { # busy NAME ID SQL...: the session's error, if any, is in $dir/ID
 busy "a tenant with long statements" sleeper "SELECT pg_sleep(1.9)" "SELECT pg_sleep(1.9)"
 is "their statements were cancelled" "$(grep -l 57014 "$dir"/sleeper.[123] | wc -l)" 3
 busy "a tenant with open transactions" idler "SELECT 1"
+
+python3 "$here/locks.py" "$dir" "$bin/psql" >"$dir/locks" 2>&1 || failed=$((failed + 1))
+cat "$dir/locks"
 exit $failed

@@ -50,7 +50,7 @@ SELECT $up$SELECT set_config('search_path', 'm, pg_catalog', false)$up$ AS up \g
 \ir ../lib/verdict.sql
 
 \set attack 'an update of pg_settings'
-\set expect EB009
+\set expect 42501
 SELECT $up$UPDATE pg_settings SET setting = 'm, pg_catalog' WHERE name = 'search_path'$up$ AS up \gset
 \ir ../lib/migration.sql
 \ir ../lib/verdict.sql
@@ -106,6 +106,54 @@ SELECT $up$SET statement_timeout = 0$up$ AS up \gset
 \set attack 'SET TRANSACTION'
 \set expect EB009
 SELECT $up$SET TRANSACTION READ ONLY$up$ AS up \gset
+\ir ../lib/migration.sql
+\ir ../lib/verdict.sql
+
+\set attack 'COMMIT'
+\set expect EB009
+SELECT $up$COMMIT$up$ AS up \gset
+\ir ../lib/migration.sql
+\ir ../lib/verdict.sql
+
+\set attack 'COMMIT AND CHAIN'
+\set expect EB009
+SELECT $up$COMMIT AND CHAIN$up$ AS up \gset
+\ir ../lib/migration.sql
+\ir ../lib/verdict.sql
+
+\set attack 'ROLLBACK'
+\set expect EB009
+SELECT $up$ROLLBACK$up$ AS up \gset
+\ir ../lib/migration.sql
+\ir ../lib/verdict.sql
+
+\set attack 'BEGIN'
+\set expect EB009
+SELECT $up$BEGIN$up$ AS up \gset
+\ir ../lib/migration.sql
+\ir ../lib/verdict.sql
+
+\set attack 'SAVEPOINT'
+\set expect EB009
+SELECT $up$SAVEPOINT s$up$ AS up \gset
+\ir ../lib/migration.sql
+\ir ../lib/verdict.sql
+
+\set attack 'PREPARE TRANSACTION'
+\set expect EB009
+SELECT $up$PREPARE TRANSACTION 'x'$up$ AS up \gset
+\ir ../lib/migration.sql
+\ir ../lib/verdict.sql
+
+\set attack 'COPY to the client'
+\set expect EB009
+SELECT $up$COPY t TO STDOUT$up$ AS up \gset
+\ir ../lib/migration.sql
+\ir ../lib/verdict.sql
+
+\set attack 'COPY from the client'
+\set expect EB009
+SELECT $up$COPY t FROM STDIN$up$ AS up \gset
 \ir ../lib/migration.sql
 \ir ../lib/verdict.sql
 

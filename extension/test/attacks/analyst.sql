@@ -489,3 +489,26 @@ SELECT count(*) FROM edgebase.apply_config('{"databases": {"firm": {"instance": 
 SET LOCAL SESSION AUTHORIZATION analyst_login;
 SELECT 1 / (count(secret) = 0 AND count(*) = 1)::int FROM firm.keys \g /dev/null
 \ir ../lib/verdict.sql
+
+-- To make others wait.
+
+\set attack 'LOCK of pg_settings, which everybody may update in a database without the extension'
+\set expect 42501
+BEGIN;
+SET LOCAL SESSION AUTHORIZATION analyst_login;
+LOCK TABLE pg_settings IN ACCESS EXCLUSIVE MODE;
+\ir ../lib/verdict.sql
+
+\set attack 'UPDATE of pg_settings'
+\set expect 42501
+BEGIN;
+SET LOCAL SESSION AUTHORIZATION analyst_login;
+UPDATE pg_settings SET setting = 'x' WHERE false;
+\ir ../lib/verdict.sql
+
+\set attack 'no relation of the catalogs is one that everybody may write to, and so lock'
+\set expect 00000
+BEGIN;
+SELECT 1 / (count(*) = 0)::int FROM pg_class, aclexplode(relacl) AS a
+WHERE relnamespace IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace) AND grantee = 0 AND privilege_type <> 'SELECT' \g /dev/null
+\ir ../lib/verdict.sql

@@ -115,7 +115,7 @@ SELECT * FROM invoices WHERE set_config('role', 'none', true) = 'none';
 \ir ../lib/verdict.sql
 
 \set attack 'UPDATE pg_settings, whose rule calls set_config'
-\set expect EB008
+\set expect 42501
 \ir ../lib/begin.sql
 UPDATE pg_settings SET setting = 'none' WHERE name = 'role';
 \ir ../lib/verdict.sql

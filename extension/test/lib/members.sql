@@ -34,6 +34,7 @@ acl AS (
             LEFT JOIN pg_attribute a ON i.objsubid <> 0 AND i.classoid = 'pg_class'::regclass AND a.attrelid = i.objoid AND a.attnum = i.objsubid
         -- And outside of it.
         UNION ALL SELECT 'schema public', 'outside', coalesce(nspacl, acldefault('n', nspowner)) FROM pg_namespace WHERE nspname = 'public'
+        UNION ALL SELECT 'pg_settings', 'outside', relacl FROM pg_class WHERE oid = 'pg_catalog.pg_settings'::regclass
         UNION ALL SELECT 'this database', 'outside', coalesce(datacl, acldefault('d', datdba)) FROM pg_database WHERE datname = current_database()
     ) AS every (identity, kind, acl), LATERAL (
         SELECT kind || ' privileges ' || coalesce(string_agg(concat_ws(' ', privilege_type, 'to',
