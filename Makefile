@@ -17,7 +17,7 @@ REST = --workspace --exclude edgebase
 # A submission must not change the lock file; a developer's edit may.
 LOCKED = $(if $(CI),--locked)
 
-.PHONY: help setup build extension dev test majors soak bench bench-smoke lint ci deny
+.PHONY: help setup build extension dev test availability majors soak bench bench-smoke lint ci deny
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
@@ -47,6 +47,11 @@ test: extension ## Run every test
 	done
 	@$(ENV) SOAK_SECONDS=45 extension/test/soak.sh "$$PG_CONFIG"
 	@$(ENV) extension/test/majors.sh
+	@$(MAKE) --no-print-directory availability
+
+availability: build extension ## Test the loss of a server, under Patroni and etcd
+	@scripts/setup test
+	@$(ENV) PATH="$$PATH:$$PWD/target/tools/usr/bin" python3 tests/availability/run.py
 
 majors: extension ## Test the extension on the other PostgreSQL versions that can be had
 	@scripts/setup test
