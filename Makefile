@@ -17,7 +17,7 @@ REST = --workspace --exclude edgebase
 # A submission must not change the lock file; a developer's edit may.
 LOCKED = $(if $(CI),--locked)
 
-.PHONY: help setup build extension dev test availability majors soak bench bench-smoke lint ci deny
+.PHONY: help setup build extension dev test availability majors soak fuzz bench bench-smoke lint ci deny
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
@@ -59,6 +59,16 @@ majors: extension ## Test the extension on the other PostgreSQL versions that ca
 
 soak: extension ## Random attacks for an hour, or SOAK_SECONDS; SEED repeats a run
 	@$(ENV) extension/test/soak.sh "$$PG_CONFIG"
+
+# The server with the assertions that a release leaves out, in its own crates. It is built beside
+# the ordinary one and put aside, so that what else runs keeps its binary.
+FUZZED = edgebase-proxy edgebase-rules edgebase-blocks
+fuzz: extension ## Odd HTTP requests for an hour, or FUZZ_SECONDS; SEED repeats the choices of a run
+	@$(ENV) cargo build --release $(LOCKED) -p edgebase-proxy \
+	    $(foreach crate,$(FUZZED),--config profile.release.package.$(crate).debug-assertions=true)
+	@install -D target/release/edgebase target/fuzz/edgebase
+	@$(ENV) FUZZ_SECONDS=$${FUZZ_SECONDS-3600} EDGEBASE_BIN="$$PWD/target/fuzz/edgebase" \
+	    cargo test --release $(LOCKED) $(REST) --test http_fuzz -- --nocapture
 
 bench: build extension ## Measure what a request costs; writes benches/RESULTS.md (half an hour)
 	@scripts/setup bench

@@ -3,6 +3,7 @@
 //! What clients send nests at most [`MAX_DEPTH`] deep in a field, and its numbers are those of a
 //! double. A row may hold more all the same: SQL and earlier versions wrote it. It is shown with
 //! such a part as text, so that no row is one that a client, a rule or this server cannot decode.
+//! Half a surrogate pair, which only the type `json` keeps, is shown as U+FFFD.
 
 pub use edgebase_blocks::depth::MAX_DEPTH;
 use serde_json::Value;
@@ -81,7 +82,13 @@ pub fn presentable(text: &str, deepest: usize, numbers: Numbers) -> Cow<'_, str>
     while let Some(byte) = bytes.get(at) {
         let end = match byte {
             b'"' => {
-                at = end_of_string(bytes, at);
+                let end = end_of_string(bytes, at);
+                if let Some(whole) = well_formed(&text[at..end]) {
+                    shown.push_str(&text[copied..at]);
+                    shown.push_str(&whole);
+                    copied = end;
+                }
+                at = end;
                 continue;
             }
             b'[' | b'{' if depth == deepest => end_of_container(bytes, at),
@@ -112,6 +119,30 @@ pub fn presentable(text: &str, deepest: usize, numbers: Numbers) -> Cow<'_, str>
     }
     shown.push_str(&text[copied..]);
     Cow::Owned(shown)
+}
+
+/// A string with U+FFFD for each half of a surrogate pair; `None` when it has none.
+fn well_formed(string: &str) -> Option<String> {
+    let unit = |at: usize| {
+        let digits = string.get(at..)?.strip_prefix("\\u")?.get(..4)?;
+        u16::from_str_radix(digits, 16).ok()
+    };
+    let (mut whole, mut copied, mut at) = (String::new(), 0, 0);
+    while let Some(found) = string.get(at..).and_then(|rest| rest.find('\\')) {
+        at += found;
+        match (unit(at), unit(at + 6)) {
+            (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => at += 12,
+            (Some(0xd800..=0xdfff), _) => {
+                whole.push_str(&string[copied..at]);
+                whole.push_str("\\ufffd");
+                at += 6;
+                copied = at;
+            }
+            (Some(_), _) => at += 6,
+            (None, _) => at += 2,
+        }
+    }
+    (copied > 0).then(|| whole + &string[copied..])
 }
 
 /// Behind the string that begins at `at`.
@@ -225,6 +256,14 @@ mod tests {
         let shown = presentable(&text, 101, Numbers::InRange);
         let value: Value = serde_json::from_str(&shown).unwrap();
         assert_eq!(value, json!([f64::MAX, "1e309"]));
+    }
+
+    #[test]
+    fn half_a_surrogate_pair_is_shown_as_the_replacement_character() {
+        let text = r#"{"\udc00":["\ud83d","\ud83d\ude00","\\ud83d","a\ud83d\u0041","\ud83d\ud83d\ude00"]}"#;
+        let value: Value = serde_json::from_str(&presentable(text, 101, Numbers::Exact)).unwrap();
+        let strings = json!(["\u{fffd}", "😀", "\\ud83d", "a\u{fffd}A", "\u{fffd}😀"]);
+        assert_eq!(value, json!({"\u{fffd}": strings}));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The attacker has the server's address and nothing else: no token, no key.
 
-use super::machine::{connect_from, open_files, peak_memory, send_and_drop, until_none_runs};
+use super::machine::{connect_from, open_files, send_and_drop, until_none_runs};
 use edgebase_tests::sql::connect;
 use edgebase_tests::{Product, fixture};
 use serde_json::{Value, json};
@@ -59,7 +59,7 @@ async fn reads_that_are_dropped_end_with_their_requests() {
 async fn a_body_of_tiny_values_takes_little_memory() {
     let product = Product::start(&fixture("contract.ts"));
     let zeros = "0,".repeat(4_900_000);
-    let before = peak_memory(&product);
+    let before = product.peak_memory();
     let caller = product.anonymous();
     for (path, status) in [("/api/sql", 403), ("/api/db/app/tables/loose", 413)] {
         for body in [
@@ -70,7 +70,7 @@ async fn a_body_of_tiny_values_takes_little_memory() {
             assert_eq!(answer.await.status, status, "{path}");
         }
     }
-    let grown = peak_memory(&product) - before;
+    let grown = product.peak_memory() - before;
     assert!(grown < 100 << 20, "{grown} bytes more");
     // As many as are taken.
     let body = format!("{{\"title\":[{}0]}}", "0,".repeat(240_000));

@@ -277,14 +277,6 @@ async fn a_cursor_of_a_projection_goes_on_behind_fields_that_are_not_shown() {
     }
 }
 
-/// The most memory that a process has had, in bytes.
-fn peak_memory(pid: u32) -> usize {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
-    let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("its peak is known");
-    let kilobytes = line.split_whitespace().nth(1).expect("a number").parse::<usize>();
-    kilobytes.expect("a number") << 10
-}
-
 #[tokio::test]
 async fn records_that_a_rule_looks_at_one_by_one_do_not_fill_the_budget_of_answers() {
     let product = Product::start(&edgebase_tests::fixture("answers.ts"));
@@ -328,7 +320,7 @@ async fn sixty_four_clients_that_ask_for_the_largest_answers_do_not_exhaust_the_
     }
     assert!(statuses.iter().all(|status| [200, 503].contains(status)), "{statuses:?}");
     assert!(statuses.contains(&200), "somebody is served");
-    let peak = peak_memory(product.pid());
+    let peak = product.peak_memory();
     assert!(peak < 768 << 20, "the server took {} MB", peak >> 20);
     // What was held is free again.
     client.query(&table("documents"), &[("limit", "1000")]).await.expect(200);

@@ -8,13 +8,6 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_postgres::Client;
 
-/// The most memory that the product's process has held so far, in bytes.
-pub fn peak_memory(product: &Product) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", product.pid())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
-}
-
 /// How many backends are in the middle of a statement whose text has `text` in it.
 pub async fn running(admin: &Client, text: &str) -> usize {
     let statement = format!(

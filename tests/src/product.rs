@@ -187,6 +187,19 @@ impl Product {
         self.child.id()
     }
 
+    /// The most memory that the process has held so far, in bytes.
+    ///
+    /// # Panics
+    /// When it does not run.
+    #[must_use]
+    pub fn peak_memory(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()));
+        let status = status.expect("the product runs");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kilobytes = peak.map(|line| line.trim().trim_end_matches(" kB").parse::<usize>());
+        kilobytes.expect("the kernel tells the peak").expect("a number") << 10
+    }
+
     /// The process of the postmaster.
     ///
     /// # Panics

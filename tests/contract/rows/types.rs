@@ -61,6 +61,8 @@ fn literals() -> HashMap<&'static str, Vec<(String, Option<Value>)>> {
     let mut numeric = shown(numbers);
     numeric.push((huge.clone(), Some(json!(huge))));
     numeric.push((format!("-{huge}.5"), Some(json!(format!("-{huge}.5")))));
+    let mut texts = json_values(("1e400".into(), Some(json!("1e400"))));
+    texts.push((r#"{"a":["\ud83d"]}"#.into(), Some(json!({"a": ["\u{fffd}"]}))));
     let float = |more: &[(&str, Value)]| {
         let special = shown(&[
             ("0", json!(0)),
@@ -107,7 +109,7 @@ fn literals() -> HashMap<&'static str, Vec<(String, Option<Value>)>> {
         ("timetz", text(&["10:00:00+01"])),
         ("interval", text(&["1 year -2 days 03:04:05.6", "178000000 years"])),
         ("uuid", same(&["00000000-0000-0000-0000-000000000000"])),
-        ("json", json_values(("1e400".into(), Some(json!("1e400"))))),
+        ("json", texts),
         ("jsonb", json_values(("null".into(), Some(Value::Null)))),
         ("jsonpath", text(&["$.a[*] ? (@ > 1)"])),
         ("xml", text(&["<a>x</a>"])),
