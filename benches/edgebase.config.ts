@@ -37,6 +37,7 @@ export default defineConfig({
       tables: {
         notes: { schema: note, access: owned },
         open: { schema: note, access: open },
+        large: { schema: note, indexes: [{ fields: ['ownerId'] }], access: owned },
       },
     },
     'workspace:{id}': {

@@ -40,6 +40,13 @@ local kinds = {
   patch = function()
     return "PATCH", notes("notes") .. "/n" .. math.random(rows), user, '{"rank":' .. math.random(100) .. "}"
   end,
+  openlist = function() return "GET", notes("open") .. "?limit=20", user end,
+  openpatch = function()
+    return "PATCH", notes("open") .. "/n" .. math.random(rows), user, '{"rank":' .. math.random(100) .. "}"
+  end,
+  largelist = function() return "GET", "/api/db/space/big/tables/large?limit=20", user end,
+  largecount = function() return "GET", "/api/db/space/big/tables/large/count", user end,
+  peer = function() return "GET", "/api/collections/notes/records?perPage=20", user end,
   batch = function() return "POST", notes("open") .. "/batch", user, batch end,
   member = function()
     return "GET", "/api/db/workspace/w1/tables/notes/n" .. math.random(rows), user

@@ -1,5 +1,7 @@
 """How do the measurements read?"""
 
+import row_rules
+
 
 def table(head, lines):
     rule = ["---"] + ["--:"] * (len(head) - 1)
@@ -73,6 +75,8 @@ def verdicts(results):
         add("membership rule: at most 2.2 times the plain get", f"{of:.2f}", of <= 2.2)
         of = cost(single["list 100, a rule on every row"]) / cost(single["list 100, no rule on rows"]) - 1
         add("rule over 100 rows: adds at most 15 %", f"{of * 100:.0f} %", of <= 0.15)
+    for target in row_rules.targets(results["rows"]) if "rows" in results else []:
+        add(*target)
     many = results.get("many") or {}
     for count, limit in ((10_000, 1.5), (100_000, 4.0)):
         if count in many and 1 in many:
@@ -102,6 +106,9 @@ def markdown(results, cases):
     ]
     if "single" in results:
         parts.append("## One instance\n\n" + singles(results["single"], cases))
+    if "rows" in results:
+        parts.append("## Rules that look at rows\n\n" + table(
+            HEAD, [line(name, result) for name, result in results["rows"].items()]))
     if "many" in results:
         parts.append("## Many instances\n\n" + manys(results["many"]))
         rest = results["idle"]

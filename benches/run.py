@@ -17,6 +17,7 @@ import time
 
 import measure
 import report
+import row_rules
 from product import ROOT, Product
 
 # Requests of one instance, in the order in which they are reported: name, what wrk sends, the
@@ -210,12 +211,13 @@ def main():
     parser.add_argument("--counts", help="instances to measure with, e.g. 1,100,10000")
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--seconds", type=float)
-    parser.add_argument("--only", choices=["single", "many", "noisy"], help="one part, printed")
+    parser.add_argument("--only", choices=["single", "rows", "many", "noisy"], help="one part, printed")
     options = parser.parse_args()
     options.counts = [int(n) for n in (options.counts or ("1,20" if options.smoke else "1,100,10000,100000")).split(",")]
     options.rounds = options.rounds or (1 if options.smoke else 3)
     options.seconds = options.seconds or (1 if options.smoke else 5)
     options.warmup, options.longest = (1, 1) if options.smoke else (2, 60)
+    options.large_rows = 20_000 if options.smoke else 1_000_000
     options.deletions = 20 if options.smoke else 200
 
     binary = os.environ.get("EDGEBASE_BIN") or ROOT / "target/release/edgebase"
@@ -231,6 +233,10 @@ def main():
         if options.only in (None, "single"):
             say("one instance")
             results["single"] = single(product, options)
+        if options.only in (None, "rows"):
+            say("rules on rows")
+            os.environ["BENCH_ROWS"] = "100"
+            results["rows"] = row_rules.measured(product, options)
         if options.only in (None, "noisy"):
             say("noisy neighbours")
             results["noisy"] = noisy(product, options)
