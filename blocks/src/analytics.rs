@@ -93,8 +93,8 @@ fn visible(table: &Table) -> impl Iterator<Item = Visible<'_>> {
 }
 
 fn column(name: &str, kind: FieldType, field: Option<&Field>) -> Column {
-    let missing = field.and_then(|f| f.default.as_ref()).map(|value| match value {
-        Value::String(text) if kind != FieldType::Json => text.clone(),
+    let missing = field.and_then(Field::stored_default).map(|value| match value {
+        Value::String(text) if kind != FieldType::Json => text,
         other => other.to_string(),
     });
     Column {

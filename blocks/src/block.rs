@@ -84,6 +84,35 @@ pub struct TableAccess {
     pub delete: Option<Rule>,
 }
 
+impl TableAccess {
+    /// Refuses what never allows: a rule about a field that no row has.
+    fn validate(&self, table: &Table, at: &[&str]) -> Result<(), ConfigError> {
+        if let Some(Rule::Owner(_)) = &self.insert {
+            return Err(no_row(at, "insert", "there is none before an insert"));
+        }
+        for (name, rule) in
+            [("read", &self.read), ("update", &self.update), ("delete", &self.delete)]
+        {
+            if let Some(Rule::Owner(field)) = rule
+                && !table.is_schemaless()
+                && table.column_type(field).is_none()
+            {
+                let message = format!("the rule never allows: the table has no field '{field}'");
+                return Err(ConfigError::new(&[at, &["access", name]].concat(), message));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A rule that compares with a row where none is given.
+fn no_row(at: &[&str], name: &str, why: &str) -> ConfigError {
+    let message = format!(
+        "the rule never allows: it compares with a field of a row, and {why}. Use 'auth != null', or a function of auth"
+    );
+    ConfigError::new(&[at, &["access", name]].concat(), message)
+}
+
 /// Functions around writes and reads of a table (contract 14.1).
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -197,6 +226,15 @@ impl Block {
             None => (key, false),
         };
         let access = spec.access.unwrap_or_default();
+        for (name, rule) in [
+            ("canCreate", &access.can_create),
+            ("access", &access.access),
+            ("delete", &access.delete),
+        ] {
+            if let Some(Rule::Owner(_)) = rule {
+                return Err(no_row(&at, name, "a rule about an instance is given none"));
+            }
+        }
         let dynamic =
             templated || spec.instance || access.can_create.is_some() || access.access.is_some();
         match (spec.provider, dynamic) {
@@ -218,6 +256,7 @@ impl Block {
         }
         let mut tables = IndexMap::new();
         for (name, spec) in spec.tables {
+            let here = ["databases", key, "tables", &name];
             let table = Table::build(
                 &name,
                 TableSpec {
@@ -227,8 +266,11 @@ impl Block {
                     migrations: spec.migrations,
                     hidden: !spec.analytics,
                 },
-                &["databases", key, "tables", &name],
+                &here,
             )?;
+            if let Some(access) = &spec.access {
+                access.validate(&table, &here)?;
+            }
             tables.insert(
                 name,
                 TableConfig { table, access: spec.access, hooks: spec.handlers.hooks },
@@ -255,32 +297,6 @@ impl Block {
             kind: self.kind,
             tables: self.tables.values().map(|t| t.table.clone()).collect(),
             hidden: self.hidden,
-        }
-    }
-
-    /// What a careful reader of the config would ask about.
-    pub(crate) fn remarks(&self, release: bool, warnings: &mut Vec<String>) {
-        let ns = &self.namespace;
-        if self.kind == BlockKind::Dynamic {
-            if self.access.can_create.is_none() {
-                warnings.push(format!(
-                    "block '{ns}' has no canCreate rule: only a service key can create its instances"
-                ));
-            }
-            if self.access.access.is_none() {
-                warnings.push(format!(
-                    "block '{ns}' has no access rule: who may use an instance is left to its tables' rules"
-                ));
-            }
-        }
-        if release {
-            for (name, table) in &self.tables {
-                if table.access.is_none() {
-                    warnings.push(format!(
-                        "table '{ns}.{name}' has no access rules: in release mode only a service key can use it"
-                    ));
-                }
-            }
         }
     }
 }

@@ -11,6 +11,7 @@ mod keys;
 use crate::block::{Block, BlockSpec};
 use crate::issuer::{self, Issuer, IssuerSpec};
 use crate::name;
+use crate::remarks;
 use crate::rule::FunctionRef;
 use crate::service_key::{ServiceKey, ServiceKeysSpec};
 pub use error::ConfigError;
@@ -87,6 +88,8 @@ impl<'de> Deserialize<'de> for SchemaEndpoint {
 struct ApiSpec {
     #[serde(default)]
     schema_endpoint: SchemaEndpoint,
+    #[serde(flatten)]
+    other: IndexMap<String, Value>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -183,6 +186,7 @@ impl Config {
         keys::refuse_misspelt(&[], &keys::OWN, &spec.other)?;
         let auth = spec.auth.unwrap_or_default();
         keys::refuse_misspelt(&["auth"], &["tokens"], &auth.other)?;
+        keys::refuse_misspelt(&["api"], &["schemaEndpoint"], &spec.api.other)?;
         let mut warnings: Vec<String> = spec
             .other
             .keys()
@@ -207,12 +211,20 @@ impl Config {
             }
         }
         for block in databases.values() {
-            block.remarks(spec.release, &mut warnings);
+            remarks::of_block(block, spec.release, &mut warnings);
+        }
+        remarks::null_defaults(json, &mut warnings);
+        remarks::of_rate_limits(&spec.rate_limiting, &mut warnings);
+        warnings
+            .extend(spec.api.other.keys().map(|key| format!("unknown key 'api.{key}' is ignored")));
+        let service_keys = spec.service_keys.map(ServiceKeysSpec::build).transpose()?;
+        for key in service_keys.iter().flatten() {
+            remarks::of_service_key(key, &mut warnings);
         }
         Ok(Self {
             release: spec.release,
             databases,
-            service_keys: spec.service_keys.map(ServiceKeysSpec::build).transpose()?,
+            service_keys,
             cors: spec.cors,
             rate_limiting: spec.rate_limiting,
             schema_endpoint: spec.api.schema_endpoint,

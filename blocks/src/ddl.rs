@@ -174,7 +174,7 @@ pub fn columns(table: &Table) -> Vec<Column> {
             name: f.name.clone(),
             sql_type: f.kind.sql().to_owned(),
             not_null: f.required,
-            default: f.default.as_ref().map(|value| default_expression(f.kind, value)),
+            default: f.stored_default().map(|value| default_expression(f.kind, &value)),
         })),
         None => all.push(Column {
             name: DOC_COLUMN.to_owned(),

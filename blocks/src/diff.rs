@@ -73,9 +73,9 @@ pub fn diff(old: &StoredBlock, new: &StoredBlock) -> Vec<Step> {
 fn predecessor<'o>(old: &'o StoredBlock, new: &StoredBlock, table: &Table) -> Option<&'o Table> {
     old.table(&table.name).or_else(|| {
         old.tables.iter().filter(|o| new.table(&o.name).is_none()).find(|o| {
-            new_migrations(Some(o), table).iter().any(|m| {
-                renames(m) && has_word(sql_of(m), &o.name) && has_word(sql_of(m), &table.name)
-            })
+            new_migrations(Some(o), table)
+                .iter()
+                .any(|m| renames(m) && has_word(m.sql(), &o.name) && has_word(m.sql(), &table.name))
         })
     })
 }
@@ -88,16 +88,12 @@ fn new_migrations(old: Option<&Table>, new: &Table) -> Vec<Migration> {
     new.migrations.iter().filter(|m| !known(m)).cloned().collect()
 }
 
-fn sql_of(migration: &Migration) -> &str {
-    migration.up_pg.as_deref().unwrap_or(&migration.up)
-}
-
 fn mentions(migrations: &[Migration], name: &str) -> bool {
-    migrations.iter().any(|m| has_word(sql_of(m), name))
+    migrations.iter().any(|m| has_word(m.sql(), name))
 }
 
 fn renames(migration: &Migration) -> bool {
-    sql_of(migration).to_ascii_uppercase().contains("RENAME")
+    migration.sql().to_ascii_uppercase().contains("RENAME")
 }
 
 /// Whether `name` stands in `text` other than as part of a longer word, as itself or as it is
@@ -202,7 +198,7 @@ impl Pair<'_> {
         let first_after = self.migrations.iter().rposition(renames).map_or(0, |i| i + 1);
         for (i, migration) in self.migrations.iter().enumerate() {
             let label = format!("{} ({})", migration.version, migration.description);
-            let script = vec![Statement::Script(sql_of(migration).to_owned())];
+            let script = vec![Statement::Script(migration.sql().to_owned())];
             let step = Step::new(&self.new.name, Change::Migrate, Some(&label), script);
             if i < first_after { plan.rename.push(step) } else { plan.migrate.push(step) }
         }
@@ -251,7 +247,7 @@ impl Pair<'_> {
         let not_null = column.not_null && column.default.is_some();
         let definition = column.definition(not_null);
         let mut sql = vec![self.alter_table(&format!("ADD COLUMN IF NOT EXISTS {definition}"))];
-        let renamed = |m: &Migration| renames(m) && has_word(sql_of(m), &column.name);
+        let renamed = |m: &Migration| renames(m) && has_word(m.sql(), &column.name);
         if self.migrations.iter().any(renamed) {
             sql.extend(self.retype(column));
             sql.push(self.set_default(column));

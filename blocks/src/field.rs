@@ -3,10 +3,12 @@
 //! Its type and options (contract 7.1), in the config's two spellings and normalised. After
 //! validation its name is a legal identifier and its options fit its type.
 
-use crate::config::{ConfigError, Problems};
-use crate::name;
+mod validate;
+
+use crate::datetime::Moment;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+pub(crate) use validate::shown;
 
 /// The six field types (contract 7.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -333,36 +335,14 @@ impl FieldSpelling {
 }
 
 impl Field {
-    pub(crate) fn validate(&self, problems: &Problems) -> Result<(), ConfigError> {
-        let fail = |message: String| Err(problems.at(&["schema", &self.name], message));
-        if let Err(e) = name::identifier(&self.name) {
-            return fail(format!("field name '{}' {e}", self.name));
-        }
-        if self.name == "_doc" {
-            return fail("the field name '_doc' is kept for schemaless tables".into());
-        }
-        if self.choices.is_some() && !self.kind.is_text() {
-            return fail("'enum' applies to string and text fields only".into());
-        }
-        if self.pattern.is_some() && !self.kind.is_text() {
-            return fail("'pattern' applies to string and text fields only".into());
-        }
-        if let (Some(min), Some(max)) = (self.min, self.max)
-            && min > max
-        {
-            return fail(format!("min {min} is greater than max {max}"));
-        }
-        if let Some(value) = &self.default {
-            let fits = match self.kind {
-                FieldType::String | FieldType::Text | FieldType::Datetime => value.is_string(),
-                FieldType::Number => value.is_number(),
-                FieldType::Boolean => value.is_boolean(),
-                FieldType::Json => true,
-            };
-            if !fits {
-                return fail(format!("default {value} does not fit the field's type"));
-            }
-        }
-        Ok(())
+    /// The default as the database keeps it: a point in time is written in one way.
+    #[must_use]
+    pub fn stored_default(&self) -> Option<Value> {
+        let value = self.default.clone()?;
+        let moment = match self.kind {
+            FieldType::Datetime => value.as_str().and_then(Moment::parse),
+            _ => None,
+        };
+        Some(moment.map_or(value, |moment| moment.to_string().into()))
     }
 }

@@ -8,14 +8,18 @@
 pub mod analytics;
 pub mod block;
 pub mod config;
+pub mod datetime;
 pub mod ddl;
 pub mod depth;
 pub mod diff;
 pub mod field;
+pub mod fit;
 pub mod identity;
 pub mod issuer;
+mod limits;
 pub mod name;
 pub mod quote;
+mod remarks;
 pub mod rule;
 pub mod service_key;
 pub mod sparse;

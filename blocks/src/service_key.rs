@@ -4,9 +4,13 @@
 //! here and resolved by the proxy; this module never reads the environment.
 
 use crate::config::{ConfigError, Problems};
-use serde::Deserialize;
+use crate::datetime::Moment;
+use ipnet::IpNet;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use std::collections::HashSet;
+use std::net::IpAddr;
 
 /// How far a key reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -22,18 +26,42 @@ pub enum Tier {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Constraints {
-    /// ISO time after which the key is invalid.
-    #[serde(default)]
-    pub expires_at: Option<String>,
+    /// When the key becomes invalid.
+    #[serde(default, deserialize_with = "moment")]
+    pub expires_at: Option<Moment>,
     /// Values of `ENVIRONMENT` under which it is valid.
     #[serde(default)]
     pub env: Option<Vec<String>>,
     /// Networks it may be used from.
-    #[serde(default)]
-    pub ip_cidr: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "networks")]
+    pub ip_cidr: Option<Vec<IpNet>>,
     /// The one instance id it may be used on.
     #[serde(default)]
     pub tenant: Option<String>,
+}
+
+/// A time that is none would leave the key valid for ever.
+fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Moment>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    text.map(|text| {
+        Moment::parse(&text).ok_or_else(|| {
+            D::Error::custom(format!(
+                "'{text}' is no point in time; write it like '2027-01-01T00:00:00Z'"
+            ))
+        })
+    })
+    .transpose()
+}
+
+/// Networks in CIDR notation; an address alone is a network of one.
+fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<IpNet>>, D::Error> {
+    let network = |text: String| {
+        text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).map_err(|_| {
+            D::Error::custom(format!("'{text}' is no network; write it like '10.0.0.0/8'"))
+        })
+    };
+    let list = Option::<Vec<String>>::deserialize(deserializer)?;
+    list.map(|list| list.into_iter().map(network).collect()).transpose()
 }
 
 /// Where a key's text is.
@@ -189,6 +217,11 @@ mod tests {
         assert_eq!(keys[3].tier, Tier::Scoped, "what is not said to be root is not");
     }
 
+    fn constrained(constraints: Value) -> Value {
+        json!([{"kid": "a", "tier": "root", "secret": "x", "enabled": false,
+            "constraints": constraints}])
+    }
+
     #[test]
     fn a_key_without_name_or_secret_and_one_named_twice_are_refused() {
         for (keys, words) in [
@@ -210,6 +243,12 @@ mod tests {
                 json!([{"kid": "a", "tier": "root", "secret": "x", "constraints": {"ipCdir": []}}]),
                 "unknown field `ipCdir`",
             ),
+            (constrained(json!({"expiresAt": "soon"})), "'soon' is no point in time"),
+            (constrained(json!({"expiresAt": "2027-02-30"})), "is no point in time"),
+            (constrained(json!({"expiresAt": 5})), "invalid type"),
+            (constrained(json!({"ipCidr": ["10.0.0.0/33"]})), "'10.0.0.0/33' is no network"),
+            (constrained(json!({"ipCidr": ["::1", "10.0.0"]})), "'10.0.0' is no network"),
+            (constrained(json!({"ipCidr": "10.0.0.0/8"})), "invalid type"),
         ] {
             let error = parse(&keys).expect_err(&keys.to_string());
             assert!(error.starts_with("serviceKeys") && error.contains(words), "{keys}: {error}");

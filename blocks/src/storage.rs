@@ -5,13 +5,17 @@
 //! of that form without what is only for analysts ([`StoredBlock::shape`]): two configs with the
 //! same consequence for instances have the same version.
 
+use crate::analytics;
 use crate::block::BlockKind;
 use crate::config::{Config, ConfigError, Problems};
-use crate::field::is_false;
+use crate::ddl;
+use crate::field::{FieldType, is_false};
+use crate::limits::MAX_COLUMNS;
 use crate::table::Table;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use std::collections::HashSet;
 
 /// A table as stored; the storage part of the config's table.
 pub type StoredTable = Table;
@@ -115,14 +119,57 @@ impl StoredBlock {
                         ),
                     ));
                 };
-                let unique = reference.column == "id"
-                    || target.field(&reference.column).is_some_and(|f| f.unique);
-                if !unique {
+                let column = match reference.column.as_str() {
+                    "id" => Some(FieldType::String),
+                    name => target.field(name).filter(|f| f.unique).map(|f| f.kind),
+                };
+                let Some(kind) = column else {
                     return Err(problems.at(
                         &here,
                         format!("'{}.{}' is not a unique field", reference.table, reference.column),
                     ));
+                };
+                if kind.sql() != field.kind.sql() {
+                    return Err(problems.at(
+                        &here,
+                        format!(
+                            "a {} cannot refer to '{}.{}', which is a {}",
+                            field.kind.name(),
+                            reference.table,
+                            reference.column,
+                            kind.name()
+                        ),
+                    ));
                 }
+            }
+        }
+        self.validate_names(&problems)?;
+        for relation in analytics::relations(self) {
+            let columns = relation.columns.len() + 1;
+            if columns > MAX_COLUMNS {
+                let message = format!(
+                    "with instance_id, analysts would see {columns} columns; PostgreSQL allows {MAX_COLUMNS}. Hide a field from them by analytics: false"
+                );
+                return Err(problems.at(&["tables", &relation.name], message));
+            }
+        }
+        Ok(())
+    }
+
+    /// Tables and indexes share one space of names in a schema.
+    fn validate_names(&self, problems: &Problems) -> Result<(), ConfigError> {
+        let tables: HashSet<&str> = self.tables.iter().map(|t| t.name.as_str()).collect();
+        for table in &self.tables {
+            let unique = table.fields.iter().flatten().filter(|f| f.unique);
+            let indexes = std::iter::once(ddl::primary_key_name(&table.name))
+                .chain(unique.map(|f| ddl::unique_name(&table.name, &f.name)))
+                .chain(ddl::indexes(table).into_iter().map(|index| index.name));
+            if let Some(name) = indexes.into_iter().find(|name| tables.contains(name.as_str())) {
+                let message = format!(
+                    "an index of table '{}' is called '{name}', so no table can be",
+                    table.name
+                );
+                return Err(problems.at(&["tables", &name], message));
             }
         }
         Ok(())
@@ -187,6 +234,68 @@ mod tests {
         assert_eq!(blocks[0].version(), again[0].version());
         let names: Vec<_> = blocks[0].tables[0].columns().map(|(n, _)| n).collect();
         assert_eq!(names, ["id", "createdAt", "z", "a"]);
+    }
+
+    fn refused(tables: Value, words: &str) {
+        let config = json!({"databases": {"app": {"tables": tables}}});
+        let error = StoredBlock::all_from_json(&config).expect_err(words).to_string();
+        assert!(error.starts_with("databases.app.tables.") && error.contains(words), "{error}");
+    }
+
+    #[test]
+    fn a_reference_has_the_type_of_what_it_refers_to() {
+        let to = |kind: &str, column: &str, target: &str| {
+            json!({
+                "a": {"schema": {"r": {"type": kind, "references": {"table": "b", "column": column}}}},
+                "b": {"schema": {"k": {"type": target, "unique": true}}}
+            })
+        };
+        refused(to("number", "id", "string"), "a number cannot refer to 'b.id', which is a string");
+        refused(to("string", "k", "number"), "a string cannot refer to 'b.k', which is a number");
+        refused(to("json", "k", "boolean"), "a json cannot refer to");
+        refused(to("string", "createdAt", "string"), "is not a unique field");
+        for (kind, column, target) in [
+            ("text", "id", "string"),
+            ("string", "k", "text"),
+            ("number", "k", "number"),
+            ("datetime", "k", "datetime"),
+            ("json", "k", "json"),
+        ] {
+            let config = json!({"databases": {"app": {"tables": to(kind, column, target)}}});
+            assert!(StoredBlock::all_from_json(&config).is_ok(), "{kind} {column} {target}");
+        }
+        // References to users are notes only, so nothing has to fit.
+        let note = json!({"a": {"schema": {"r": {"type": "number", "references": "users"}}}});
+        let config = json!({"databases": {"app": {"tables": note}}});
+        assert!(StoredBlock::all_from_json(&config).is_ok());
+    }
+
+    #[test]
+    fn no_table_has_the_name_of_an_index() {
+        let title = json!({"schema": {"title": {"type": "string", "unique": true}},
+            "indexes": [{"fields": ["title"]}], "fts": ["title"]});
+        for name in ["posts.pkey", "posts.title.key", "posts.title.idx", "posts.fts"] {
+            refused(json!({"posts": title, name: {}}), name);
+        }
+        let apart = json!({"posts": title, "posts.title.uidx": {}, "posts.key": {}});
+        let config = json!({"databases": {"app": {"tables": apart}}});
+        assert!(StoredBlock::all_from_json(&config).is_ok());
+    }
+
+    #[test]
+    fn migrations_are_numbered_from_1_each_once_and_told_where_they_stand() {
+        let with = |versions: &[i64]| {
+            let list = versions
+                .iter()
+                .map(|version| json!({"version": version, "description": "d", "up": "SELECT 1"}));
+            json!({"t": {"migrations": list.collect::<Vec<_>>()}})
+        };
+        refused(with(&[0]), "t.migrations.0: versions begin with 1");
+        refused(with(&[3, 1, 3]), "t.migrations.2: version 3 stands twice");
+        refused(with(&[-1]), "migrations");
+        let config = json!({"databases": {"app": {"tables": with(&[3, 1])}}});
+        let block = StoredBlock::all_from_json(&config).unwrap().remove(0);
+        assert!(block.tables[0].migrations.iter().map(|m| m.version).eq([1, 3]));
     }
 
     #[test]

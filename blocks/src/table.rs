@@ -62,6 +62,14 @@ pub struct Migration {
     pub up_pg: Option<String>,
 }
 
+impl Migration {
+    /// What PostgreSQL is given.
+    #[must_use]
+    pub fn sql(&self) -> &str {
+        self.up_pg.as_deref().unwrap_or(&self.up)
+    }
+}
+
 /// A table as it is stored: everything that has a consequence in the database.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -140,19 +148,19 @@ impl Table {
                 Some(fields)
             }
         };
-        let mut migrations = spec.migrations;
-        migrations.sort_by_key(|m| m.version);
         let mut table = Self {
             name: name.to_owned(),
             auto,
             fields,
             indexes: spec.indexes,
             fts: spec.fts,
-            migrations,
+            migrations: spec.migrations,
             hidden: spec.hidden,
         };
         table.settle();
+        // Before they are sorted: a mistake is told at the place where it is written.
         table.validate(at)?;
+        table.migrations.sort_by_key(|m| m.version);
         Ok(table)
     }
 
@@ -217,6 +225,7 @@ impl Table {
         for field in self.fields.iter().flatten() {
             field.validate(&problems)?;
         }
+        crate::limits::check(self, &problems)?;
         let known = |f: &String| self.column_type(f).is_some();
         for (i, index) in self.indexes.iter().enumerate() {
             let here = ["indexes", &i.to_string()];
@@ -235,20 +244,17 @@ impl Table {
                 problems.at(&[], "indexes and fts need a schema that declares their fields".into())
             );
         }
-        for (i, pair) in self.migrations.windows(2).enumerate() {
-            if pair[0].version == pair[1].version {
-                return Err(problems.at(
-                    &["migrations", &i.to_string()],
-                    format!("version {} stands twice", pair[0].version),
-                ));
-            }
-        }
         for (i, m) in self.migrations.iter().enumerate() {
+            let here = ["migrations", &i.to_string()];
+            if m.version == 0 {
+                return Err(problems.at(&here, "versions begin with 1".into()));
+            }
+            if self.migrations[..i].iter().any(|other| other.version == m.version) {
+                return Err(problems.at(&here, format!("version {} stands twice", m.version)));
+            }
             if m.description.trim().is_empty() {
-                return Err(problems.at(
-                    &["migrations", &i.to_string()],
-                    format!("migrations[{i}].description is required"),
-                ));
+                let message = format!("migrations[{i}].description is required");
+                return Err(problems.at(&here, message));
             }
         }
         Ok(())

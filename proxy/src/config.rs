@@ -4,14 +4,15 @@
 //! [`AppConfig`] that exists is one that can be served. A mistake is reported with the file and
 //! line where it stands.
 
-use crate::pattern::Pattern;
+mod verify;
+
 use anyhow::{Result, anyhow};
 use edgebase_blocks::Config;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 /// A loaded and validated config.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct AppConfig {
     /// The model.
     pub config: Config,
@@ -28,23 +29,11 @@ impl AppConfig {
     /// A message with file and line of the first mistake.
     pub fn load(path: &Path, environment: &HashMap<String, String>) -> Result<Self> {
         let loaded = edgebase_rules::load(path, environment).map_err(|e| anyhow!("{e}"))?;
-        let config = Config::from_json(loaded.json())
+        let mut config = Config::from_json(loaded.json())
             .map_err(|e| anyhow!("{}", loaded.mistake(&e.path, e.to_string())))?;
-        for (ns, block) in &config.databases {
-            for (name, table) in &block.tables {
-                for field in table.table.fields.iter().flatten() {
-                    if let Some(pattern) = &field.pattern
-                        && let Err(e) = Pattern::get(pattern)
-                    {
-                        let path = ["databases", ns, "tables", name, "schema", &field.name]
-                            .map(str::to_owned);
-                        let message =
-                            format!("{}: the pattern cannot be used: {e}", path.join("."));
-                        return Err(anyhow!("{}", loaded.mistake(&path, message)));
-                    }
-                }
-            }
-        }
+        verify::verify(&config)
+            .map_err(|e| anyhow!("{}", loaded.mistake(&e.path, e.to_string())))?;
+        config.warnings.extend(verify::remarks(&config, &loaded));
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
         Ok(Self { config, loaded, folder })
     }

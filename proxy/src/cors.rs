@@ -5,7 +5,8 @@
 //! the browser then withholds the answer. `*` is never combined with credentials.
 
 use crate::snapshot::Snapshot;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, Method, header};
+use edgebase_blocks::ConfigError;
 use edgebase_blocks::config::{Cors, OneOrMany};
 
 const METHODS: &str = "GET, POST, PATCH, DELETE, OPTIONS";
@@ -38,13 +39,62 @@ pub fn decorate(snapshot: &Snapshot, origin: Option<&HeaderValue>, headers: &mut
     }
 }
 
-/// `Some(true)`: by `*`; `Some(false)`: by name; `None`: not allowed.
-fn allows(cors: Option<&Cors>, origin: &str) -> Option<bool> {
-    let patterns: &[String] = match cors.and_then(|c| c.origin.as_ref()) {
-        None => return is_local(origin).then_some(false),
+/// Refuses methods that no header can name.
+///
+/// # Errors
+/// The first of them.
+pub fn validate(cors: &Cors) -> Result<(), ConfigError> {
+    let methods = cors.methods.iter().flatten();
+    match methods.enumerate().find(|(_, method)| Method::from_bytes(method.as_bytes()).is_err()) {
+        None => Ok(()),
+        Some((i, method)) => Err(ConfigError::new(
+            &["cors", "methods", &i.to_string()],
+            format!("'{method}' is no method of HTTP"),
+        )),
+    }
+}
+
+/// What of the settings has no effect.
+#[must_use]
+pub fn remarks(cors: &Cors) -> Vec<String> {
+    let origins = origins(cors);
+    let mut all: Vec<String> = origins
+        .iter()
+        .filter(|origin| !can_match(origin))
+        .map(|origin| {
+            format!("cors.origin '{origin}' matches no origin; write it like 'https://example.com', without a path")
+        })
+        .collect();
+    if origins.iter().any(|origin| origin == "*") && cors.credentials == Some(true) {
+        all.push("cors.credentials has no effect with the origin '*': name the origins".into());
+    }
+    all
+}
+
+/// Whether an origin of a browser can match: a scheme, a host and perhaps a port.
+fn can_match(pattern: &str) -> bool {
+    let host = match pattern.split_once("://") {
+        Some((_, host)) => host,
+        None if pattern.starts_with("*.") => pattern,
+        None => return matches!(pattern, "*" | "null"),
+    };
+    !host.is_empty() && !host.contains('/')
+}
+
+fn origins(cors: &Cors) -> &[String] {
+    match &cors.origin {
+        None => &[],
         Some(OneOrMany::One(pattern)) => std::slice::from_ref(pattern),
         Some(OneOrMany::Many(patterns)) => patterns,
+    }
+}
+
+/// `Some(true)`: by `*`; `Some(false)`: by name; `None`: not allowed.
+fn allows(cors: Option<&Cors>, origin: &str) -> Option<bool> {
+    let Some(cors) = cors.filter(|c| c.origin.is_some()) else {
+        return is_local(origin).then_some(false);
     };
+    let patterns = origins(cors);
     if patterns.iter().any(|p| p == "*") {
         return Some(true);
     }
@@ -94,5 +144,26 @@ mod tests {
             assert!(!matches("*.example.com", bad), "{bad}");
         }
         assert!(!matches("https://*.example.com", "http://app.example.com"));
+    }
+
+    #[test]
+    fn settings_without_effect_are_remarked_on_and_those_that_cannot_be_sent_refused() {
+        let cors = |value: serde_json::Value| -> Cors { serde_json::from_value(value).unwrap() };
+        let said = |value| remarks(&cors(value)).join("; ");
+        let any = said(serde_json::json!({"origin": ["*"], "credentials": true}));
+        assert!(any.contains("no effect"), "{any}");
+        for origin in ["example.com", "https://example.com/", "https://", ""] {
+            let said = said(serde_json::json!({"origin": origin}));
+            assert!(said.contains("matches no origin"), "{origin}: {said}");
+        }
+        let good = ["*.example.com", "https://*.example.com", "http://localhost:5173", "app://x"];
+        assert_eq!(said(serde_json::json!({"origin": good, "credentials": true})), "");
+        assert_eq!(said(serde_json::json!({"origin": "*"})), "");
+        for method in ["GET,", "", "GE T", "G\n"] {
+            let cors = cors(serde_json::json!({"methods": ["GET", method]}));
+            let error = validate(&cors).expect_err(method).to_string();
+            assert!(error.starts_with("cors.methods.1: "), "{error}");
+        }
+        assert!(validate(&cors(serde_json::json!({"methods": ["GET", "PURGE"]}))).is_ok());
     }
 }

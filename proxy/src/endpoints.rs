@@ -19,7 +19,7 @@ pub const API_VERSION: &str = "0.1.0";
 /// `GET /api/health`
 #[must_use]
 pub fn health() -> Response {
-    let now = crate::datetime::Moment::now().to_string();
+    let now = edgebase_blocks::datetime::Moment::now().to_string();
     respond::json(
         StatusCode::OK,
         json!({"status": "ok", "version": API_VERSION, "timestamp": now}).to_string(),

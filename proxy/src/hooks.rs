@@ -8,7 +8,6 @@
 //! hook can never starve the hook.
 
 use crate::auth::Principal;
-use crate::datetime::Moment;
 use crate::error::{Error, Result};
 use crate::ops::Target;
 use crate::query::record::Object;
@@ -16,6 +15,7 @@ use crate::reads::{Lane, RuleReads};
 use axum::http::StatusCode;
 use edgebase_blocks::Table;
 use edgebase_blocks::block::{TableConfig, TableHooks};
+use edgebase_blocks::datetime::Moment;
 use edgebase_blocks::rule::FunctionRef;
 use edgebase_rules::{Arg, Cause, Engine, Failure};
 use serde_json::Value;

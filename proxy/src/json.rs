@@ -5,7 +5,7 @@
 //! such a part as text, so that no row is one that a client, a rule or this server cannot decode.
 //! Half a surrogate pair, which only the type `json` keeps, is shown as U+FFFD.
 
-pub use edgebase_blocks::depth::MAX_DEPTH;
+pub use edgebase_blocks::depth::{MAX_DEPTH, is_deep};
 use serde_json::Value;
 use std::borrow::Cow;
 
@@ -44,20 +44,6 @@ pub fn parse(text: &[u8]) -> Result<Value, Fault> {
             Fault::Malformed
         }
     })
-}
-
-/// Whether a field's value nests deeper than is taken.
-#[must_use]
-pub fn is_deep(value: &Value) -> bool {
-    fn exceeds(value: &Value, left: usize) -> bool {
-        let inside = |value: &Value| left == 0 || exceeds(value, left - 1);
-        match value {
-            Value::Array(items) => left == 0 || items.iter().any(inside),
-            Value::Object(map) => left == 0 || map.values().any(inside),
-            _ => false,
-        }
-    }
-    exceeds(value, MAX_DEPTH)
 }
 
 /// Which numbers of a text stay numbers.

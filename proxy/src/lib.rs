@@ -15,7 +15,6 @@ pub mod cluster;
 pub mod config;
 pub mod connections;
 pub mod cors;
-pub mod datetime;
 pub mod db;
 pub mod denial;
 pub mod deploy;

@@ -6,8 +6,8 @@
 //! cost neither memory nor the memory of who asks often. A valid service key is not limited.
 
 use crate::error::{Error, Result};
-use edgebase_blocks::Config;
 use edgebase_blocks::config::RateLimit;
+use edgebase_blocks::{Config, ConfigError};
 use moka::sync::Cache;
 use serde_json::Value;
 use std::net::{IpAddr, Ipv6Addr};
@@ -46,7 +46,7 @@ impl Limits {
     ///
     /// # Errors
     /// When a window cannot be read.
-    pub fn new(config: &Config) -> anyhow::Result<Self> {
+    pub fn new(config: &Config) -> std::result::Result<Self, ConfigError> {
         let db = if config.release { 100 } else { 5_000 };
         let limiter =
             |group, default| Limiter::new(group, config.rate_limiting.get(group), default);
@@ -67,10 +67,18 @@ impl Limits {
 }
 
 impl Limiter {
-    fn new(group: &'static str, stated: Option<&RateLimit>, default: i64) -> anyhow::Result<Self> {
+    fn new(
+        group: &'static str,
+        stated: Option<&RateLimit>,
+        default: i64,
+    ) -> std::result::Result<Self, ConfigError> {
         let (requests, window) = match stated {
             None => (default, Duration::from_secs(60)),
-            Some(limit) => (limit.requests, window(group, &limit.window)?),
+            Some(limit) => {
+                let misread =
+                    |message| ConfigError::new(&["rateLimiting", group, "window"], message);
+                (limit.requests, window(&limit.window).map_err(misread)?)
+            }
         };
         let callers = Cache::builder().max_capacity(REMEMBERED).time_to_live(window).build();
         // Zero and less let nothing pass.
@@ -105,11 +113,11 @@ pub fn network(address: IpAddr) -> IpAddr {
 }
 
 /// `'60s'`, `'5m'`, `'1h'` or a number of seconds.
-fn window(group: &str, value: &Value) -> anyhow::Result<Duration> {
+fn window(value: &Value) -> std::result::Result<Duration, String> {
     let wanted = || {
-        anyhow::anyhow!(
-            "rateLimiting.{group}.window is {value}, but it is a text like '60s', '5m' or '1h' or a \
-             number of seconds, longer than zero and at most 24 hours"
+        format!(
+            "the window is {value}, but it is a text like '60s', '5m' or '1h' or a number of seconds, \
+             longer than zero and at most 24 hours"
         )
     };
     let window = match value {
@@ -119,8 +127,7 @@ fn window(group: &str, value: &Value) -> anyhow::Result<Duration> {
         Value::String(text) => humantime::parse_duration(text).map_err(|_| wanted())?,
         _ => return Err(wanted()),
     };
-    anyhow::ensure!(!window.is_zero() && window <= LONGEST, wanted());
-    Ok(window)
+    if window.is_zero() || window > LONGEST { Err(wanted()) } else { Ok(window) }
 }
 
 #[cfg(test)]
@@ -128,7 +135,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn limits(config: &Value) -> anyhow::Result<Limits> {
+    fn limits(config: &Value) -> std::result::Result<Limits, ConfigError> {
         Limits::new(&Config::from_json(config).unwrap())
     }
 

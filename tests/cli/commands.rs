@@ -85,6 +85,91 @@ fn check_names_file_and_line_of_every_mistake() {
     assert!(err.contains("none.ts"), "{err}");
 }
 
+/// A config in a file of its own.
+fn config(json: &serde_json::Value) -> std::path::PathBuf {
+    let name = unique(&format!("edgebase-check-{}", std::process::id()));
+    let file = std::env::temp_dir().join(format!("{name}.json"));
+    std::fs::write(&file, json.to_string()).expect("the config can be written");
+    file
+}
+
+#[test]
+fn check_refuses_what_would_fail_later_and_apply_and_serve_refuse_it_in_the_same_words() {
+    let schema = |schema| json!({"databases": {"app": {"tables": {"t": {"schema": schema}}}}});
+    let migration = |version, up: &str| {
+        let entry = json!({"version": version, "description": "d", "up": up});
+        json!({"databases": {"app": {"tables": {"t": {"migrations": [entry]}}}}})
+    };
+    let key = |constraints| {
+        let key = json!({"kid": "k", "tier": "root", "secret": "s", "constraints": constraints});
+        json!({"serviceKeys": {"keys": [key]}})
+    };
+    let wide: serde_json::Map<_, _> =
+        (0..1_598).map(|n| (format!("f{n}"), json!("string"))).collect();
+    for (mistaken, words) in [
+        (json!({"rateLimiting": {"db": {"requests": 5, "window": "x"}}}), "rateLimiting.db.window"),
+        (schema(json!({"a": {"type": "datetime", "default": "soon"}})), "Invalid datetime format."),
+        (schema(json!({"a": {"type": "datetime", "default": "now"}})), "Invalid datetime format."),
+        (schema(json!({"a": {"type": "number", "default": 5, "max": 4}})), "Must be at most 4."),
+        (schema(json!({"a": {"type": "number", "references": "t"}})), "a number cannot refer to"),
+        (schema(json!({"ctid": "string"})), "of its own"),
+        (schema(json!(wide)), "1601 columns"),
+        (schema(json!({"a": {"type": "number", "check": "a >"}})), "an operand is missing"),
+        (migration(1, "SELEC 1"), "no statement begins with 'selec'"),
+        (migration(0, "SELECT 1"), "versions begin with 1"),
+        (
+            json!({"databases": {"app": {"tables": {"t": {
+                "access": {"insert": "auth.id == resource.owner"}}}}}}),
+            "the rule never allows",
+        ),
+        (key(json!({"expiresAt": "soon"})), "no point in time"),
+        (key(json!({"ipCidr": ["10.0.0.0/33"]})), "is no network"),
+    ] {
+        let file = config(&mistaken);
+        let (path, nowhere) = (file.to_str().unwrap(), "postgres://nobody@127.0.0.1:1/none");
+        let said = |arguments: &[&str]| {
+            let mut command = Command::new(binary());
+            command.args(arguments).args(["--config", path]).env_remove("EDGEBASE_LOG");
+            let output = command.env("EDGEBASE_DATABASE_URL", nowhere).output().unwrap();
+            assert_eq!(output.status.code(), Some(1), "{arguments:?} {mistaken}");
+            String::from_utf8(output.stderr).unwrap()
+        };
+        let checked = said(&["check"]);
+        assert!(checked.contains(words), "{mistaken}: {checked}");
+        assert_eq!(said(&["apply", "--database-url", nowhere]), checked);
+        assert_eq!(said(&["serve", "--listen", "127.0.0.1:0"]), checked);
+        let _ = std::fs::remove_file(&file);
+    }
+}
+
+#[test]
+fn check_remarks_on_what_probably_means_something_else_and_accepts_it() {
+    let odd = json!({
+        "cors": {"origin": "*", "credentials": true},
+        "rateLimiting": {"db": {"requests": -5, "window": 60}},
+        "databases": {
+            "app": {"tables": {"t": {"schema": {
+                "a": {"type": "string", "required": true, "default": null},
+                "b": {"type": "string", "references": "t", "default": "general"}
+            }}}},
+            "far": {"provider": "postgres", "connectionString": "EDGEBASE_TEST_UNSET", "tables": {}}
+        }
+    });
+    let file = config(&odd);
+    let (code, out, err) = check(&file);
+    let _ = std::fs::remove_file(&file);
+    assert!(code == Some(0) && out.contains("is valid"), "{err}");
+    for words in [
+        "no effect with the origin '*'",
+        "rateLimiting.db.requests is -5",
+        "'app.t.a' is required, and null is no default",
+        "'app.t.b' refers to 't.id' by default",
+        "EDGEBASE_TEST_UNSET is not set",
+    ] {
+        assert!(err.contains(words), "{words}: {err}");
+    }
+}
+
 #[test]
 fn help_explains_every_command_and_unknown_ones_are_refused() {
     let help = edgebase(&["--help"]);

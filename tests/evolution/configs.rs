@@ -86,7 +86,7 @@ fn field(name: &'static str, home: &'static str) -> impl Strategy<Value = Value>
             "references",
             json!({"table": table, "column": column, "onDelete": action}),
         );
-        field
+        with_fitting_default(field)
     })
 }
 
@@ -120,6 +120,17 @@ fn table() -> impl Strategy<Value = Value> {
         json!({"schema": schema, "indexes": indexes, "fts": fts})
     });
     prop_oneof![5 => with_schema, 1 => Just(json!({}))]
+}
+
+/// Takes away a default that the field's own options refuse, as a config with it would be.
+fn with_fitting_default(mut field: Value) -> Value {
+    let mut alone = field.clone();
+    alone.as_object_mut().expect("an object").remove("references");
+    let config = json!({"databases": {"b": {"tables": {"t": {"schema": {"f": alone}}}}}});
+    if edgebase_blocks::Config::from_json(&config).is_err() {
+        field.as_object_mut().expect("an object").remove("default");
+    }
+    field
 }
 
 /// Takes away references that lead nowhere in these tables.

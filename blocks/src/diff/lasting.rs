@@ -5,7 +5,7 @@
 //! again, and a migration may have given a field's name to another. What the instance has under the
 //! name is then something else than what the config says of it, and perhaps what it hid.
 
-use super::{has_word, new_migrations, predecessor, sql_of};
+use super::{has_word, new_migrations, predecessor};
 use crate::ddl;
 use crate::sparse::Names;
 use crate::storage::StoredBlock;
@@ -51,7 +51,7 @@ pub fn lasting(shapes: &[StoredBlock], table: &str) -> Option<Lasting> {
 /// The migrations between two shapes, in lower case.
 fn scripts(old: &StoredBlock, new: &StoredBlock) -> Vec<String> {
     let of = |table| new_migrations(predecessor(old, new, table), table);
-    new.tables.iter().flat_map(of).map(|m| sql_of(&m).to_lowercase()).collect()
+    new.tables.iter().flat_map(of).map(|m| m.sql().to_lowercase()).collect()
 }
 
 /// Whether a script puts names together when it runs.

@@ -7,7 +7,7 @@
 //! or names one, finds every table that it names; one that is all about tables that are not there
 //! does not run, as it does not for a table that is new.
 
-use super::{has_word, new_migrations, predecessor, sql_of};
+use super::{has_word, new_migrations, predecessor};
 use crate::sparse::Names;
 use crate::storage::StoredBlock;
 
@@ -46,7 +46,7 @@ fn concerns(old: &StoredBlock, new: &StoredBlock, all: &Names) -> Vec<Names> {
     for table in &new.tables {
         let before = predecessor(old, new, table);
         for migration in new_migrations(before, table) {
-            let mut names = named(sql_of(&migration), all);
+            let mut names = named(migration.sql(), all);
             names.insert(table.name.clone());
             names.extend(before.map(|b| b.name.clone()));
             concerns.push(names);

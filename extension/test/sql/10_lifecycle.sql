@@ -260,9 +260,22 @@ SELECT 1 / (sum(a) = 15)::int FROM m.t \g /dev/null
 SELECT * FROM edgebase.apply_config('{"databases": {"m": {"instance": true, "tables": {"t": {"schema": {"a": {"type": "string", "check": "nosuch > 1"}}}}}}}');
 \ir ../lib/verdict.sql
 
+\set attack 'a default that its own field refuses is refused when applied'
+\set expect EB006
+SELECT * FROM edgebase.apply_config('{"databases": {"m": {"instance": true, "tables": {"t": {"schema": {"a": {"type": "datetime", "default": "now"}}}}}}}');
+\ir ../lib/verdict.sql
+
 \set attack 'a refused config leaves an autocommit session usable'
 \set expect 00000
 SELECT 1 \g /dev/null
+\ir ../lib/verdict.sql
+
+\set attack 'a datetime default means what it means over HTTP, however it is written'
+\set expect 00000
+BEGIN;
+SELECT * FROM edgebase.apply_config('{"databases": {"m": {"tables": {"t": {"schema": {"a": {"type": "datetime", "default": "Mon Nov 23 2026 10:00:00 GMT+0100 (Any Time)"}}}}}}}') \g /dev/null
+INSERT INTO m.t (id) VALUES ('1');
+SELECT 1 / (a = '2026-11-23T09:00:00Z')::int FROM m.t \g /dev/null
 \ir ../lib/verdict.sql
 
 \set attack 'references work in circles and to the own table'

@@ -14,13 +14,16 @@ use edgebase_blocks::issuer::Keys;
 use edgebase_blocks::{Block, BlockKind, Rule, Table};
 use edgebase_proxy::auth::Auth;
 use edgebase_proxy::config::AppConfig;
+use edgebase_proxy::home::{self, Login, Places};
 use edgebase_proxy::pattern::{MAX_BACKTRACKED, Pattern};
 use edgebase_rules::{Form, FunctionId, Loaded};
 use std::fmt::Write as _;
 
 /// Validate a config and print its blocks, tables and rules.
 ///
-/// Exits with 1 and names file and line when there is a mistake.
+/// Exits with 1 and names file and line when there is a mistake: whatever `apply`, `serve` or the
+/// first insert would fail on, as far as that can be told without a database. What probably means
+/// something else is a remark.
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  edgebase check --config edgebase.config.ts")]
 pub struct Arguments {
@@ -37,6 +40,12 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     // Reads the key files; a secret that is not set here is only warned about.
     if !app.config.issuers.is_empty() {
         Auth::new(&app.config, &environment(), None, &app.folder, None)?;
+    }
+    match Places::of(&app.config, &environment(), Login::Proxy, false) {
+        // Reads the addresses and connects to none.
+        Ok(places) => drop(home::open(&places, &environment(), [1, 1, 1])?),
+        // In development such a block is served from the server's own database.
+        Err(unset) => tracing::warn!("{unset}"),
     }
     print(format!("{} is valid.\n\n{}", path.display(), describe(&app)).trim_end())
 }

@@ -5,8 +5,7 @@
 
 use super::failure::{Failure, Refusal};
 use crate::error::Error;
-use crate::query::fit;
-use edgebase_blocks::{Field, Table, ddl, sqlstate};
+use edgebase_blocks::{Field, Table, ddl, fit, sqlstate};
 
 /// Conditions that the instance layer acts on instead of passing them on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +90,10 @@ pub fn to_error(error: &Failure, table: Option<&Table>) -> Error {
         "42703" | "42P01" | "3F000" => {
             Error::unavailable("This database's schema is being changed. Try again.", error)
         }
+        // program_limit_exceeded: an index entry or a row, of which only the database knows the size
+        "54000" => Error::BadValue(
+            "The record is too large: a value of an indexed or unique field may take about 2,700 bytes, and the short values of a record 8,160 together.".into(),
+        ),
         _ => match code.get(..2).unwrap_or_default() {
             // data_exception: a value that passed validation and still does not fit
             "22" => Error::BadValue("A value is out of range or malformed for its field.".into()),

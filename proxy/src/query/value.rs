@@ -4,27 +4,11 @@
 //! a numeric string compares with a number column (contract 11). Datetimes are normalised to UTC
 //! with milliseconds.
 
-use crate::datetime::Moment;
 use crate::db::statement::Bind;
 use edgebase_blocks::FieldType;
+use edgebase_blocks::datetime::Moment;
+pub use edgebase_blocks::fit::{has_nul, js_number};
 use serde_json::Value;
-
-/// How JavaScript prints a number: `3`, not `3.0`.
-#[must_use]
-pub fn js_number(n: f64) -> String {
-    if n == n.trunc() && n.abs() < 1e15 { format!("{n:.0}") } else { n.to_string() }
-}
-
-/// Whether a text can be stored: Postgres has no NUL.
-#[must_use]
-pub fn has_nul(value: &Value) -> bool {
-    match value {
-        Value::String(s) => s.contains('\0'),
-        Value::Array(items) => items.iter().any(has_nul),
-        Value::Object(map) => map.iter().any(|(k, v)| k.contains('\0') || has_nul(v)),
-        _ => false,
-    }
-}
 
 /// The value of a column to be written; the value has passed validation.
 #[must_use]

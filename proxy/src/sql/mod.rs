@@ -7,7 +7,10 @@
 //! caller's, so they are 400 with PostgreSQL's message; the original answers 500. A key is asked
 //! for before the body is read, and its scope before the body's namespace is looked up.
 
+pub mod condition;
+pub mod migration;
 mod placeholders;
+pub mod token;
 mod values;
 
 use crate::app::{App, Head};
@@ -65,7 +68,7 @@ pub async fn run(app: &Arc<App>, snapshot: &Snapshot, head: &Head, body: Body) -
             Error::NotFound(format!("Namespace '{namespace}' not found in config"))
         })?;
     let key = instances::key(block, id).map_err(reworded)?;
-    if placeholders::first_word(text).eq_ignore_ascii_case("copy") {
+    if token::first_word(text).eq_ignore_ascii_case("copy") {
         return Err(Error::BadRequest(
             "COPY speaks a protocol of its own and is not available here. Use SELECT or INSERT."
                 .into(),

@@ -6,6 +6,7 @@
 //! `\?` is the operator everywhere. The JavaScript SDK's tagged template sends markers instead.
 //! Native `$n` may be used, but not mixed with `?`.
 
+use super::token::{block_comment, dollar_quoted, line_comment, quoted};
 use std::iter::Peekable;
 use std::str::CharIndices;
 
@@ -25,17 +26,16 @@ pub fn translate(sql: &str, params: usize) -> Result<String, String> {
         let rest = &sql[start..];
         match c {
             '\'' | '"' => {
-                let escapes = c == '\'' && ends_with_escape_prefix(&sql[..start]);
-                copy(&mut out, &mut chars, sql, start, quoted(rest, c, escapes));
+                copy(&mut out, &mut chars, sql, start, quoted(sql, start).unwrap_or(rest.len()));
             }
             '-' if rest.starts_with("--") => {
-                copy(&mut out, &mut chars, sql, start, rest.find('\n').unwrap_or(rest.len()));
+                copy(&mut out, &mut chars, sql, start, line_comment(rest));
             }
             '/' if rest.starts_with("/*") => {
-                copy(&mut out, &mut chars, sql, start, block_comment(rest))
+                copy(&mut out, &mut chars, sql, start, block_comment(rest).unwrap_or(rest.len()));
             }
             '$' => match dollar_quoted(rest) {
-                Some(end) => copy(&mut out, &mut chars, sql, start, end),
+                Some(end) => copy(&mut out, &mut chars, sql, start, end.unwrap_or(rest.len())),
                 None => {
                     let digits = rest[1..].chars().take_while(char::is_ascii_digit).count();
                     if let Ok(n) = rest[1..=digits].parse::<usize>() {
@@ -84,23 +84,6 @@ pub fn translate(sql: &str, params: usize) -> Result<String, String> {
     Ok(out)
 }
 
-/// The first word of a statement, comments and white space passed over.
-pub fn first_word(sql: &str) -> &str {
-    let mut rest = sql.trim_start();
-    loop {
-        let skipped = if rest.starts_with("--") {
-            rest.find('\n').unwrap_or(rest.len())
-        } else if rest.starts_with("/*") {
-            block_comment(rest)
-        } else {
-            break;
-        };
-        rest = rest[skipped..].trim_start();
-    }
-    let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
-    &rest[..end]
-}
-
 fn copy(
     out: &mut String,
     chars: &mut Peekable<CharIndices>,
@@ -116,13 +99,6 @@ fn skip(chars: &mut Peekable<CharIndices>, until: usize) {
     while chars.next_if(|(i, _)| *i < until).is_some() {}
 }
 
-/// Whether an `E` or `e` that is a word of its own stands before the quote.
-fn ends_with_escape_prefix(before: &str) -> bool {
-    let mut back = before.chars().rev();
-    matches!(back.next(), Some('e' | 'E'))
-        && !back.next().is_some_and(|c| c.is_alphanumeric() || c == '_')
-}
-
 /// Whether a text or a parameter comes next. Names and numbers are not told apart from what may
 /// stand behind a parameter.
 fn is_followed_by_operand(text: &str) -> bool {
@@ -134,54 +110,6 @@ fn is_followed_by_operand(text: &str) -> bool {
         [b'?'] => true,
         _ => marker(text).is_some(),
     }
-}
-
-/// The length of a quoted text, its quotes included; doubled quotes do not end it.
-fn quoted(text: &str, quote: char, escapes: bool) -> usize {
-    let mut chars = text.char_indices().skip(1).peekable();
-    while let Some((i, c)) = chars.next() {
-        if c == '\\' && escapes {
-            chars.next();
-        } else if c == quote && chars.next_if(|(_, next)| *next == quote).is_none() {
-            return i + quote.len_utf8();
-        }
-    }
-    text.len()
-}
-
-/// The length of a comment; comments nest.
-fn block_comment(text: &str) -> usize {
-    let mut depth = 0_usize;
-    let mut at = 0;
-    while at < text.len() {
-        let rest = &text.as_bytes()[at..];
-        if rest.starts_with(b"/*") {
-            depth += 1;
-            at += 2;
-        } else if rest.starts_with(b"*/") {
-            depth -= 1;
-            at += 2;
-            if depth == 0 {
-                return at;
-            }
-        } else {
-            at += 1;
-        }
-    }
-    text.len()
-}
-
-/// The length of a dollar-quoted text that begins here.
-fn dollar_quoted(text: &str) -> Option<usize> {
-    let tag_end = text[1..].find('$')? + 2;
-    let tag = &text[..tag_end];
-    let name = &tag[1..tag_end - 1];
-    let legal = !name.starts_with(|c: char| c.is_ascii_digit())
-        && name.chars().all(|c| c.is_alphanumeric() || c == '_');
-    if !legal {
-        return None;
-    }
-    Some(text[tag_end..].find(tag).map_or(text.len(), |end| tag_end + end + tag.len()))
 }
 
 fn marker(text: &str) -> Option<(usize, usize)> {
@@ -213,13 +141,6 @@ mod tests {
         ] {
             assert_eq!(translate(sql, params).as_deref(), Ok(expected), "{sql}");
         }
-    }
-
-    #[test]
-    fn the_first_word_stands_behind_comments() {
-        assert_eq!(first_word(" -- x\n/* y /* z */ */ Copy(t) TO STDOUT"), "Copy");
-        assert_eq!(first_word(""), "");
-        assert_eq!(first_word("/*"), "");
     }
 
     #[test]

@@ -5,13 +5,13 @@
 //! wrapping the statement in a common table expression. Every value has a JSON
 //! form: what JSON has no form for, or a double cannot hold, is its text.
 
-use crate::datetime::{Day, Moment};
 use crate::db::failure::Failure;
 use crate::db::row::Row;
 use crate::db::wire::{Column, Step};
 use crate::db::{Bound, Transaction};
 use crate::json::{self, Numbers};
 use bytes::BytesMut;
+use edgebase_blocks::datetime::{Day, Moment};
 use postgres_types::{Format, FromSql, IsNull, ToSql, Type, to_sql_checked};
 use serde_json::{Map, Number, Value};
 use std::borrow::Cow;

@@ -129,7 +129,10 @@ impl Walk {
             let name = match &key {
                 PropertyKey::Symbol(_) => continue,
                 PropertyKey::Index(i) => i.get().to_string(),
-                PropertyKey::String(s) => s.to_std_string_lossy(),
+                PropertyKey::String(s) => match s.to_std_string() {
+                    Ok(name) => name,
+                    Err(_) => return Err(self.misplaced("a name here holds half a character")),
+                },
             };
             if name == FUNCTION_MARKER {
                 return Err(self.misplaced(format!("the key '{FUNCTION_MARKER}' is reserved")));

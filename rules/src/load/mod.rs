@@ -177,7 +177,7 @@ fn inside(path: &Path, environment: BTreeMap<String, String>) -> Result<Loaded, 
         });
         facts.push(known.map_or_else(
             || Facts {
-                mentions: vec![Mention::All; 16],
+                mentions: vec![Mention::All; Mention::ANY_NUMBER],
                 fast: Err("its source is not in the config's files".into()),
             },
             |k| Facts { mentions: k.mentions.clone(), fast: k.fast.clone() },
@@ -241,6 +241,17 @@ impl Loaded {
             Some(Facts { fast: Err(reason), .. }) => Form::Engine(reason.clone()),
             None => Form::Engine("the config has no such function".into()),
         }
+    }
+
+    /// Up to which of its arguments a function looks, as far as it names them; one that takes
+    /// however many are given names none.
+    #[must_use]
+    pub fn parameters_used(&self, id: FunctionId) -> usize {
+        let mentions = self.inner.facts.get(id.0 as usize).map_or(&[][..], |f| &f.mentions);
+        if mentions.len() >= Mention::ANY_NUMBER {
+            return 0;
+        }
+        mentions.iter().rposition(|m| *m != Mention::Unused).map_or(0, |last| last + 1)
     }
 
     /// What `rule(auth, row)` says of the rows that have these columns, for a caller: what is

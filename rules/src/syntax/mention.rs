@@ -23,6 +23,11 @@ pub(crate) enum Mention {
     All,
 }
 
+impl Mention {
+    /// More arguments than any function is given.
+    pub const ANY_NUMBER: usize = 16;
+}
+
 /// One answer per declared parameter, in order; a rest parameter makes the list end in `All`s
 /// for every argument there can be.
 pub(super) fn mentions(semantic: &Semantic<'_>, node: Node<'_>) -> Vec<Mention> {
@@ -31,7 +36,7 @@ pub(super) fn mentions(semantic: &Semantic<'_>, node: Node<'_>) -> Vec<Mention> 
         Node::Arrow(f) => &f.params,
     };
     if params.rest.is_some() || uses_arguments(node) {
-        return vec![Mention::All; 16];
+        return vec![Mention::All; Mention::ANY_NUMBER];
     }
     params
         .items
