@@ -22,6 +22,7 @@ pub mod quote;
 mod remarks;
 pub mod rule;
 pub mod service_key;
+pub mod settings;
 pub mod sparse;
 pub mod sqlstate;
 pub mod storage;

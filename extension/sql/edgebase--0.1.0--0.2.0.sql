@@ -241,3 +241,50 @@ COMMENT ON VIEW edgebase.versions IS 'Every version that a block has had';
 
 -- Who may update the view may lock it, and so make whoever reads it wait; SET does the same.
 REVOKE UPDATE ON TABLE pg_catalog.pg_settings FROM PUBLIC;
+
+-- What an export reads, locked: edgebase_owner reads no registry.
+CREATE FUNCTION edgebase.exported_tables(namespace text, id text) RETURNS jsonb
+LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'edgebase_exported_tables';
+REVOKE ALL ON FUNCTION edgebase.exported_tables(text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION edgebase.exported_tables(text, text) TO edgebase_owner;
+COMMENT ON FUNCTION edgebase.exported_tables(text, text) IS 'Locks the tables of an instance that an export reads, and lists them';
+
+-- Runs as edgebase_owner and not as a superuser: it evaluates whatever a migration has made of
+-- the tenant's tables. STABLE gives all tables one snapshot, which must see them as they are. The
+-- settings are those of blocks/src/settings.rs; what row security would hide is an error.
+CREATE OR REPLACE FUNCTION edgebase.export_instance(namespace text, id text DEFAULT NULL)
+RETURNS TABLE (table_name text, record jsonb)
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+SET bytea_output = hex
+SET datestyle = 'ISO, YMD'
+SET extra_float_digits = 1
+SET intervalstyle = postgres
+SET lc_monetary = 'C'
+SET lc_numeric = 'C'
+SET lc_time = 'C'
+SET quote_all_identifiers = off
+SET timezone = 'UTC'
+SET xmlbinary = base64
+AS $$
+DECLARE
+    found jsonb;
+    keyed boolean;
+BEGIN
+    IF edgebase.locate(namespace, id) IS NULL THEN
+        RAISE EXCEPTION 'instance "%" does not exist', concat_ws(':', namespace, id)
+            USING ERRCODE = 'EB002', HINT = 'Nothing to export.';
+    END IF;
+    found := edgebase.exported_tables(namespace, id);
+    FOR table_name, keyed IN
+        SELECT e ->> 0, (e ->> 1)::boolean FROM jsonb_array_elements(found -> 'tables') AS e
+    LOOP
+        RETURN QUERY EXECUTE format('SELECT %L::text, to_jsonb(t) FROM %I.%I AS t %s',
+                                    table_name, found ->> 'schema', table_name,
+                                    CASE WHEN keyed THEN 'ORDER BY t.id' ELSE '' END);
+    END LOOP;
+END
+$$;

@@ -73,6 +73,11 @@ fn home() -> Option<Oid> {
     HOME.get().or_else(seal::home)
 }
 
+/// Whether an instance is being worked on, or entered.
+pub fn is_at_home() -> bool {
+    home().is_some()
+}
+
 /// Whether what runs now may look names up in a schema.
 pub fn may_search(schema: Oid) -> bool {
     schema == CATALOG

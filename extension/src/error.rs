@@ -4,6 +4,7 @@
 //! `EB` come from the table that the proxy matches on. Errors of PostgreSQL itself are not wrapped
 //! here: they unwind to the function's boundary and leave it as they were raised.
 
+use crate::shape::Obstacle;
 use edgebase_blocks::name::NameError;
 use edgebase_blocks::sqlstate::{self, Condition};
 use pgrx::spi::{SpiError, SpiErrorCodes};
@@ -73,6 +74,17 @@ pub enum Error {
     /// A configured single-instance block's instance was to be dropped.
     #[error("block \"{0}\" is single-instance and configured: its instance cannot be dropped")]
     Configured(String),
+    /// What an operator made outside the schema of an instance depends on what is in it.
+    #[error("instance \"{instance}\" cannot be dropped: {names} depend on it")]
+    Dependants {
+        /// The instance.
+        instance: String,
+        /// Some of them, described.
+        names: String,
+    },
+    /// A transaction that keeps its snapshot was to change an instance as a whole.
+    #[error("the transaction's snapshot is from before the instance was locked")]
+    Isolation,
     /// The instance role is missing, as after a restore.
     #[error("the role of instance \"{0}\" does not exist in this database")]
     RoleMissing(String),
@@ -109,9 +121,17 @@ pub enum Error {
     /// The instance role has not the rights it ought to have.
     #[error("permission denied for table \"{0}\"")]
     PermissionDenied(String),
-    /// A table that was changed by hand into one whose rows cannot be read by their key.
-    #[error("cannot read a record: {0}")]
-    Unreadable(String),
+    /// A table that was changed into one whose rows are not stored as the config has them.
+    #[error("cannot read table {table} as it is stored: {obstacle}")]
+    Unreadable {
+        /// The table.
+        table: String,
+        /// What keeps it from being read.
+        obstacle: Obstacle,
+    },
+    /// What is to be read was rewritten after the snapshot that is to read it was taken.
+    #[error("{0} was rewritten after the snapshot was taken")]
+    Rewritten(String),
     /// A broken invariant: a defect of the extension or a registry changed by hand.
     #[error("edgebase internal error: {0}")]
     Internal(String),
@@ -130,6 +150,7 @@ impl Error {
             Self::Destructive { .. } => Some(sqlstate::DESTRUCTIVE_CHANGE),
             Self::Sealed(_) => Some(sqlstate::SEALED),
             Self::Confined(_) => Some(sqlstate::CONFINED),
+            Self::Rewritten(_) => Some(sqlstate::TABLE_REWRITTEN),
             _ => None,
         }
     }
@@ -145,12 +166,14 @@ impl Error {
             Self::Read => "55P03",
             Self::Configured(_) => "55006",
             Self::Interfered(_) => "55P03",
+            Self::Dependants { .. } => "2BP01",
+            Self::Isolation => "25000",
             Self::RoleMissing(_) | Self::SchemaMissing(_) | Self::DefaultPrivileges => "55000",
             Self::SchemaTaken(_) => "42P06",
             Self::NotOneStatement(_) => "42601",
             Self::NullArgument(_) => "22004",
             Self::Import(_) | Self::Caller => "22023",
-            Self::NotARelation(_) | Self::Unreadable(_) => "42809",
+            Self::NotARelation(_) | Self::Unreadable { .. } => "42809",
             Self::TableMissing(_) => "42P01",
             Self::ColumnMissing(_) => "42703",
             Self::PermissionDenied(_) => "42501",
@@ -179,6 +202,10 @@ impl Error {
             Self::UnknownTable { .. } => Some("Apply a config whose block declares it."),
             Self::Configured(_) => Some("Remove the block from the config and apply it first."),
             Self::Interfered(_) => Some("Try again."),
+            Self::Dependants { .. } => Some("Drop them first, or take them off the instance."),
+            Self::Isolation => Some(
+                "Call it in a READ COMMITTED transaction: what was committed while it waited has to be seen.",
+            ),
             Self::RoleMissing(_) => Some(
                 "After restoring a dump, run SELECT edgebase.repair() as a superuser or edgebase_admin.",
             ),
@@ -192,8 +219,8 @@ impl Error {
             Self::PermissionDenied(_) => {
                 Some("Run SELECT edgebase.repair() as a superuser or edgebase_admin.")
             }
-            Self::Unreadable(_) => Some(
-                "Undo what was changed in the instance by hand, or read it inside edgebase.enter.",
+            Self::Unreadable { .. } => Some(
+                "Undo what was changed in the instance by hand, or read it by statements inside edgebase.enter.",
             ),
             Self::DefaultPrivileges => Some(
                 "Find them in pg_default_acl and remove them with ALTER DEFAULT PRIVILEGES FOR ROLE edgebase_owner.",

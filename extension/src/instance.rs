@@ -22,17 +22,19 @@ use crate::spi;
 use edgebase_blocks::block::BlockKind;
 use edgebase_blocks::quote::{ident, qualified};
 use edgebase_blocks::sparse::Names;
-use edgebase_blocks::{InstanceKey, StoredBlock, ddl, name};
+use edgebase_blocks::{InstanceKey, StoredBlock, ddl, name, settings};
 
 /// Runs `work` as the owner of instances, unqualified names meaning the given schema. Whoever
-/// calls, a timestamp in a default or a migration means the same.
+/// calls, a text means the same value and a value is written as the same text, and no row is hidden.
 pub fn as_owner<T>(schema: &str, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     let _home = Home::only(schema);
     let _owner = RunAs::owner()?;
     let scope = Scope::open();
     scope.set("search_path", &format!("{}, pg_temp", ident(schema)))?;
-    scope.set("timezone", "UTC")?;
-    scope.set("datestyle", "ISO, YMD")?;
+    scope.pin(settings::OUTPUT)?;
+    scope.pin(settings::INPUT)?;
+    // What row security would hide fails the statement.
+    scope.pin(&[("row_security", "off")])?;
     work()
 }
 

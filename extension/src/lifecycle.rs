@@ -7,6 +7,7 @@
 use crate::answer::Answer;
 use crate::args::Args;
 use crate::audit;
+use crate::deletion;
 use crate::error::Error;
 use crate::fence::session::Scope;
 use crate::guc;
@@ -20,7 +21,6 @@ use edgebase_blocks::block::BlockKind;
 use edgebase_blocks::quote::ident;
 use pgrx::pg_sys::Oid;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 /// Bytes of a caller's name: those of a token's claims are in a header.
 const MAX_CALLER: usize = 64 << 10;
@@ -173,8 +173,12 @@ fn drop_by(args: &Args, caller: Option<&str>) -> Result<Answer, Error> {
     }
     let _bounded = bounded_waits()?;
     let row = lock_row(&key, lock::evict)?;
-    let receipt = receipt(&key, &row, caller)?;
-    if lock::schema_oid(&row.schema).is_some() {
+    let schema = lock::schema_oid(&row.schema);
+    if let Some(schema) = schema {
+        deletion::refuse_dependants(&key, schema)?;
+    }
+    let receipt = deletion::receipt(&key, &row, caller)?;
+    if schema.is_some() {
         instance::as_owner(&row.schema, || {
             spi::own(&format!("DROP SCHEMA {} CASCADE", ident(&row.schema)))
         })?;
@@ -188,60 +192,4 @@ fn drop_by(args: &Args, caller: Option<&str>) -> Result<Answer, Error> {
 fn is_configured(namespace: &str) -> Result<bool, Error> {
     let sql = "SELECT configured FROM edgebase.block WHERE namespace = $1";
     Ok(spi::one::<bool>(sql, &[namespace.into()])?.unwrap_or(false))
-}
-
-/// What is about to be deleted: tables, rows, bytes, when, by whom, and a SHA-256 over all of it.
-fn receipt(key: &InstanceKey, row: &InstanceRow, caller: Option<&str>) -> Result<Value, Error> {
-    let names = spi::json(
-        "SELECT coalesce(jsonb_agg(c.relname::text ORDER BY c.relname), '[]')
-         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-         WHERE n.nspname = $1 AND c.relkind IN ('r', 'p')",
-        &[row.schema.as_str().into()],
-    )?;
-    let mut tables = Vec::new();
-    let (mut all_rows, mut all_bytes) = (0, 0);
-    for name in names.as_array().into_iter().flatten().filter_map(Value::as_str) {
-        let table = edgebase_blocks::quote::qualified(&row.schema, name);
-        let rows = instance::as_owner(&row.schema, || {
-            spi::one::<i64>(&format!("SELECT count(*) FROM {table}"), &[])
-        })?;
-        let bytes = spi::one::<i64>(
-            "SELECT pg_catalog.pg_total_relation_size($1::regclass)",
-            &[table.as_str().into()],
-        )?;
-        let (rows, bytes) = (rows.unwrap_or(0), bytes.unwrap_or(0));
-        all_rows += rows;
-        all_bytes += bytes;
-        tables.push(json!({ "name": name, "rows": rows, "bytes": bytes }));
-    }
-    let about = spi::json(
-        "SELECT jsonb_build_object(
-             'at', to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'),
-             'by', session_user)",
-        &[],
-    )?;
-    let mut receipt = json!({
-        "namespace": key.namespace(),
-        "id": key.id(),
-        "schema": row.schema,
-        "tables": tables,
-        "rows": all_rows,
-        "bytes": all_bytes,
-        "dropped_at": about["at"],
-        "dropped_by": caller.map_or_else(|| about["by"].clone(), Value::from),
-    });
-    receipt["digest"] = json!(digest(&receipt));
-    Ok(receipt)
-}
-
-/// SHA-256 over the receipt's other members in the order in which they are listed in the docs.
-fn digest(receipt: &Value) -> String {
-    let members =
-        ["namespace", "id", "schema", "tables", "rows", "bytes", "dropped_at", "dropped_by"];
-    let mut hash = Sha256::new();
-    for member in members {
-        hash.update(receipt[member].to_string().as_bytes());
-        hash.update(b"\n");
-    }
-    hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
 }

@@ -75,9 +75,17 @@ pub fn schema(oid: Oid, mode: Mode) -> Result<(), Error> {
     Ok(())
 }
 
+/// Refuses a transaction that keeps its snapshot: it would not see what others committed while they
+/// were waited for, and so change or count some of the rows only.
+fn refuse_old_snapshot() -> Result<(), Error> {
+    let keeps = plain::XactIsoLevel() >= pg_sys::XACT_REPEATABLE_READ as i32;
+    if keeps { Err(Error::Isolation) } else { Ok(()) }
+}
+
 /// Excludes everyone from these schemas and their tables to the end of the transaction: from all
 /// at once, or after [`guc::DDL_LOCK_TIMEOUT`] from none.
 pub fn alone(schemas: &[Oid]) -> Result<(), Error> {
+    refuse_old_snapshot()?;
     let bound = Bound::from_now();
     loop {
         let have_all = subtransaction(|| take(schemas), |all| matches!(all, Ok(true)));
@@ -140,6 +148,7 @@ fn only_vacuum_holds(table: Oid) -> Result<bool, Error> {
 /// the time to end; then what they run is cancelled, and after another quarter their connection is
 /// closed. None can begin: they queue behind this, and then find the instance gone.
 pub fn evict(schema: Oid) -> Result<(), Error> {
+    refuse_old_snapshot()?;
     let bound = Bound::from_now();
     let quarter = match guc::DDL_LOCK_TIMEOUT.get() {
         0 => EVICTION,

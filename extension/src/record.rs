@@ -5,17 +5,20 @@
 //! table is opened, its primary key probed, the columns asked for written as JSON, in the form
 //! that `row_to_json` gives them. No statement runs and nothing that a tenant could have written:
 //! no view, operator or function. What a statement would check is checked here, once the table is
-//! locked: that the instance role may use the schema and select from the table, and that no row
-//! security is in force.
+//! locked: that the instance role may use the schema and select from the table, that it stores its
+//! rows as they are shown, without row security or tables that inherit from it, and that it was not
+//! written anew since the snapshot. Where it is refused, a statement does what this would.
 
 use crate::error::Error;
+use crate::fence::history;
 use crate::fence::open::{Lock, Relation};
 use crate::fence::plain;
 use crate::fence::rows::{Key, Row, Snapshot, find};
 use crate::fence::value::Value;
 use crate::lock;
-use crate::shape::Shape;
-use pgrx::pg_sys::{self, AclMode, AclResult::ACLCHECK_OK, Oid};
+use crate::shape::{Obstacle, Shape, is_virtual};
+use edgebase_blocks::quote::ident;
+use pgrx::pg_sys::{self, AclMode, AclResult::ACLCHECK_OK, FormData_pg_attribute, Oid};
 use std::ffi::CString;
 
 /// The key's column.
@@ -45,13 +48,15 @@ pub fn open<G>(
     if plain::pg_class_aclcheck(table, role, pg_sys::ACL_SELECT as AclMode) != ACLCHECK_OK {
         return Err(denied());
     }
-    if !open.is_table() {
-        return Err(Error::Unreadable(format!("\"{name}\" is not a table")));
+    let heirs = open.may_have_heirs().then_some(Obstacle::Heirs);
+    match open.obstacle().or(heirs) {
+        Some(obstacle) => Err(unreadable(&open, obstacle)),
+        None => Ok(Some(open)),
     }
-    if open.form().relrowsecurity {
-        return Err(Error::Unreadable(format!("table \"{name}\" has row security")));
-    }
-    Ok(Some(open))
+}
+
+fn unreadable(table: &Relation, obstacle: Obstacle) -> Error {
+    Error::Unreadable { table: ident(table.name()), obstacle }
 }
 
 /// Whether a role may use a schema.
@@ -68,23 +73,38 @@ fn may_use(schema: Oid, role: Oid) -> bool {
 /// it, or as the transaction's snapshot does where it keeps one.
 pub fn read(table: &Relation, columns: &[String], key: &str) -> Result<Option<String>, Error> {
     let shape = Shape::of(table);
-    let (id, kind) = column(&shape, KEY)?;
-    if kind != pg_sys::TEXTOID {
-        return Err(Error::Unreadable(format!("column \"{KEY}\" is not of type text")));
+    let id = column(&shape, KEY)?;
+    if id.atttypid != pg_sys::TEXTOID {
+        return Err(unreadable(table, Obstacle::Kind(KEY.to_owned(), id.atttypid)));
+    }
+    if !plain::get_collation_isdeterministic(id.attcollation) {
+        return Err(unreadable(table, Obstacle::Collation(KEY.to_owned())));
     }
     let mut shown = Vec::with_capacity(columns.len());
     for name in columns {
-        shown.push((name.as_str(), column(&shape, name)?.0));
+        let column = column(&shape, name)?;
+        let obstacle = match column.atttypid {
+            _ if is_virtual(column) => Obstacle::Virtual(name.clone()),
+            kind if is_written(kind) => {
+                shown.push((name.as_str(), column.attnum));
+                continue;
+            }
+            kind => Obstacle::Kind(name.clone(), kind),
+        };
+        return Err(unreadable(table, obstacle));
     }
-    Snapshot::now(|now| find(table, Key::equal(id, key), now, |row| write(row, &shown))).transpose()
+    let found = Snapshot::now(|now| {
+        history::check(now, table.oid())?;
+        Ok::<_, Error>(find(table, Key::equal(id.attnum, key), now, |row| write(row, &shown)))
+    });
+    found?.transpose()
 }
 
-/// Number, counted from 1, and type of a column.
-fn column(shape: &Shape, name: &str) -> Result<(i16, Oid), Error> {
+/// The column of that name.
+fn column<'s>(shape: &'s Shape, name: &str) -> Result<&'s FormData_pg_attribute, Error> {
     let is = |place: &usize| shape.name(*place).is_some_and(|n| n.to_bytes() == name.as_bytes());
     let found = (0..shape.len()).find(is).and_then(|place| shape.column(place));
-    let found = found.ok_or_else(|| Error::ColumnMissing(name.to_owned()))?;
-    Ok((found.attnum, found.atttypid))
+    found.ok_or_else(|| Error::ColumnMissing(name.to_owned()))
 }
 
 /// The row as `row_to_json` writes it, but for timestamps, which are shown as records show them.
@@ -105,6 +125,18 @@ fn write(row: &Row, columns: &[(&str, i16)]) -> Result<String, Error> {
     Ok(json)
 }
 
+/// Whether [`write_value`] writes values of a type.
+fn is_written(kind: Oid) -> bool {
+    matches!(
+        kind,
+        pg_sys::TEXTOID
+            | pg_sys::BOOLOID
+            | pg_sys::FLOAT8OID
+            | pg_sys::JSONBOID
+            | pg_sys::TIMESTAMPTZOID
+    )
+}
+
 fn write_value(json: &mut String, value: Value) -> Result<(), Error> {
     match value.kind() {
         pg_sys::TEXTOID => write_text(json, value.text().unwrap_or_default())?,
@@ -112,10 +144,10 @@ fn write_value(json: &mut String, value: Value) -> Result<(), Error> {
             json.push_str(if value.boolean() == Some(true) { "true" } else { "false" });
         }
         pg_sys::FLOAT8OID => {
-            let text = value.printed().unwrap_or_default();
+            let text = value.shortest().unwrap_or_default();
             // JSON has no number for these.
             let finite = value.float().is_some_and(f64::is_finite);
-            if finite { json.push_str(text) } else { write_text(json, text)? }
+            if finite { json.push_str(&text) } else { write_text(json, &text)? }
         }
         pg_sys::JSONBOID => json.push_str(value.printed().unwrap_or_default()),
         pg_sys::TIMESTAMPTZOID => match value.timestamp(ISO) {
@@ -124,7 +156,7 @@ fn write_value(json: &mut String, value: Value) -> Result<(), Error> {
         },
         kind => {
             let name = plain::format_type_be(kind).unwrap_or_default();
-            return Err(Error::Unreadable(format!("no record shows a column of type {name}")));
+            return Err(Error::Internal(format!("no record shows a value of type {name}")));
         }
     }
     Ok(())

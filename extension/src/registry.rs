@@ -99,8 +99,13 @@ pub fn block(namespace: &str) -> Option<BlockRow> {
 
 /// The instance of that key.
 pub fn instance(key: &InstanceKey) -> Option<InstanceRow> {
+    instance_at(key, Snapshot::NEWEST)
+}
+
+/// The same as a snapshot has it.
+pub fn instance_at(key: &InstanceKey, snapshot: Snapshot) -> Option<InstanceRow> {
     let keys = [key.namespace(), key.id().unwrap_or_default()];
-    row(rows::INSTANCE, &keys, Snapshot::NEWEST, |row| {
+    row(rows::INSTANCE, &keys, snapshot, |row| {
         Some(InstanceRow { number: row.bigint(3)?, schema: row.text(4)?, version: row.text(5)? })
     })
     .flatten()

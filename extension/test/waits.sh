@@ -60,6 +60,27 @@ is "a migration under a backup gives up after its time" "$(code_of proxy_login "
 wait
 is "and then succeeds" "$(psql proxy_login -At -c "SELECT edgebase.migrate('many', 'one') ->> 'migrated'")" true
 
+# Whoever waits for a table that is being rewritten does not take it for empty.
+psql proxy_login -c "SELECT edgebase.create_instance('many', 'rewritten')" >/dev/null
+psql postgres -c "INSERT INTO \"many:rewritten\".t (id, a) SELECT n, 'x' FROM generate_series(1, 100) n"
+meanwhile() { # meanwhile USER SQL: what it gives, and its error
+    psql postgres -c "BEGIN; ALTER TABLE \"many:rewritten\".t ALTER a TYPE text USING a || ''" -c "SELECT pg_sleep(1)" -c COMMIT >/dev/null &
+    rewriting=$!
+    sleep 0.4
+    psql "$1" -At -v VERBOSITY=sqlstate -c "$2" 2>&1 | sed 's/^ERROR:  //' | tail -n 1
+    wait "$rewriting"
+}
+is "an export that waits for a table to be rewritten fails" \
+    "$(meanwhile admin_login "SELECT count(*) FROM edgebase.export_instance('many', 'rewritten')")" EB010
+is "a query over all instances that waits for one fails" \
+    "$(meanwhile analyst_login "SELECT count(*) FROM many.t WHERE instance_id = 'rewritten'")" EB010
+is "a statement inside that waits for one sees its rows" \
+    "$(meanwhile proxy_login "BEGIN; SELECT edgebase.enter('many', 'rewritten'); SELECT count(*) FROM t; COMMIT")" 100
+is "a record of one that is waited for is there" \
+    "$(meanwhile proxy_login "SELECT edgebase.read_record('many', 'rewritten', 't', ARRAY['id', 'a'], '7')")" '{"id":"7","a":"x"}'
+is "a deletion that waits for one counts its rows" \
+    "$(meanwhile admin_login "SELECT edgebase.drop_instance('many', 'rewritten') ->> 'rows'")" 100
+
 # A tenant that keeps its instance busy, in every way that it has, is deleted within the time.
 busy() { # busy NAME ID SQL...: the session's error, if any, is in $dir/ID
     name=$1 id=$2

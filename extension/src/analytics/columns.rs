@@ -1,12 +1,12 @@
 //! Where is a relation's column in one instance's table?
 //!
 //! It is found by name. One that the instance has not got yet shows what it will have after
-//! migrating, its default or null; one that has another type there, or that a migration to come is
-//! about, shows null. A column that a version between dropped is one that the instance has not got:
-//! what stands under its name may be what the config hid.
+//! migrating, its default or null; one that a migration to come is about shows null. A column that a
+//! version between dropped is one that the instance has not got: what stands under its name may be
+//! what the config hid. What a change by hand took away, or gave another type, cannot be read.
 
 use crate::analytics::condition::INSTANCE;
-use crate::shape::Shape;
+use crate::shape::{Obstacle, Shape, is_stored_as, is_virtual};
 use edgebase_blocks::analytics::{INSTANCE_COLUMN, OPTION_FIELD, OPTION_MISSING};
 use edgebase_blocks::diff::Lasting;
 use pgrx::pg_sys::{self, Oid};
@@ -55,22 +55,30 @@ pub enum Found {
 }
 
 /// Looks a column up in a table, where it was in the last one first. `lasting` is what an instance
-/// that is behind has in common with the present shape.
-pub fn locate(column: &Column, table: &Shape, last: usize, lasting: Option<&Lasting>) -> Found {
+/// that is behind has in common with the present shape; one that is not has every column.
+pub fn locate(
+    column: &Column,
+    table: &Shape,
+    last: usize,
+    lasting: Option<&Lasting>,
+) -> Result<Found, Obstacle> {
+    let name = || column.name.to_string_lossy().into_owned();
     if let Some(lasting) = lasting {
-        let name = column.name.to_string_lossy();
-        if lasting.touched.contains(name.as_ref()) {
-            return Found::Unknown;
+        let name = name();
+        if lasting.touched.contains(&name) {
+            return Ok(Found::Unknown);
         }
-        if !lasting.same.contains(name.as_ref()) {
-            return Found::Missing;
+        if !lasting.same.contains(&name) {
+            return Ok(Found::Missing);
         }
     }
     let is = |n: usize| table.name(n) == Some(column.name.as_c_str());
     let found = Some(last).filter(|n| is(*n)).or_else(|| (0..table.len()).find(|n| is(*n)));
+    let found = found.and_then(|n| Some((n, table.column(n)?)));
     match found {
-        None => Found::Missing,
-        Some(n) if table.kind(n) == Some(column.kind) => Found::Here(n),
-        Some(_) => Found::Unknown,
+        None => Err(Obstacle::Gone(name())),
+        Some((_, there)) if is_virtual(there) => Err(Obstacle::Virtual(name())),
+        Some((n, there)) if is_stored_as(there.atttypid, column.kind) => Ok(Found::Here(n)),
+        Some((_, there)) => Err(Obstacle::Kind(name(), there.atttypid)),
     }
 }

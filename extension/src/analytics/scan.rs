@@ -4,7 +4,9 @@
 //! instances, is `instances`; which column is which, `columns`; which index serves, `fit`.
 //!
 //! The lock is waited for, as by any query: skipping an instance that is being migrated would make
-//! sums wrong. What is gone once the lock is there is skipped.
+//! sums wrong. What is gone once the lock is there is skipped. What was written anew since the
+//! query's snapshot, and what a change by hand made unreadable, fails the query: rows are never left
+//! out. Tables that inherit from an instance's, partitions among them, are read after it.
 //!
 //! The relation cache grows with the instances read, as a backend never evicts from it. It is
 //! emptied every `edgebase.analytics_cache` instances.
@@ -20,17 +22,22 @@ use crate::error::Error;
 use crate::fence::fdw::checks::Checks;
 use crate::fence::fdw::executor::{Executing, Prepared};
 use crate::fence::fdw::reading::{Reader, Request, Source};
+use crate::fence::history::{self, Since};
 use crate::fence::open::{Lock, Relation};
 use crate::fence::plain;
+use crate::fence::rows::Snapshot;
+use crate::fence::session::Scope;
 use crate::fence::value::Value;
 use crate::guc;
 use crate::registry::{self, Place};
 use crate::relation;
 use crate::shape::Shape;
 use edgebase_blocks::diff::{Lasting, lasting};
-use edgebase_blocks::quote::ident;
+use edgebase_blocks::quote::qualified;
+use edgebase_blocks::settings;
 use pgrx::pg_sys::Oid;
 use std::collections::HashMap;
+use std::ffi::CString;
 use std::rc::Rc;
 
 /// Tables of at most so many pages are read through: opening an index costs more.
@@ -67,6 +74,8 @@ pub struct Scan {
     checked: Vec<usize>,
     /// Where the next instance comes from, once that is decided.
     source: Option<Instances>,
+    /// Tables that inherit from that of the instance that is read now, and are still to be read.
+    heirs: Vec<(Place, Oid)>,
     /// Reads the instance that is read now.
     pub reader: Reader,
     /// The block's present version.
@@ -110,6 +119,7 @@ impl Scan {
             checks: Checks::default(),
             checked: Vec::new(),
             source: None,
+            heirs: Vec::new(),
             reader: Reader::new(node),
             read: 0,
             by_index: 0,
@@ -124,10 +134,16 @@ impl Scan {
         }
         while !self.reader.is_open() {
             pgrx::check_for_interrupts!();
+            if let Some((place, heir)) = self.heirs.pop() {
+                if let Some(table) = Relation::open(heir, Lock::WhileOpen) {
+                    self.read(node, place, table)?;
+                }
+                continue;
+            }
             let source = self.source.as_mut();
             let next = source.and_then(|s| s.next(&self.known.namespace, node.snapshot()));
             let Some(place) = next else { return Ok(false) };
-            self.open(node, &place)?;
+            self.open(node, place)?;
         }
         Ok(true)
     }
@@ -136,6 +152,7 @@ impl Scan {
     /// then.
     pub fn restart(&mut self, node: Executing) {
         self.reader.close(node);
+        self.heirs.clear();
         self.source = None;
     }
 
@@ -181,7 +198,7 @@ impl Scan {
     }
 
     /// Opens an instance's table, unless a condition excludes the instance or it is gone.
-    fn open(&mut self, node: Executing, place: &Place) -> Result<(), Error> {
+    fn open(&mut self, node: Executing, place: Place) -> Result<(), Error> {
         if let Some(filter) = &self.filter
             && !self.reader.admits(node, filter, &place.id)
         {
@@ -189,10 +206,33 @@ impl Scan {
         }
         self.read += 1;
         self.forget_caches();
-        let Some(table) = open_table(&place.schema, &self.known.table) else { return Ok(()) };
-        let lasting = match place.version == self.version {
+        let table = relation::oid(&place.schema, &self.known.table);
+        let table = table.and_then(|oid| Relation::open(oid, Lock::WhileOpen));
+        let Some(table) = table else { return Ok(()) };
+        let heirs = table.heirs().into_iter().map(|heir| (place.clone(), heir));
+        self.heirs.extend(heirs);
+        self.read(node, place, table)
+    }
+
+    /// Begins to read a table of an instance.
+    fn read(&mut self, node: Executing, place: Place, table: Relation) -> Result<(), Error> {
+        let name = qualified(&place.schema, &self.known.table);
+        let unreadable = |obstacle| Error::Unreadable { table: name.clone(), obstacle };
+        if let Some(obstacle) = table.obstacle() {
+            return Err(unreadable(obstacle));
+        }
+        let version = match history::since(node.snapshot(), &table) {
+            Since::Unchanged => place.version,
+            Since::Rewritten => return Err(history::rewritten(table.oid())),
+            // Migrated since, as the registry has it by now; or gone with its instance.
+            Since::Changed => match self.present(&place.id) {
+                Some(version) => version,
+                None => return Ok(()),
+            },
+        };
+        let lasting = match version == self.version {
             true => None,
-            false => match self.lasting(&place.version)? {
+            false => match self.lasting(&version)? {
                 Some(lasting) => Some(lasting),
                 None => return Ok(()),
             },
@@ -201,7 +241,10 @@ impl Scan {
         let mut columns = Vec::with_capacity(self.wanted.len());
         for wanted in &mut self.wanted {
             let Some(Some(column)) = self.known.columns.get(wanted.place) else { continue };
-            columns.push((wanted.place, wanted.source(node, column, &shape, lasting.as_deref())));
+            let found = locate(column, &shape, wanted.last, lasting.as_deref());
+            let found = found.map_err(unreadable)?;
+            let source = wanted.source(node, column, found)?;
+            columns.push((wanted.place, source));
         }
         // A check of a column that is not here, or not of this type, is left to the executor.
         let number = |place: &usize| match columns.iter().find(|(to, _)| to == place) {
@@ -215,6 +258,17 @@ impl Scan {
         let request = Request { table, id, columns, checks: &self.checks, checked, index };
         self.by_index += u64::from(self.reader.open(node, request));
         Ok(())
+    }
+
+    /// The version that an instance has by now. The block may have another by now, too.
+    fn present(&mut self, id: &str) -> Option<String> {
+        let version = registry::place(&self.known.namespace, id, Snapshot::NEWEST)?.version;
+        let block = registry::block(&self.known.namespace)?.version;
+        if block != self.version {
+            self.lasting.clear();
+            self.version = block;
+        }
+        Some(version)
     }
 
     /// What the table of an instance of that version has in common with the present one; `None` if
@@ -267,35 +321,25 @@ fn compared(node: Executing, conditions: Vec<Expr<'static>>) -> Vec<Compared> {
 }
 
 impl Wanted {
-    /// Where the column's values come from in an instance's table.
-    fn source(
-        &mut self,
-        node: Executing,
-        column: &Column,
-        table: &Shape,
-        lasting: Option<&Lasting>,
-    ) -> Source {
-        match locate(column, table, self.last, lasting) {
+    /// Where the column's values come from, found or not in an instance's table.
+    fn source(&mut self, node: Executing, column: &Column, found: Found) -> Result<Source, Error> {
+        Ok(match found {
             Found::Here(n) => {
                 self.last = n;
                 Source::Column(n)
             }
-            Found::Missing => Source::Value(*self.missing.get_or_insert_with(|| {
-                let default = column.default.as_ref()?;
-                Some(node.parse(default, column.kind, column.modifier))
-            })),
+            Found::Missing => {
+                if self.missing.is_none() {
+                    // The text means what it would in a migration, however the session reads it.
+                    let scope = Scope::open();
+                    scope.pin(settings::OUTPUT)?;
+                    scope.pin(settings::INPUT)?;
+                    let parse = |text: &CString| node.parse(text, column.kind, column.modifier);
+                    self.missing = Some(column.default.as_ref().map(parse));
+                }
+                Source::Value(self.missing.flatten())
+            }
             Found::Unknown => Source::Value(None),
-        }
+        })
     }
-}
-
-/// Locks and opens the table, if it is there and stays.
-fn open_table(schema: &str, name: &str) -> Option<Relation> {
-    let table = Relation::open(relation::oid(schema, name)?, Lock::WhileOpen)?;
-    if !table.is_table() {
-        let (schema, name) = (ident(schema), ident(name));
-        pgrx::warning!("{schema}.{name} is no plain table: its rows are left out");
-        return None;
-    }
-    Some(table)
 }

@@ -4,7 +4,7 @@
 
 use crate::guard::Code;
 use pgrx::datum::{FromDatum, IntoDatum};
-use pgrx::pg_sys::{self, HeapTuple, Oid};
+use pgrx::pg_sys::{self, Datum, HeapTuple, NameData, Oid, TransactionId};
 use std::ffi::c_int;
 
 /// Fixed in every PostgreSQL (pg_language.dat).
@@ -42,6 +42,55 @@ pub fn analyzed(relation: Oid) -> Option<(f64, f64)> {
         let form = unsafe { &*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_class>() };
         (f64::from(form.reltuples), f64::from(form.relpages))
     })
+}
+
+/// A relation's row of `pg_class`.
+pub struct Class {
+    pub relation: Oid,
+    /// The transaction that wrote it.
+    pub writer: TransactionId,
+    pub file: Oid,
+    pub name: NameData,
+    pub schema: Oid,
+}
+
+impl Class {
+    /// # Safety
+    /// The row is one of a cache of `pg_class`.
+    unsafe fn of(tuple: HeapTuple) -> Self {
+        // SAFETY: this is the fixed part of such a row, whose header is that of a stored one.
+        unsafe {
+            let form = &*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_class>();
+            Self {
+                relation: form.oid,
+                writer: (*(*tuple).t_data).t_choice.t_heap.t_xmin,
+                file: form.relfilenode,
+                name: form.relname,
+                schema: form.relnamespace,
+            }
+        }
+    }
+}
+
+/// The newest row of `pg_class` of a relation.
+pub fn class(relation: Oid) -> Option<Class> {
+    // SAFETY: the row is valid here.
+    row(pg_sys::SysCacheIdentifier::RELOID as c_int, relation, |tuple| unsafe { Class::of(tuple) })
+}
+
+/// The same by its name: whoever has looked the relation up by that has the row in a cache.
+pub fn class_named(name: &NameData, schema: Oid) -> Option<Class> {
+    let cache = pg_sys::SysCacheIdentifier::RELNAMENSP as c_int;
+    // SAFETY: a lookup in a cache that has such a key; what it finds is let go once.
+    unsafe {
+        let tuple = pg_sys::SearchSysCache2(cache, Datum::from(name as *const _), schema.into());
+        if tuple.is_null() {
+            return None;
+        }
+        let class = Class::of(tuple);
+        pg_sys::ReleaseSysCache(tuple);
+        Some(class)
+    }
 }
 
 /// Who owns a schema.

@@ -8,7 +8,7 @@
 
 use super::{boundary, hooks};
 use crate::{
-    apply, enter, files, guc, identity, import, lifecycle, migrate, removal, repair, tables,
+    apply, enter, export, files, guc, identity, import, lifecycle, migrate, removal, repair, tables,
 };
 use pgrx::pg_sys;
 
@@ -66,6 +66,7 @@ sql_functions! {
     edgebase_migrate_behind => migrate::migrate_behind;
     edgebase_apply_config => apply::apply_config;
     edgebase_import_instance => import::import_instance;
+    edgebase_exported_tables => export::exported_tables;
     edgebase_repair => repair::repair;
     edgebase_warn_of_drop => removal::warn_of_drop;
     edgebase_file_size => files::file_size;

@@ -1,14 +1,15 @@
 //! Where does PostgreSQL call us besides the functions that SQL knows?
 //!
 //! Before and after every utility statement, wherever it comes from (dynamic SQL of functions
-//! included), before a function is first called in a query, before a name is looked up in a schema,
-//! when an object is created or altered, when functions have changed, and when transactions end.
-//! What to do then is decided in [`guard`], [`confine`], [`verdicts`] and [`seal`].
+//! included), before a plan is run, before a function is first called in a query, before a name is
+//! looked up in a schema, when an object is created or altered, when functions have changed, and
+//! when transactions end. What to do then is decided in [`guard`], [`confine`], [`verdicts`] and
+//! [`seal`], and of plans in [`history`].
 
 #![allow(clippy::unit_arg)] // `Ok` of what gives nothing
 
 use super::boundary::callback;
-use super::statements;
+use super::{history, statements};
 use crate::error::Error;
 use crate::{confine, guard, seal, verdicts};
 use pgrx::pg_sys::{self, Datum, Oid, SubTransactionId, SubXactEvent, XactEvent};
@@ -30,9 +31,14 @@ unsafe extern "C-unwind" {
         destination: *mut pg_sys::DestReceiver,
         completion: *mut pg_sys::QueryCompletion,
     );
+
+    /// Likewise.
+    #[link_name = "standard_ExecutorStart"]
+    fn standard_executor_start(query: *mut pg_sys::QueryDesc, flags: c_int);
 }
 
 thread_local! {
+    static NEXT_START: Cell<pg_sys::ExecutorStart_hook_type> = const { Cell::new(None) };
     static NEXT_UTILITY: Cell<pg_sys::ProcessUtility_hook_type> = const { Cell::new(None) };
     static NEXT_ACCESS: Cell<pg_sys::object_access_hook_type> = const { Cell::new(None) };
 }
@@ -47,6 +53,8 @@ pub fn install() {
         pg_sys::RegisterSubXactCallback(Some(at_subtransaction), null_mut());
         NEXT_UTILITY.set(pg_sys::ProcessUtility_hook);
         pg_sys::ProcessUtility_hook = Some(on_utility);
+        NEXT_START.set(pg_sys::ExecutorStart_hook);
+        pg_sys::ExecutorStart_hook = Some(on_start);
         NEXT_ACCESS.set(pg_sys::object_access_hook);
         pg_sys::object_access_hook = Some(on_access);
         pg_sys::CacheRegisterSyscacheCallback(functions, Some(on_change), Datum::null());
@@ -71,6 +79,18 @@ unsafe extern "C-unwind" fn on_utility(
         callback(|| check((*statement).utilityStmt));
         next(statement, text, read_only, context, params, environment, destination, completion);
         callback(confine::check_created);
+    }
+}
+
+unsafe extern "C-unwind" fn on_start(query: *mut pg_sys::QueryDesc, flags: c_int) {
+    let next = NEXT_START.get().unwrap_or(standard_executor_start);
+    // SAFETY: PostgreSQL calls this with a query that is ready to start. The arguments are passed
+    // on as they came; an error jumps over this frame, which holds nothing with a destructor.
+    unsafe {
+        if seal::is_sealed() || confine::binds() {
+            callback(|| history::check_plan(query));
+        }
+        next(query, flags);
     }
 }
 

@@ -12,6 +12,7 @@
 //! | [`session`] | what is switched for a while: user, settings, subtransactions |
 //! | [`plain`] | what else of PostgreSQL may safe code call, a table |
 //! | [`open`], [`rows`], [`value`], [`lists`] | how are relations, rows and values read |
+//! | [`history`] | does a snapshot still see the rows of a table |
 //!
 //! What queries over all instances need besides is in [`fdw`]; no request of a tenant comes there.
 //!
@@ -34,6 +35,7 @@ pub mod boundary;
 pub mod catalog;
 pub mod exports;
 pub mod fdw;
+pub mod history;
 pub mod hooks;
 pub mod lists;
 pub mod open;

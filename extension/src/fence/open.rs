@@ -7,6 +7,15 @@ use pgrx::pg_sys::{self, LOCKMODE, Oid};
 use std::ops::Deref;
 use std::ptr::null_mut;
 
+unsafe extern "C-unwind" {
+    // PostgreSQL's own, which pgrx does not declare.
+    fn find_all_inheritors(
+        parent: Oid,
+        lock: LOCKMODE,
+        parents: *mut *mut pg_sys::List,
+    ) -> *mut pg_sys::List;
+}
+
 /// Keeps a relation from being changed, and nobody from using it.
 const SHARED: LOCKMODE = pg_sys::AccessShareLock as LOCKMODE;
 
@@ -48,6 +57,30 @@ impl Relation {
     /// Whether it is an ordinary table: only such are read.
     pub fn is_table(&self) -> bool {
         self.form().relkind as u8 == pg_sys::RELKIND_RELATION
+    }
+
+    /// Whether its rows are in partitions alone.
+    pub fn is_partitioned(&self) -> bool {
+        self.form().relkind as u8 == pg_sys::RELKIND_PARTITIONED_TABLE
+    }
+
+    /// Whether other tables may inherit from it.
+    pub fn may_have_heirs(&self) -> bool {
+        self.form().relhassubclass
+    }
+
+    /// The tables that inherit from it, directly or not, its partitions among them. They are locked
+    /// to the end of the transaction, as a query does.
+    pub fn heirs(&self) -> Vec<Oid> {
+        if !self.may_have_heirs() {
+            return Vec::new();
+        }
+        // SAFETY: the relation is open and locked; the list is a new one, of oids, the first of
+        // which is the relation's.
+        let find = || unsafe { find_all_inheritors(self.oid(), SHARED, null_mut()) };
+        // SAFETY: the closure only calls the function.
+        let all = unsafe { integers(pg_sys::ffi::pg_guard_ffi_boundary(find)) };
+        all.skip(1).map(|oid| Oid::from(oid as u32)).collect()
     }
 
     /// How many pages it has.

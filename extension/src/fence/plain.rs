@@ -81,6 +81,7 @@ functions! {
 
     // Types, operators and collations.
     format_type_be(kind: Oid) -> Text;
+    IsBinaryCoercible(kind: Oid, other: Oid) -> bool;
     get_commutator(operator: Oid) -> Oid;
     get_op_opfamily_strategy(operator: Oid, family: Oid) -> i32;
     get_opcode(operator: Oid) -> Oid;
@@ -94,6 +95,7 @@ functions! {
     ConditionalLockRelationOid(relation: Oid, mode: LOCKMODE) -> bool;
 
     // The session.
+    GetConfigOption(name: Name, may_miss: bool, restricted: bool) -> Text;
     GetCurrentTransactionNestLevel() -> i32;
     IsTransactionBlock() -> bool;
     CommandCounterIncrement() -> Nothing;
@@ -117,6 +119,7 @@ variables! {
     ParallelWorkerNumber: i32;
     StatementTimeout: i32;
     LockTimeout: i32;
+    XactIsoLevel: i32;
     work_mem: i32;
     cpu_tuple_cost: f64;
     seq_page_cost: f64;

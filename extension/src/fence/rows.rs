@@ -11,7 +11,7 @@ use super::value::Value;
 use crate::analytics::fit::Indexed;
 use pgrx::PgTupleDesc;
 use pgrx::datum::IntoDatum;
-use pgrx::pg_sys::{self, Oid};
+use pgrx::pg_sys::{self, Oid, TransactionId};
 use std::ffi::CStr;
 
 /// Longest key.
@@ -93,8 +93,26 @@ impl Snapshot {
         Self(snapshot)
     }
 
+    /// Reads with that of the statement that runs.
+    pub fn active<T>(read: impl FnOnce(Self) -> T) -> T {
+        // SAFETY: a statement that calls a function has one, which stays registered until the
+        // function returns.
+        read(Self(unsafe { pg_sys::GetActiveSnapshot() }))
+    }
+
     pub(super) fn raw(self) -> pg_sys::Snapshot {
         self.0
+    }
+
+    /// Whether what a committed transaction wrote was there before every other that ran when the
+    /// snapshot was taken.
+    pub(super) fn is_past(self, writer: TransactionId) -> bool {
+        // SAFETY: null, or valid as promised.
+        let Some(snapshot) = (unsafe { self.0.as_ref() }) else { return true };
+        let (writer, first) = (writer.into_inner(), snapshot.xmin.into_inner());
+        // As `TransactionIdPrecedes`: numbers of transactions wrap around, but for the first few.
+        let normal = TransactionId::FIRST_NORMAL.into_inner();
+        writer < normal || (writer.wrapping_sub(first) as i32) < 0
     }
 
     /// Reads with one taken now: the calling statement's may be from before a lock was waited for,

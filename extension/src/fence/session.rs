@@ -3,7 +3,9 @@
 //! The user, settings, and whether work counts. On the ordinary way out it is switched back here or
 //! by whoever switched it, and on the way out of an ERROR by the abort (invariant 4 of the fence).
 
+use super::plain;
 use crate::error::Error;
+use edgebase_blocks::settings::Setting;
 use pgrx::pg_sys::{self, GucAction, Oid};
 use std::ffi::{CString, c_int};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -59,6 +61,16 @@ impl Scope {
     /// set locally would outlive the scope.
     pub fn set(&self, name: &str, value: &str) -> Result<(), Error> {
         assign(name, value, GucAction::GUC_ACTION_SAVE)
+    }
+
+    /// The same for each setting that has another value.
+    pub fn pin(&self, settings: &[Setting]) -> Result<(), Error> {
+        let differs = |name: &str, value| {
+            let name = CString::new(name).unwrap_or_default();
+            plain::GetConfigOption(&name, true, false).as_deref() != Some(value)
+        };
+        let mut others = settings.iter().filter(|(name, value)| differs(name, *value));
+        others.try_for_each(|(name, value)| self.set(name, value))
     }
 }
 

@@ -4,8 +4,16 @@
 
 use pgrx::datum::{FromDatum, IntoDatum};
 use pgrx::pg_sys::{self, Datum, NameData, Oid};
-use std::ffi::CStr;
+use std::ffi::{CStr, c_char, c_int};
 use std::marker::PhantomData;
+
+/// `DOUBLE_SHORTEST_DECIMAL_LEN`
+const DOUBLE: usize = 25;
+
+unsafe extern "C-unwind" {
+    // PostgreSQL's own, which pgrx does not declare. It computes, and raises no error.
+    fn double_to_shortest_decimal_buf(number: f64, text: *mut c_char) -> c_int;
+}
 
 /// A value that is not null and is there for as long as `'v`.
 #[derive(Clone, Copy)]
@@ -68,15 +76,27 @@ impl<'v> Value<'v> {
         self.read(pg_sys::FLOAT8OID)
     }
 
-    /// A `double precision` or `jsonb` as PostgreSQL prints it.
-    pub fn printed(self) -> Option<&'v str> {
-        let print = match self.kind {
-            pg_sys::FLOAT8OID => pg_sys::float8out,
-            pg_sys::JSONBOID => pg_sys::jsonb_out,
-            _ => return None,
+    /// A `double precision` as the shortest text that is the same number, whatever
+    /// `extra_float_digits` is.
+    pub fn shortest(self) -> Option<String> {
+        let number = self.float()?;
+        let mut text = [0; DOUBLE];
+        // SAFETY: the buffer is as long as the longest such text, which is NUL-terminated.
+        let text = unsafe {
+            double_to_shortest_decimal_buf(number, text.as_mut_ptr());
+            CStr::from_ptr(text.as_ptr())
         };
+        text.to_str().ok().map(str::to_owned)
+    }
+
+    /// A `jsonb` as PostgreSQL prints it.
+    pub fn printed(self) -> Option<&'v str> {
+        if self.kind != pg_sys::JSONBOID {
+            return None;
+        }
+        let (print, value) = (pg_sys::jsonb_out, [Some(self.datum)]);
         // SAFETY: the output function of the value's type.
-        let text = unsafe { pgrx::direct_function_call::<&CStr>(print, &[Some(self.datum)]) };
+        let text = unsafe { pgrx::direct_function_call::<&CStr>(print, &value) };
         text.and_then(|text| text.to_str().ok())
     }
 

@@ -32,6 +32,7 @@ stop() {
 }
 trap stop EXIT
 
+export PSQL="$bin/psql"
 psql() { user=$1; shift; PGOPTIONS="${OPTIONS-}" "$bin/psql" -X -q -h "${host:-$dir}" -U "$user" -d postgres "$@"; }
 
 failed=0

@@ -53,6 +53,7 @@ INSERT INTO expected VALUES
     ('edgebase.apply_config(jsonb,boolean)', 'function', 'admin:EXECUTE'),
     ('edgebase.apply_config_json(jsonb,boolean)', 'function', 'admin:EXECUTE'),
     ('edgebase.export_instance(text,text)', 'function', 'admin:EXECUTE owner:EXECUTE'),
+    ('edgebase.exported_tables(text,text)', 'function', 'owner:EXECUTE'),
     ('edgebase.import_instance(text,text,jsonb)', 'function', 'admin:EXECUTE'),
     ('edgebase.repair()', 'function', 'admin:EXECUTE'),
     ('edgebase.analytics_handler()', 'function', ''),

@@ -18,6 +18,8 @@ pub enum Signal {
     Moved,
     /// A table is not there: not made yet, or as `Moved`.
     NoTable,
+    /// `edgebase.read_record` does not read the table, which somebody has changed by hand.
+    Unreadable,
 }
 
 /// The signal in an error, if it is one.
@@ -32,6 +34,8 @@ pub fn signal(error: &Failure) -> Option<Signal> {
         // invalid_schema_name, insufficient_privilege, undefined_object: the schema or role that
         // was cached belongs to an instance that is gone.
         "3F000" | "42501" | "42704" => Some(Signal::Moved),
+        // wrong_object_type
+        "42809" => Some(Signal::Unreadable),
         _ => None,
     }
 }
@@ -85,6 +89,9 @@ pub fn to_error(error: &Failure, table: Option<&Table>) -> Error {
             "This database is being migrated and cannot serve yet. Try again.",
             error,
         ),
+        _ if code == sqlstate::TABLE_REWRITTEN.code => {
+            Error::unavailable("This database's tables are being changed. Try again.", error)
+        }
         _ if code == sqlstate::INVALID_KEY.code => Error::BadRequest(db.message.clone()),
         // undefined_column, undefined_table: config and schema differ while a change rolls out
         "42703" | "42P01" | "3F000" => {

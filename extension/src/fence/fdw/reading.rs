@@ -9,6 +9,7 @@ use super::executor::{Executing, Prepared, Within};
 use crate::fence::open::{Lock, Relation};
 use crate::fence::rows::Snapshot;
 use crate::fence::value::Value;
+use crate::shape::is_stored_as;
 use pgrx::pg_sys::{self, Datum, MemoryContext, Oid, ScanDirection::ForwardScanDirection};
 use pgrx::pg_sys::{TupleTableSlot, varlena};
 use std::ffi::c_int;
@@ -123,15 +124,18 @@ impl Reader {
         let checks = checks.all();
         let (shape, relation) = (table.tuple_desc(), node.relation());
         let targets = relation.tuple_desc();
-        // Only what fits is read: a column of the same type, a check of a column of its type.
+        // Only what fits is read: a column whose values are stored likewise, a check of a column of
+        // its type.
         let column = |(to, source): (usize, Source)| {
             let kind = targets.get(to)?.atttypid;
             let none = Column { to, from: None, otherwise: None, may_be_apart: false };
             Some(match source {
-                Source::Column(n) => match shape.get(n).filter(|c| c.atttypid == kind) {
-                    Some(c) => Column { from: Some(n), may_be_apart: c.attlen == -1, ..none },
-                    None => none,
-                },
+                Source::Column(n) => {
+                    match shape.get(n).filter(|c| is_stored_as(c.atttypid, kind)) {
+                        Some(c) => Column { from: Some(n), may_be_apart: c.attlen == -1, ..none },
+                        None => none,
+                    }
+                }
                 Source::Value(value) => {
                     let value = value.filter(|v| v.kind() == kind);
                     Column { otherwise: value.map(Value::datum), ..none }
