@@ -67,6 +67,10 @@ pub async fn run(
         return Err(Error::NotFound(format!("Instance '{key}' does not exist.")));
     };
     let tables = tables(app.db_of(snapshot, namespace), &transaction, block, &key).await?;
+    // Locks all of them. What somebody changed since the snapshot, or hides from it, is refused now
+    // and not in the middle of the answer.
+    let each = |table: &Table| read::none(transaction.schema(), table);
+    transaction.query_all(&tables.iter().map(each).collect::<Vec<_>>(), &Table::default()).await?;
     let (lines, mut sent) = channel::<std::io::Result<Bytes>>(1);
     let stream = stream::poll_fn(move |cx| sent.poll_recv(cx));
     tokio::spawn(async move {

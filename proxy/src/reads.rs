@@ -98,7 +98,9 @@ impl RuleReads {
                     return Ok(Value::Null);
                 }
                 let call = read::get(&key, table, &id, None);
-                let row = match self.db(&key).record(&key, table, &call).await.map_err(refused)? {
+                let statement = |schema: &str| vec![read::get_inside(schema, table, &id, None)];
+                let found = self.db(&key).record(&key, table, &call, &statement).await;
+                let row = match found.map_err(refused)? {
                     Outcome::Done(row) => row,
                     Outcome::Absent | Outcome::NoTable => None,
                 };

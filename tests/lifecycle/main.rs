@@ -5,6 +5,7 @@
 
 mod awkward;
 mod backup;
+mod by_hand;
 mod concurrent;
 mod crash;
 mod deletion;

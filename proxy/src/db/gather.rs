@@ -12,7 +12,7 @@
 
 use super::statement::Sql;
 use super::turns::{HALF, QUEUE, WAIT, busy};
-use super::{Database, Mode, Outcome, Row};
+use super::{Build, Database, Mode, Outcome, Row};
 use crate::error::Result;
 use edgebase_blocks::{InstanceKey, Table};
 use std::collections::VecDeque;
@@ -123,7 +123,8 @@ impl Drop for Lead {
 }
 
 impl Database {
-    /// The one row of a call of `edgebase.read_record`, unless it begins with null.
+    /// The one row of a call of `edgebase.read_record`, unless it begins with null. Where the
+    /// extension does not read the table, because somebody has changed it by hand, a statement does.
     ///
     /// # Errors
     /// As for `run`, and 503 when too many gets of the instance wait, or for too long.
@@ -132,6 +133,7 @@ impl Database {
         key: &InstanceKey,
         table: &Table,
         call: &Sql,
+        statement: Build<'_>,
     ) -> Result<Outcome<Option<Row>>> {
         let lead = match self.known(key).gets.join(call) {
             Place::First(lead) => lead,
@@ -139,13 +141,15 @@ impl Database {
             Place::Waiting(word) => match tokio::time::timeout(WAIT, word).await {
                 Ok(Ok(Word::Done(outcome))) => return Ok(outcome),
                 Ok(Ok(Word::Lead(lead))) => lead,
-                Ok(Ok(Word::Alone) | Err(_)) => return self.alone(key, table, call).await,
+                Ok(Ok(Word::Alone) | Err(_)) => {
+                    return self.alone(key, table, call, statement).await;
+                }
                 Err(_) => return Err(busy(format!("no turn for a get of '{key}' in time"))),
             },
         };
         let followers = lead.followers();
         if followers.is_empty() {
-            return self.alone(key, table, call).await;
+            return self.alone(key, table, call, statement).await;
         }
         let calls = |_: &str| {
             std::iter::once(call).chain(followers.iter().map(|f| &f.call)).cloned().collect()
@@ -176,7 +180,7 @@ impl Database {
         drop(lead);
         match told {
             Some(outcome) => Ok(outcome),
-            None => self.alone(key, table, call).await,
+            None => self.alone(key, table, call, statement).await,
         }
     }
 
@@ -185,9 +189,11 @@ impl Database {
         key: &InstanceKey,
         table: &Table,
         call: &Sql,
+        statement: Build<'_>,
     ) -> Result<Outcome<Option<Row>>> {
         let build = |_: &str| vec![call.clone()];
-        Ok(match self.at_once(key, table, &build, Mode::Call).await? {
+        let done = self.at_once_or(key, table, &build, Mode::Call, Some(statement)).await?;
+        Ok(match done {
             Outcome::Done(rows) => Outcome::Done(record(rows.into_iter().flatten().collect())),
             Outcome::Absent => Outcome::Absent,
             Outcome::NoTable => Outcome::NoTable,

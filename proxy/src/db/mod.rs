@@ -18,6 +18,7 @@ mod prepared;
 mod request;
 pub mod row;
 mod secure;
+mod settings;
 mod slots;
 pub mod sqlstate;
 pub mod statement;

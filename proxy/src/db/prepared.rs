@@ -45,6 +45,8 @@ pub struct Prepared {
     unconfirmed: VecDeque<Option<(Box<str>, u32)>>,
     /// To be closed at the next occasion.
     surplus: Vec<u32>,
+    /// Whether one that is kept has been asked for since the last start.
+    used: bool,
 }
 
 impl Default for Prepared {
@@ -56,6 +58,7 @@ impl Default for Prepared {
             last: 0,
             unconfirmed: VecDeque::new(),
             surplus: Vec::new(),
+            used: false,
         }
     }
 }
@@ -65,6 +68,7 @@ impl Prepared {
     /// [`Self::confirm`] in the order of asking.
     pub fn plan(&mut self, text: &str) -> Plan {
         if let Some(number) = self.kept.get(text) {
+            self.used = true;
             return Plan::Kept(*number);
         }
         let again =
@@ -96,6 +100,23 @@ impl Prepared {
     /// What is not confirmed by now never will be: the server skipped it after an error.
     pub fn settle(&mut self) {
         self.unconfirmed.clear();
+    }
+
+    /// Begins to note whether one that is kept is asked for.
+    pub fn start(&mut self) {
+        self.used = false;
+    }
+
+    /// Whether one was.
+    pub fn was_used(&self) -> bool {
+        self.used
+    }
+
+    /// What is kept is of no use any more: it is closed, and parsed anew when it comes again.
+    pub fn outdate(&mut self) {
+        while let Some((_, number)) = self.kept.pop_lru() {
+            self.surplus.push(number);
+        }
     }
 
     /// Statements to close; they are as good as closed with this call.
@@ -163,6 +184,22 @@ mod tests {
         }
         assert_eq!(prepared.surplus().collect::<Vec<_>>(), [1]);
         assert_eq!(prepared.plan("a"), Plan::Kept(2));
+    }
+
+    #[test]
+    fn what_is_outdated_is_closed_and_parsed_anew() {
+        let mut prepared = Prepared::default();
+        for _ in 0..3 {
+            prepared.start();
+            prepared.plan("a");
+            prepared.confirm();
+        }
+        assert!(prepared.was_used());
+        prepared.outdate();
+        assert_eq!(prepared.surplus().collect::<Vec<_>>(), [1]);
+        prepared.start();
+        assert_eq!(prepared.plan("a"), Plan::Keep(2));
+        assert!(!prepared.was_used());
     }
 
     #[test]

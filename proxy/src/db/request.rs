@@ -21,6 +21,8 @@ use crate::error::Result;
 use edgebase_blocks::{InstanceKey, Table};
 use std::sync::atomic::Ordering;
 
+/// What row security would hide fails the statement: a snapshot is read to its end.
+const ALL_ROWS: &str = "SELECT pg_catalog.set_config('row_security', 'off', true)";
 /// Each statement of a search is stopped after five seconds.
 const SEARCH_TIME: &str = "SELECT pg_catalog.set_config('statement_timeout', '5s', true)";
 
@@ -48,7 +50,7 @@ pub enum Mode {
     Call,
     /// Left open.
     Hold,
-    /// Left open, read-only, all statements on one snapshot.
+    /// Left open, read-only, all statements on one snapshot, which sees all rows.
     Snapshot,
 }
 
@@ -62,9 +64,14 @@ impl Mode {
         }
     }
 
-    /// What is set before the instance is entered, which lets a stricter limit stand.
+    /// What is set before the instance is entered, which lets a stricter limit stand, and inside
+    /// which nothing may be set.
     fn limit(self) -> Option<&'static str> {
-        (self == Self::Search).then_some(SEARCH_TIME)
+        match self {
+            Self::Search => Some(SEARCH_TIME),
+            Self::Snapshot => Some(ALL_ROWS),
+            Self::Commit | Self::Read | Self::Call | Self::Hold => None,
+        }
     }
 
     fn work(self) -> Work {
@@ -134,8 +141,20 @@ impl Database {
         build: Build<'_>,
         mode: Mode,
     ) -> Result<Outcome<Vec<Vec<Row>>>> {
+        self.at_once_or(key, table, build, mode, None).await
+    }
+
+    /// The same, with other statements for a table that a call of the extension cannot read.
+    pub(super) async fn at_once_or(
+        &self,
+        key: &InstanceKey,
+        table: &Table,
+        build: Build<'_>,
+        mode: Mode,
+        otherwise: Option<Build<'_>>,
+    ) -> Result<Outcome<Vec<Vec<Row>>>> {
         // The transaction is over: dropped, its connection returns to its slot.
-        Ok(match self.open(key, table, build, mode).await? {
+        Ok(match self.open(key, table, build, mode, otherwise).await? {
             Outcome::Done((_, rows)) => Outcome::Done(rows),
             Outcome::Absent => Outcome::Absent,
             Outcome::NoTable => Outcome::NoTable,
@@ -166,15 +185,16 @@ impl Database {
         table: &Table,
         build: Build<'_>,
     ) -> Result<Outcome<(Transaction, Vec<Vec<Row>>)>> {
-        self.open(key, table, build, mode).await
+        self.open(key, table, build, mode, None).await
     }
 
     async fn open(
         &self,
         key: &InstanceKey,
         table: &Table,
-        build: Build<'_>,
-        mode: Mode,
+        mut build: Build<'_>,
+        mut mode: Mode,
+        mut otherwise: Option<Build<'_>>,
     ) -> Result<Outcome<(Transaction, Vec<Vec<Row>>)>> {
         let known = self.known(key);
         let turn = known.turns.take(key, mode.work()).await?;
@@ -224,6 +244,9 @@ impl Database {
                 Some(Signal::NoTable) if !relocated => {
                     relocated = true;
                     known.set_schema(None);
+                }
+                Some(Signal::Unreadable) if let Some(statements) = otherwise.take() => {
+                    (build, mode) = (statements, Mode::Read);
                 }
                 Some(Signal::Moved) if is_cached && !relocated => {
                     relocated = true;

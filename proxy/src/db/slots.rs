@@ -22,6 +22,7 @@ use super::address::Address;
 use super::cancel::{CancelHandle, IfDropped, settle};
 use super::connect::connect;
 use super::failure::Failure;
+use super::settings;
 use super::turns::Turn;
 use super::wire::Wire;
 use super::{Reuse, WAIT};
@@ -302,7 +303,8 @@ impl Manager for Maker {
     type Error = Failure;
 
     async fn create(&self) -> Result<Connection, Failure> {
-        let (wire, cancel) = connect(&self.address).await?;
+        let (mut wire, cancel) = connect(&self.address).await?;
+        settings::pin(&mut wire).await?;
         let (address, runtime) = (Arc::clone(&self.address), Handle::current());
         Ok(Connection { wire, address, cancel, runtime, wear: Wear::new() })
     }
@@ -314,7 +316,10 @@ impl Manager for Maker {
         }
         match self.reuse {
             Reuse::AsIs => Ok(()),
-            Reuse::Reset => wire.discard_all().await.map_err(RecycleError::Backend),
+            Reuse::Reset => {
+                wire.discard_all().await.map_err(RecycleError::Backend)?;
+                settings::pin(wire).await.map_err(RecycleError::Backend)
+            }
         }
     }
 }

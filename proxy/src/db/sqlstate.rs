@@ -101,6 +101,10 @@ pub fn to_error(error: &Failure, table: Option<&Table>) -> Error {
         "54000" => Error::BadValue(
             "The record is too large: a value of an indexed or unique field may take about 2,700 bytes, and the short values of a record 8,160 together.".into(),
         ),
+        // insufficient_privilege, dependent_objects_still_exist: what an operator did stands in the way
+        "42501" | "2BP01" => {
+            Error::unavailable("This database cannot do that now. Try again later.", error)
+        }
         _ => match code.get(..2).unwrap_or_default() {
             // data_exception: a value that passed validation and still does not fit
             "22" => Error::BadValue("A value is out of range or malformed for its field.".into()),

@@ -16,6 +16,7 @@ use super::prepared::{Plan, Prepared};
 use super::row::{Reply, Row};
 use super::statement::Sql;
 use bytes::{Buf as _, BytesMut};
+use edgebase_blocks::sqlstate::TABLE_REWRITTEN;
 use fallible_iterator::FallibleIterator as _;
 use postgres_protocol::IsNull;
 use postgres_protocol::message::backend::{Message, RowDescriptionBody};
@@ -31,6 +32,8 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 const CHUNK: usize = 16 << 10;
 /// Buffers beyond this are given back after use.
 const KEEP: usize = 256 << 10;
+/// `feature_not_supported`: "cached plan must not change result type", among others.
+const OTHER_RESULT: &str = "0A000";
 /// Values come in binary form.
 const BINARY: i16 = 1;
 
@@ -165,13 +168,38 @@ impl Wire {
         pin!(self.stream.read(&mut byte)).poll(&mut context).is_ready()
     }
 
-    /// Runs the statements in one round trip; a reply for each.
+    /// Runs the statements in one round trip; a reply for each. Where the server refuses one that it
+    /// keeps, because a table's columns are of other types by now, all that it keeps is forgotten,
+    /// and what began with these statements begins again.
     ///
     /// # Errors
     /// The first refusal: nothing after it has run. Outside of a transaction held open nothing
     /// at all has been done then.
     pub async fn batch(&mut self, steps: &[Step<'_>]) -> Result<Vec<Reply>, Failure> {
+        let begins = self.is_idle();
+        let mut refusal = match self.attempt(steps).await {
+            Err(Failure::Refused(refusal))
+                if refusal.code == OTHER_RESULT && self.prepared.was_used() =>
+            {
+                refusal
+            }
+            outcome => return outcome,
+        };
+        self.prepared.outdate();
+        if !begins {
+            // What the transaction did before is lost: who holds it open has to begin again.
+            TABLE_REWRITTEN.code.clone_into(&mut refusal.code);
+            return Err(Failure::Refused(refusal));
+        }
+        if self.is_open() {
+            self.attempt(&[Step::text("ROLLBACK")]).await?;
+        }
+        self.attempt(steps).await
+    }
+
+    async fn attempt(&mut self, steps: &[Step<'_>]) -> Result<Vec<Reply>, Failure> {
         self.begin()?;
+        self.prepared.start();
         for number in self.prepared.surplus() {
             frontend::close(b'S', &name(number), &mut self.output)?;
         }
@@ -472,6 +500,43 @@ mod tests {
         let failure = wire.batch(&[Step::text("x"), Step::text("y")]).await.unwrap_err();
         assert_eq!(failure.code(), Some("23505"));
         assert!(wire.is_idle());
+    }
+
+    #[tokio::test]
+    async fn what_the_server_keeps_and_refuses_is_parsed_anew_and_begins_again() {
+        let (mut wire, mut server) = wire(4096);
+        let task = tokio::spawn(async move {
+            let refusal = b"E\0\0\0\x13C0A000\0Mother\0\0";
+            let answers = [
+                complete("SELECT 1"),
+                complete("SELECT 2"),
+                refusal.to_vec(),
+                complete("SELECT 4"),
+                complete("SELECT 5"),
+                refusal.to_vec(),
+            ];
+            let mut sent = Vec::new();
+            for (n, answer) in answers.into_iter().enumerate() {
+                let mut got = vec![0; 4096];
+                let length = server.read(&mut got).await.unwrap();
+                let parses =
+                    got[..length].windows(4).any(|part| part == b"s1\0x" || part == b"s2\0x");
+                let closes = got[..length].windows(4).any(|part| part == b"Ss1\0");
+                sent.push((parses, closes));
+                // From the fifth answer on the server is inside a transaction.
+                let state = if n < 4 { READY } else { b"Z\0\0\0\x05T" };
+                server.write_all(&[answer, state.to_vec()].concat()).await.unwrap();
+            }
+            sent
+        });
+        for affected in [1, 2, 4, 5] {
+            assert_eq!(wire.batch(&[Step::text("x")]).await.unwrap()[0].affected, affected);
+        }
+        let failure = wire.batch(&[Step::text("x")]).await.unwrap_err();
+        assert_eq!(failure.code(), Some(TABLE_REWRITTEN.code), "who holds it open begins again");
+        let sent = task.await.unwrap();
+        let anew = [(false, false), (true, false), (false, false), (true, true)];
+        assert_eq!(sent[..4], anew, "{sent:?}");
     }
 
     #[tokio::test]

@@ -242,7 +242,8 @@ impl<'a> Target<'a> {
         fields: Option<&[String]>,
     ) -> Result<Option<Row>> {
         let call = read::get(&self.key, table, id, fields);
-        match self.db().record(&self.key, table, &call).await? {
+        let statement = |schema: &str| vec![read::get_inside(schema, table, id, fields)];
+        match self.db().record(&self.key, table, &call, &statement).await? {
             Outcome::Done(row) => Ok(row),
             Outcome::Absent => self.create(table, Need::Existing).await.map(|_| None),
             Outcome::NoTable => Ok(None),

@@ -92,6 +92,19 @@ pub fn get(key: &InstanceKey, table: &Table, id: &str, fields: Option<&[String]>
     sql
 }
 
+/// The same read by a statement inside the instance, of a table that was changed by hand.
+#[must_use]
+pub fn get_inside(schema: &str, table: &Table, id: &str, fields: Option<&[String]>) -> Sql {
+    let fields = fields.map(|fields| {
+        let key = (!fields.iter().any(|field| field == "id")).then(|| "id".to_owned());
+        fields.iter().cloned().chain(key).collect::<Vec<_>>()
+    });
+    let mut sql = rows_of(schema, table, fields.as_deref());
+    sql.push(" WHERE t.\"id\" = ").bind(Bind::text(id)).push(") r");
+    sql.within(Bound::Record);
+    sql
+}
+
 /// The records of those ids, locked for a write that a rule decides about.
 #[must_use]
 pub fn lock(schema: &str, table: &Table, ids: &[String]) -> Sql {
