@@ -14,6 +14,8 @@ use crate::error::{Error, Result};
 use crate::hooks::AfterHooks;
 use crate::metrics::Metrics;
 use crate::ops::{self, Target};
+use crate::parameters::UPSERT;
+use crate::parameters::query::Query;
 use crate::pattern::Budget;
 use crate::reads::{Lane, RuleReads};
 use crate::route::{self, Action, Route, TablePath};
@@ -87,8 +89,8 @@ pub struct Head {
     pub method: String,
     /// As sent, not decoded.
     pub path: String,
-    /// Decoded pairs of the query string.
-    pub query: Vec<(String, String)>,
+    /// The query string, as sent.
+    pub query: String,
     /// As sent.
     pub headers: HeaderMap,
     /// The connection's other end.
@@ -115,14 +117,6 @@ impl App {
     }
 }
 
-impl Head {
-    /// The first value of a query parameter.
-    #[must_use]
-    pub fn param(&self, name: &str) -> Option<&str> {
-        self.query.iter().find(|(k, _)| k == name).map(|(_, v)| v.as_str())
-    }
-}
-
 /// Answers a request.
 ///
 /// # Errors
@@ -138,9 +132,7 @@ pub async fn handle(app: &Arc<App>, request: Request, peer: IpAddr) -> Result<Re
     let head = Head {
         method: parts.method.to_string(),
         path: parts.uri.path().to_owned(),
-        query: form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes())
-            .into_owned()
-            .collect(),
+        query: parts.uri.query().unwrap_or_default().to_owned(),
         headers: parts.headers,
         peer,
     };
@@ -196,13 +188,15 @@ async fn table(
     let caller = caller::of(snapshot, head, &principal, &path.namespace, path.instance.as_deref());
     let access = Access::new(snapshot, &principal, &path.namespace, caller);
     access.release_gate(&path.namespace, &path.table)?;
+    let query = Query::read(action.parameters(), &head.query);
+    let upserts = query.as_ref().is_ok_and(is_upsert);
     if let (Some(block), Some(id)) =
         (snapshot.config.databases.get(&path.namespace), &path.instance)
     {
         access.instance(block, id, Arc::new(reads(app, snapshot, &path))).await?;
-        knock(&access, block, &path, &action, head).await?;
+        knock(&access, block, &path, &action, upserts).await?;
     } else if let Some(block) = snapshot.config.databases.get(&path.namespace) {
-        knock(&access, block, &path, &action, head).await?;
+        knock(&access, block, &path, &action, upserts).await?;
     }
     let (block, key) = resolve(snapshot, &path)?;
     let target = Target {
@@ -215,7 +209,7 @@ async fn table(
         path: &path,
         patterns: Budget::default(),
     };
-    let request = match target.read(head, action, body).await {
+    let request = match target.read(head, action, query, body).await {
         Ok(request) => request,
         // A malformed request to an instance that may not be made is refused for that first.
         Err(error) => return Err(target.refuse_creation().await?.unwrap_or(error)),
@@ -271,17 +265,23 @@ pub async fn enriched(snapshot: &Snapshot, head: &Head, user: Principal) -> Prin
     }
 }
 
+/// Whether an insert may change a row that is there.
+#[must_use]
+pub fn is_upsert(query: &Query<'_>) -> bool {
+    query.boolean(&UPSERT) == Some(true)
+}
+
 /// The table's own word before its rows are touched (contract 8.3, middleware part).
 async fn knock(
     access: &Access<'_>,
     block: &Block,
     path: &TablePath,
     action: &Action,
-    head: &Head,
+    upserts: bool,
 ) -> Result<()> {
     let Some(table) = block.tables.get(&path.table) else { return Ok(()) };
     match action {
-        Action::Insert if head.param("upsert") == Some("true") => access.upsert(table).await,
+        Action::Insert if upserts => access.upsert(table).await,
         Action::Insert => access.insert(table, "insert").await,
         Action::Batch => access.batch(table).await,
         _ => Ok(()),
@@ -322,20 +322,22 @@ impl<'a> Target<'a> {
         })
     }
 
-    /// Table, query and body, all checked.
+    /// Table, query and body, all checked. A request whose query is malformed has its body unread.
     async fn read(
         &self,
         head: &Head,
         action: Action,
+        query: Result<Query<'_>>,
         body: axum::body::Body,
     ) -> Result<ops::Request> {
         let table = self.table()?;
+        let query = query?;
         let body = if action.has_body() {
             Some(body::read(head, body, &table.table).await?)
         } else {
             None
         };
-        ops::Request::parse(&table.table, action, head, body, &self.patterns)
+        ops::Request::parse(&table.table, action, &query, body, &self.patterns)
     }
 
     /// 403 when the instance does not exist and the caller may not create it. A malformed

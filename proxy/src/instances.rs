@@ -9,6 +9,8 @@ use crate::auth::{Principal, Scope};
 use crate::db::Row;
 use crate::db::statement::{Bind, Sql};
 use crate::error::{Error, Result};
+use crate::parameters::query::Query;
+use crate::parameters::{AFTER, INSTANCE_LIMIT, INSTANCES};
 use crate::respond;
 use crate::snapshot::Snapshot;
 use axum::http::StatusCode;
@@ -64,15 +66,9 @@ pub async fn list(
     if !snapshot.config.databases.contains_key(namespace) {
         return Err(Error::NotFound(format!("Database '{namespace}' not found in config")));
     }
-    let limit = match head.param("limit").map(str::parse::<i64>) {
-        None => PAGE,
-        Some(Ok(limit)) if limit >= 0 => limit.min(MAX_PAGE),
-        Some(_) => {
-            let message = "Invalid limit parameter: must be a non-negative number";
-            return Err(Error::BadRequest(message.into()));
-        }
-    };
-    let after = head.param("after");
+    let query = Query::read(INSTANCES, &head.query)?;
+    let limit = query.integer(&INSTANCE_LIMIT).unwrap_or(PAGE).min(MAX_PAGE);
+    let after = query.text(&AFTER);
     if after.is_some_and(|id| id.contains('\0')) {
         return Err(Error::BadRequest("Invalid after parameter: must be an id".into()));
     }

@@ -18,6 +18,12 @@ pub enum Fault {
     /// It is no JSON.
     #[error("is not valid JSON")]
     Malformed,
+    /// Its bytes are no text.
+    #[error("is not valid UTF-8")]
+    NotUtf8,
+    /// A string has an escape of half a character, such as `\ud800` alone.
+    #[error("has half of a surrogate pair in a string: escape both halves, or send the character")]
+    HalfPair,
     /// Its arrays and objects nest too deeply.
     #[error(
         "nests arrays and objects too deeply: at most {MAX_DEPTH} levels are allowed in a field"
@@ -34,12 +40,18 @@ pub enum Fault {
 /// What is wrong with it.
 pub fn parse(text: &[u8]) -> Result<Value, Fault> {
     serde_json::from_slice(text).map_err(|error| {
-        // The library tells these two apart by words alone.
+        // The library tells these apart by words alone.
         let said = error.to_string();
         if said.starts_with("recursion limit exceeded") {
             Fault::Deep
         } else if said.starts_with("number out of range") {
             Fault::Large
+        } else if said.starts_with("lone leading surrogate")
+            || said.starts_with("unexpected end of hex escape")
+        {
+            Fault::HalfPair
+        } else if std::str::from_utf8(text).is_err() {
+            Fault::NotUtf8
         } else {
             Fault::Malformed
         }
@@ -210,7 +222,15 @@ mod tests {
     fn faults_are_told_apart() {
         assert_eq!(parse(br#"{"a": [1e308]}"#), Ok(json!({"a": [1e308]})));
         assert_eq!(parse(b"{"), Err(Fault::Malformed));
-        assert_eq!(parse(b"\xff"), Err(Fault::Malformed));
+        assert_eq!(parse(b"\xff"), Err(Fault::NotUtf8));
+        assert_eq!(parse(b"[\"\xff\"]"), Err(Fault::NotUtf8));
+        for half in [r"\ud800", r"\udc00", r"\ud800x", r"\ud800\n", r"\ud800\ud800"] {
+            assert_eq!(parse(format!("[\"{half}\"]").as_bytes()), Err(Fault::HalfPair), "{half}");
+        }
+        assert_eq!(parse(br#"["\ud83d\ude00"]"#), Ok(json!(["\u{1f600}"])));
+        for cut in [r#"["\ud8"#, r#"["\uzzzz"]"#, r#"["\ud800"#] {
+            assert_eq!(parse(cut.as_bytes()), Err(Fault::Malformed), "{cut}");
+        }
         assert_eq!(parse(b"[1e400]"), Err(Fault::Large));
         assert_eq!(parse(nested(100_000).as_bytes()), Err(Fault::Deep));
         let deep = |depth| is_deep(&parse(nested(depth).as_bytes()).unwrap());

@@ -34,6 +34,7 @@ mod memory;
 pub mod metrics;
 pub mod openapi;
 pub mod ops;
+pub mod parameters;
 pub mod pattern;
 pub mod query;
 pub mod reads;

@@ -117,10 +117,10 @@ impl RuleReads {
             }
             DbRead::List { table, options } => {
                 let (key, table) = self.find(&table)?;
+                let or_filter = options.get("orFilter").filter(|list| !list.is_null());
                 let filter = match options.get("filter") {
-                    Some(Value::Array(_)) => {
-                        Filter::parse(table, options.get("filter"), options.get("orFilter"))
-                            .map_err(|e| e.to_string())?
+                    all @ Some(Value::Array(_)) => {
+                        Filter::parse(table, all, or_filter).map_err(|e| e.to_string())?
                     }
                     Some(map) => equalities(table, map)?,
                     None => Filter::default(),

@@ -7,6 +7,7 @@
 //! without its body, for those who only ask whether it lives.
 
 use crate::error::{Error, Result};
+use crate::parameters::{self, Parameter};
 use axum::http::Method;
 use percent_encoding::percent_decode_str;
 
@@ -38,6 +39,19 @@ impl Action {
     #[must_use]
     pub fn is_read(&self) -> bool {
         matches!(self, Self::List | Self::Count | Self::Search | Self::Get(_))
+    }
+
+    /// The parameters of its query string.
+    #[must_use]
+    pub fn parameters(&self) -> &'static [Parameter] {
+        match self {
+            Self::List => parameters::LIST,
+            Self::Search => parameters::SEARCH,
+            Self::Count => parameters::COUNT,
+            Self::Get(_) => parameters::GET,
+            Self::Insert | Self::Batch => parameters::INSERT,
+            Self::BatchByFilter | Self::Update(_) | Self::Delete(_) => &[],
+        }
     }
 
     /// Whether it carries a JSON body.
@@ -98,6 +112,18 @@ pub enum Route {
     Internal,
     /// What EdgeBase has and this server does not: live subscriptions.
     Live,
+}
+
+impl Route {
+    /// The parameters of its query string.
+    #[must_use]
+    pub fn parameters(&self) -> &'static [Parameter] {
+        match self {
+            Self::Table(_, action) => action.parameters(),
+            Self::ListInstances { .. } => parameters::INSTANCES,
+            _ => &[],
+        }
+    }
 }
 
 /// Finds the route.

@@ -41,7 +41,10 @@ fn condition() -> impl Strategy<Value = Value> {
         let compared = prop::sample::select(vec!["==", "!=", ">", "<", ">=", "<="]);
         prop_oneof![
             5 => (compared, one.clone()).prop_map(move |(op, v)| json!([field, op, v])),
-            2 => one.prop_map(move |v| json!([field, "contains", v])),
+            2 => one.prop_map(move |v| {
+                let text = v.as_str().map_or_else(|| v.to_string(), str::to_owned);
+                json!([field, "contains", text])
+            }),
             1 => list.clone().prop_map(move |v| json!([field, "in", v])),
             1 => list.prop_map(move |v| json!([field, "not in", v])),
             1 => Just(json!([field, "is null"])),
@@ -222,7 +225,9 @@ impl Case {
                         query.push((way(*back), cursor));
                     }
                 }
-                query.push(("sort", order.clone()));
+                if !order.is_empty() {
+                    query.push(("sort", order.clone()));
+                }
                 query.push(("limit", limit.to_string()));
                 if let Some(term) = search {
                     query.push(("search", (*term).to_owned()));

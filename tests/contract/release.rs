@@ -56,6 +56,15 @@ async fn a_bad_token_is_401_on_every_api_path() {
         let token = sign(secret, Algorithm::HS256, &claims(json!({})));
         with(&token).get(OPEN).await.expect(200);
     }
+    // Only spaces stand behind the scheme (RFC 9110, 11.4): with a tab it is no valid token, and its
+    // caller not nobody.
+    let token = sign(secret, Algorithm::HS256, &claims(json!({})));
+    for value in
+        [format!("Bearer\t{token}"), format!("bearer \t{token}"), format!("Bearer\t {token}")]
+    {
+        let client = product.anonymous().with("authorization", &value);
+        client.get(OPEN).await.refused(401, "Invalid token.");
+    }
     // Any other scheme is nobody, and nobody is not refused by itself.
     product.anonymous().with("authorization", "Basic abc").get(OPEN).await.expect(200);
 }

@@ -285,6 +285,9 @@ impl Grammar {
                         object.remove("id");
                     }
                 }
+                if object.get("action") == Some(&json!("delete")) {
+                    object.remove("update");
+                }
                 Value::Object(object)
             }
             Some("array") => {
@@ -396,6 +399,10 @@ fn condition(rng: &mut Rng, place: &Place<'_>, parts: &[Value]) -> Value {
         Some("in" | "not in" | "not-in" | "contains-any") => {
             (0..rng.usize(..4)).map(|_| fitting(rng, &name)).collect()
         }
+        Some("contains") => match fitting(rng, &name) {
+            Value::String(text) => json!(text),
+            other => json!(other.to_string()),
+        },
         Some("is null" | "is not null") if rng.bool() => return json!([name, operator]),
         _ => fitting(rng, &name),
     };

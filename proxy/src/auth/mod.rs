@@ -209,12 +209,13 @@ impl Auth {
     }
 }
 
-/// The bearer value. The scheme is compared in any case, and any number of blanks follow it
-/// (RFC 9110, 11.1 and 11.4); HTTP takes the blank from an empty value. What is no text is as
-/// little a token as an empty one.
+/// The bearer value. The scheme is compared in any case, and any number of spaces follow it
+/// (RFC 9110, 11.1 and 11.4); HTTP takes the space from an empty value. A tab is no space: it ends
+/// the scheme and stays in the value, which is then no token, for who sends one is not nobody. What
+/// is no text is as little a token as an empty one.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get("authorization")?.as_bytes();
-    let end = value.iter().position(|byte| *byte == b' ').unwrap_or(value.len());
+    let end = value.iter().position(|byte| b" \t".contains(byte)).unwrap_or(value.len());
     let (scheme, bearer) = value.split_at(end);
     let text = || std::str::from_utf8(bearer).unwrap_or_default().trim_start_matches(' ');
     scheme.eq_ignore_ascii_case(b"Bearer").then(text)

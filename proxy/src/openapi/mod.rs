@@ -1,7 +1,8 @@
 //! What does the API look like to a program?
 //!
-//! `GET /openapi.json` (contract 17): built from one table of operations and one of schemas. Tests
-//! hold it against the errors there are, and its references against the schemas.
+//! `GET /openapi.json` (contract 17): built from one table of operations, one of schemas, and the
+//! tables of parameters by which requests are read. Tests hold it against the errors there are, and
+//! its references against the schemas.
 
 mod operations;
 mod schemas;
@@ -78,8 +79,9 @@ fn operation(entry: &Entry, path: &str, id: &str) -> Operation {
     for name in path.split(['{', '}']).skip(1).step_by(2) {
         operation = operation.parameter(parameter(name, ParameterIn::Path, segment()));
     }
-    for name in entry.query {
-        operation = operation.parameter(parameter(name, ParameterIn::Query, query(name)));
+    for known in entry.query {
+        let schema = query(&known.kind);
+        operation = operation.parameter(parameter(known.name, ParameterIn::Query, schema));
     }
     if let Some(schema) = entry.body {
         let body = RequestBodyBuilder::new()

@@ -3,6 +3,7 @@
 //! One table, which a test walks through the router: it cannot name a route that does not exist, or
 //! leave one out.
 
+use crate::parameters::{self, Parameter};
 use utoipa::openapi::path::HttpMethod;
 
 /// One operation of the API.
@@ -13,29 +14,13 @@ pub(super) struct Entry {
     /// Operation ids under the single-instance and the dynamic prefix; one where there is one.
     pub(super) ids: (&'static str, &'static str),
     pub(super) summary: &'static str,
-    pub(super) query: &'static [&'static str],
+    pub(super) query: &'static [Parameter],
     pub(super) body: Option<&'static str>,
     pub(super) success: &'static [(&'static str, &'static str)],
 }
 
 const SINGLE: &str = "/api/db/{namespace}/tables/{table}";
 const DYNAMIC: &str = "/api/db/{namespace}/{instanceId}/tables/{table}";
-const LIST: &[&str] = &[
-    "filter",
-    "orFilter",
-    "sort",
-    "fields",
-    "limit",
-    "offset",
-    "page",
-    "perPage",
-    "after",
-    "before",
-    "search",
-    "includeTotal",
-];
-const UPSERT: &[&str] = &["upsert", "conflictTarget"];
-
 const fn table(
     method: HttpMethod,
     path: &'static str,
@@ -50,33 +35,17 @@ pub(super) fn entries() -> Vec<Entry> {
     use HttpMethod::{Delete, Get, Patch, Post};
     vec![
         Entry {
-            query: LIST,
+            query: parameters::LIST,
             success: &[("200", "List")],
             ..table(Get, "{db}", ("dbSingleListRecords", "dbListRecords"), "List records")
         },
         Entry {
-            query: &["filter", "orFilter"],
+            query: parameters::COUNT,
             success: &[("200", "Count")],
             ..table(Get, "{db}/count", ("dbSingleCountRecords", "dbCountRecords"), "Count records")
         },
         Entry {
-            query: &[
-                "search",
-                "q",
-                "filter",
-                "orFilter",
-                "sort",
-                "fields",
-                "limit",
-                "offset",
-                "page",
-                "perPage",
-                "after",
-                "before",
-                "includeTotal",
-                "highlightPre",
-                "highlightPost",
-            ],
+            query: parameters::SEARCH,
             success: &[("200", "SearchResult")],
             ..table(
                 Get,
@@ -86,11 +55,11 @@ pub(super) fn entries() -> Vec<Entry> {
             )
         },
         Entry {
-            query: &["fields"],
+            query: parameters::GET,
             ..table(Get, "{db}/{id}", ("dbSingleGetRecord", "dbGetRecord"), "Get one record")
         },
         Entry {
-            query: UPSERT,
+            query: parameters::INSERT,
             body: Some("Record"),
             success: &[("201", "Record"), ("200", "Record")],
             ..table(
@@ -101,7 +70,7 @@ pub(super) fn entries() -> Vec<Entry> {
             )
         },
         Entry {
-            query: UPSERT,
+            query: parameters::INSERT,
             body: Some("Batch"),
             success: &[("200", "BatchResult")],
             ..table(
@@ -140,7 +109,7 @@ pub(super) fn entries() -> Vec<Entry> {
             )
         },
         Entry {
-            query: &["limit", "after"],
+            query: parameters::INSTANCES,
             success: &[("200", "List")],
             ..table(
                 Get,
@@ -245,6 +214,7 @@ mod tests {
                 let route =
                     route::parse(&method(&entry), &sample).expect("a documented path is a route");
                 assert!(ids.insert(id) && !id.is_empty(), "{id} twice");
+                assert_eq!(route.parameters(), entry.query, "{id}");
                 kinds.insert(kind(&route).expect("a documented route is public"));
             }
         }

@@ -1,8 +1,11 @@
 //! Which shapes do requests and answers have?
 //!
-//! The named schemas of the OpenAPI document. They are open (further keys are allowed), because a
-//! record's fields are the config's.
+//! The named schemas of the OpenAPI document. Those of answers and records are open (further keys
+//! are allowed), because a record's fields are the config's. Those of bodies with keys of their own
+//! come from the tables by which bodies are read, and are closed.
 
+use crate::parameters::{self, Kind, Member, Shape};
+use crate::query::filter::OPERATORS;
 use serde_json::{Value, json};
 use utoipa::openapi::schema::{
     AdditionalProperties, ArrayBuilder, ObjectBuilder, SchemaType, Type,
@@ -22,12 +25,47 @@ pub(super) fn segment() -> RefOr<Schema> {
 }
 
 /// The value of a query parameter.
-pub(super) fn query(name: &str) -> RefOr<Schema> {
-    match name {
-        "limit" | "perPage" | "offset" => at_least(0),
-        "page" => at_least(1),
-        "upsert" | "includeTotal" => plain(Type::Boolean),
-        _ => text(),
+pub(super) fn query(kind: &Kind) -> RefOr<Schema> {
+    match kind {
+        Kind::Integer { least, .. } => at_least(*least),
+        Kind::Boolean { .. } => plain(Type::Boolean),
+        Kind::Text { may_be_empty: true } => text(),
+        Kind::Names { .. } | Kind::Conditions | Kind::Text { .. } => segment(),
+    }
+}
+
+/// The body with these keys.
+fn body(members: &[Member]) -> RefOr<Schema> {
+    let none = AdditionalProperties::FreeForm(false);
+    let mut object =
+        ObjectBuilder::new().schema_type(Type::Object).additional_properties(Some(none));
+    for member in members {
+        object = object.property(member.name, value(&member.shape));
+        if member.required {
+            object = object.required(member.name);
+        }
+    }
+    RefOr::T(Schema::Object(object.build()))
+}
+
+/// The value of a key of a body.
+fn value(shape: &Shape) -> RefOr<Schema> {
+    match shape {
+        Shape::Text => text(),
+        Shape::Id => segment(),
+        Shape::Choice(words) => RefOr::T(choice(words)),
+        Shape::Limit => {
+            let kinds = SchemaType::Array(vec![Type::Integer, Type::Null]);
+            let number = ObjectBuilder::new().schema_type(kinds).minimum(Some(0));
+            RefOr::T(Schema::Object(number.build()))
+        }
+        Shape::Record => RefOr::Ref(Ref::from_schema_name("Record")),
+        Shape::Object(members) => body(members),
+        Shape::Conditions { least, most } => conditions(*least, *most),
+        Shape::List { of, most } => RefOr::T(Schema::Array(
+            ArrayBuilder::new().items(value(of)).max_items(Some(*most)).build(),
+        )),
+        Shape::Any => RefOr::T(anything()),
     }
 }
 
@@ -59,23 +97,6 @@ fn conditions(least: usize, most: usize) -> RefOr<Schema> {
 fn anything() -> Schema {
     Schema::Object(ObjectBuilder::new().schema_type(SchemaType::AnyValue).build())
 }
-
-/// The operators of a filter (contract 11).
-const OPERATORS: [&str; 13] = [
-    "==",
-    "!=",
-    ">",
-    "<",
-    ">=",
-    "<=",
-    "contains",
-    "contains-any",
-    "in",
-    "not in",
-    "not-in",
-    "is null",
-    "is not null",
-];
 
 fn plain(kind: Type) -> RefOr<Schema> {
     RefOr::T(Schema::Object(ObjectBuilder::new().schema_type(kind).build()))
@@ -141,23 +162,7 @@ pub(super) fn schemas() -> Vec<(&'static str, RefOr<Schema>)> {
         ("SearchResult", object(page(), &["items"])),
         ("Count", object(vec![("total", number())], &["total"])),
         ("Deleted", object(vec![("deleted", plain(Type::Boolean))], &["deleted"])),
-        (
-            "Batch",
-            object(
-                vec![
-                    ("inserts", list_of(record())),
-                    (
-                        "updates",
-                        list_of(object(
-                            vec![("id", segment()), ("data", record())],
-                            &["id", "data"],
-                        )),
-                    ),
-                    ("deletes", list_of(text())),
-                ],
-                &[],
-            ),
-        ),
+        ("Batch", body(parameters::BATCH)),
         (
             "BatchResult",
             object(
@@ -169,19 +174,7 @@ pub(super) fn schemas() -> Vec<(&'static str, RefOr<Schema>)> {
                 &[],
             ),
         ),
-        (
-            "BatchByFilter",
-            object(
-                vec![
-                    ("action", RefOr::T(choice(&["update", "delete"]))),
-                    ("filter", conditions(1, 100)),
-                    ("orFilter", conditions(0, 5)),
-                    ("update", record()),
-                    ("limit", at_least(0)),
-                ],
-                &["action", "filter"],
-            ),
-        ),
+        ("BatchByFilter", body(parameters::BATCH_BY_FILTER)),
         (
             "BatchByFilterResult",
             object(
@@ -196,18 +189,7 @@ pub(super) fn schemas() -> Vec<(&'static str, RefOr<Schema>)> {
                 &["rows", "bytes", "digest"],
             ),
         ),
-        (
-            "Sql",
-            object(
-                vec![
-                    ("namespace", text()),
-                    ("id", text()),
-                    ("sql", text()),
-                    ("params", list_of(RefOr::T(anything()))),
-                ],
-                &["namespace", "sql"],
-            ),
-        ),
+        ("Sql", body(parameters::SQL)),
         (
             "SqlResult",
             object(

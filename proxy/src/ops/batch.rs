@@ -5,13 +5,15 @@
 //! choices). Only the keys that were sent come back.
 
 use super::record::{RowChange, change_row, finish, first, hooked_row};
-use super::upsert::{Upsert, conflict_target, upsert_row};
+use super::upsert::{Upsert, conflict_target, refuse_target, upsert_row};
 use super::{Need, Target, answer};
 use crate::access::{Refused, Standing, refused_record};
-use crate::app::Head;
+use crate::app::is_upsert;
 use crate::db::Transaction;
 use crate::error::{Error, Result};
 use crate::hooks::Event;
+use crate::parameters::query::Query;
+use crate::parameters::{self, body::check};
 use crate::pattern::Budget;
 use crate::query::record::{self, NewRow, Object, Place};
 use crate::query::{read, write};
@@ -50,13 +52,16 @@ pub struct BatchRequest {
 impl BatchRequest {
     pub(super) fn parse(
         table: &Table,
-        head: &Head,
+        query: &Query<'_>,
         body: &Object,
         patterns: &Budget,
     ) -> Result<Self> {
-        known_keys(body, "Batch", &["inserts", "updates", "deletes"])?;
-        let (inserts, updates, deletes) =
-            (list(body, "inserts")?, list(body, "updates")?, list(body, "deletes")?);
+        if !is_upsert(query) {
+            refuse_target(query)?;
+        }
+        check(body, "Batch", parameters::BATCH)?;
+        let list = |name: &str| body.get(name).and_then(Value::as_array);
+        let (inserts, updates, deletes) = (list("inserts"), list("updates"), list("deletes"));
         let operations =
             [inserts, updates, deletes].iter().flatten().map(|l| l.len()).sum::<usize>();
         if operations > MAX_OPERATIONS {
@@ -65,7 +70,7 @@ impl BatchRequest {
             )));
         }
         Ok(Self {
-            inserts: inserts.map(|l| parse_inserts(table, head, l, patterns)).transpose()?,
+            inserts: inserts.map(|l| parse_inserts(table, query, l, patterns)).transpose()?,
             updates: updates
                 .map(|l| l.iter().map(|u| Update::parse(table, u, patterns)).collect())
                 .transpose()?,
@@ -84,28 +89,9 @@ impl BatchRequest {
     }
 }
 
-/// Refuses what would be passed over in silence: a misspelt key asks for nothing, or for more.
-pub(super) fn known_keys(body: &Object, what: &str, known: &[&str]) -> Result<()> {
-    match body.keys().find(|key| !known.contains(&key.as_str())) {
-        None => Ok(()),
-        Some(key) => Err(Error::BadRequest(format!(
-            "{what} does not take '{key}'. It takes {}.",
-            known.join(", ")
-        ))),
-    }
-}
-
-fn list<'a>(body: &'a Object, name: &str) -> Result<Option<&'a Vec<Value>>> {
-    match body.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::Array(items)) => Ok(Some(items)),
-        Some(_) => Err(Error::BadRequest(format!("{name} must be an array."))),
-    }
-}
-
 fn parse_inserts(
     table: &Table,
-    head: &Head,
+    query: &Query<'_>,
     items: &[Value],
     patterns: &Budget,
 ) -> Result<Inserts> {
@@ -114,8 +100,8 @@ fn parse_inserts(
             .cloned()
             .ok_or_else(|| Error::BadRequest("Each batch insert entry must be a record.".into()))
     };
-    if head.param("upsert") == Some("true") {
-        let target = conflict_target(table, head)?;
+    if is_upsert(query) {
+        let target = conflict_target(table, query)?;
         return items
             .iter()
             .map(|item| Upsert::new(table, object(item)?, &target, Place::BatchInsert, patterns))
@@ -144,6 +130,9 @@ impl Update {
         let data = item.get("data").and_then(Value::as_object).ok_or_else(|| {
             Error::BadRequest("Each batch update entry must include a data object.".into())
         })?;
+        if let Some(entry) = item.as_object() {
+            check(entry, "Each batch update entry", parameters::BATCH_UPDATE)?;
+        }
         let changes = record::changes(table, data, Place::BatchUpdate, patterns)?;
         let change = RowChange::Update { body: data.clone(), changes };
         Ok(Self { id: id.to_owned(), data: data.clone(), change })

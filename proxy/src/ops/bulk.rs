@@ -5,7 +5,6 @@
 //! is in rows that the caller may only write. Other rows are left alone and not counted. The
 //! filter must not be empty: "everything" has to be said in so many words.
 
-use super::batch::known_keys;
 use super::list::too_many;
 use super::record::{RowChange, change_row, finish};
 use super::scan::{BOUND, CHUNK};
@@ -14,6 +13,7 @@ use crate::access::{RowScope, no_rule, refused_bulk};
 use crate::db::{Row, Transaction};
 use crate::error::{Error, Result};
 use crate::hooks::Event;
+use crate::parameters::{BATCH_BY_FILTER, body::check};
 use crate::pattern::Budget;
 use crate::query::filter::Filter;
 use crate::query::read::{self, Selection};
@@ -60,8 +60,10 @@ impl BulkRequest {
             let changes = record::changes(table, update, Place::Update, patterns)?;
             RowChange::Update { body: update.clone(), changes }
         };
-        let keys = ["action", "filter", "orFilter", "update", "limit"];
-        known_keys(&body, "batch-by-filter", &keys)?;
+        check(&body, "batch-by-filter", BATCH_BY_FILTER)?;
+        if action == Some("delete") && body.contains_key("update") {
+            return Err(bad("batch-by-filter with action 'delete' takes no 'update'."));
+        }
         let limit = match body.get("limit") {
             None | Some(Value::Null) => MAX_ROWS,
             Some(limit) => whole(limit)

@@ -7,11 +7,15 @@ use super::Target;
 use super::answer::read_rule;
 use super::scan::{BOUND, Found, Scan, rank};
 use crate::access::RowScope;
-use crate::app::Head;
 use crate::auth::Principal;
 use crate::db::{Bound, Row};
 use crate::error::{Error, Result};
 use crate::hooks;
+use crate::parameters::query::{Query, malformed};
+use crate::parameters::{
+    FIELDS, FILTER, HIGHLIGHT_POST, HIGHLIGHT_PRE, INCLUDE_TOTAL, OR_FILTER, Parameter, Q,
+    SEARCH_TERM, SORT,
+};
 use crate::query::column::Column;
 use crate::query::filter::Filter;
 use crate::query::page::Page;
@@ -24,9 +28,6 @@ use edgebase_blocks::Table;
 use edgebase_blocks::block::TableConfig;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-
-/// Fields that a projection may name.
-const MAX_FIELDS: usize = 200;
 
 /// A checked list or search.
 #[derive(Debug)]
@@ -49,56 +50,57 @@ pub struct CountRequest {
 }
 
 impl ListRequest {
-    pub(super) fn parse(table: &Table, head: &Head, is_search: bool) -> Result<Self> {
-        let term = head.param("search").or_else(|| head.param("q"));
-        let bound = [head.param("filter"), head.param("orFilter"), head.param("sort"), term];
+    pub(super) fn parse(table: &Table, query: &Query<'_>, is_search: bool) -> Result<Self> {
+        let term = match (query.text(&SEARCH_TERM), query.text(&Q)) {
+            (Some(term), Some(other)) if !term.is_empty() && !other.is_empty() => {
+                return Err(malformed(Q.name, "use either search or q, not both"));
+            }
+            (term, other) => term.filter(|text| !text.is_empty()).or(other),
+        };
+        let bound = [query.text(&FILTER), query.text(&OR_FILTER), query.text(&SORT), term];
+        let marks = (query.text(&HIGHLIGHT_PRE), query.text(&HIGHLIGHT_POST));
         Ok(Self {
             query: bound.map(|text| text.map(str::to_owned)).to_vec(),
-            filter: filters(table, head)?,
-            page: Page::parse(table, &head.query)?,
-            fields: fields(table, head)?,
-            search: Search::parse(term, head.param("highlightPre"), head.param("highlightPost"))?,
+            filter: filters(table, query)?,
+            page: Page::parse(table, query)?,
+            fields: fields(table, query)?,
+            search: Search::parse(term, marks.0, marks.1)?,
             is_search,
-            counted: !matches!(head.param("includeTotal"), Some("0" | "false")),
+            counted: query.boolean(&INCLUDE_TOTAL) != Some(false),
         })
     }
 }
 
 impl CountRequest {
-    pub(super) fn parse(table: &Table, head: &Head) -> Result<Self> {
-        Ok(Self { filter: filters(table, head)?, page: Page::of_nothing() })
+    pub(super) fn parse(table: &Table, query: &Query<'_>) -> Result<Self> {
+        Ok(Self { filter: filters(table, query)?, page: Page::of_nothing() })
     }
 }
 
 /// `filter` and `orFilter` of the query string.
-fn filters(table: &Table, head: &Head) -> Result<Filter> {
-    let json = |name: &str| match head.param(name).filter(|t| !t.is_empty()) {
+fn filters(table: &Table, query: &Query<'_>) -> Result<Filter> {
+    let json = |parameter: &Parameter| match query.text(parameter) {
         None => Ok(None),
         Some(text) => crate::json::parse(text.as_bytes()).map(Some).map_err(|fault| {
             Error::BadRequest(format!(
-                "{name} {fault}: send an array of [field, operator, value] conditions."
+                "{} {fault}: send an array of [field, operator, value] conditions.",
+                parameter.name
             ))
         }),
     };
-    Filter::parse(table, json("filter")?.as_ref(), json("orFilter")?.as_ref())
+    Filter::parse(table, json(&FILTER)?.as_ref(), json(&OR_FILTER)?.as_ref())
 }
 
 /// `fields` of the query string.
-pub(super) fn fields(table: &Table, head: &Head) -> Result<Option<Vec<String>>> {
-    let Some(text) = head.param("fields").filter(|t| !t.trim().is_empty()) else {
-        return Ok(None);
-    };
-    let named: BTreeSet<&str> = text.split(',').map(str::trim).filter(|f| !f.is_empty()).collect();
-    if named.len() > MAX_FIELDS {
-        return Err(Error::BadRequest(format!("fields: at most {MAX_FIELDS} fields are allowed.")));
-    }
-    let fields: Vec<String> = named.into_iter().map(str::to_owned).collect();
-    match fields.iter().find(|f| Column::find(table, f).is_none()) {
+pub(super) fn fields(table: &Table, query: &Query<'_>) -> Result<Option<Vec<String>>> {
+    let Some(names) = query.names(&FIELDS) else { return Ok(None) };
+    let named: BTreeSet<&str> = names.collect();
+    match named.iter().find(|name| Column::find(table, name).is_none()) {
         Some(bad) => Err(Error::BadRequest(format!(
             "fields: unknown field '{bad}' in table '{}'.",
             table.name
         ))),
-        None => Ok(Some(fields)),
+        None => Ok(Some(named.into_iter().map(str::to_owned).collect())),
     }
 }
 

@@ -14,11 +14,12 @@ mod scan;
 mod upsert;
 
 use crate::access::Access;
-use crate::app::{App, Head};
+use crate::app::{App, is_upsert};
 use crate::auth::Principal;
 use crate::db::{Build, Database, Outcome, Row, Transaction};
 use crate::error::{Error, Result};
 use crate::hooks;
+use crate::parameters::query::Query;
 use crate::pattern::Budget;
 use crate::query::read;
 use crate::query::record::Object;
@@ -30,6 +31,8 @@ use edgebase_blocks::block::Block;
 use edgebase_blocks::{BlockKind, InstanceKey, Table};
 use edgebase_rules::Caller;
 use std::sync::Arc;
+
+pub use batch::MAX_OPERATIONS;
 
 /// What the stages before have established.
 pub struct Target<'a> {
@@ -80,25 +83,30 @@ impl Request {
     pub fn parse(
         table: &Table,
         action: Action,
-        head: &Head,
+        query: &Query<'_>,
         body: Option<Object>,
         patterns: &Budget,
     ) -> Result<Self> {
         let body = body.unwrap_or_default();
         Ok(match action {
-            Action::List => Self::List(list::ListRequest::parse(table, head, false)?),
-            Action::Search => Self::List(list::ListRequest::parse(table, head, true)?),
-            Action::Count => Self::Count(list::CountRequest::parse(table, head)?),
-            Action::Get(id) => Self::Get(record::GetRequest::parse(table, head, id)?),
-            Action::Insert if head.param("upsert") == Some("true") => {
-                Self::Upsert(upsert::UpsertRequest::parse(table, head, body, patterns)?)
+            Action::List => Self::List(list::ListRequest::parse(table, query, false)?),
+            Action::Search => Self::List(list::ListRequest::parse(table, query, true)?),
+            Action::Count => Self::Count(list::CountRequest::parse(table, query)?),
+            Action::Get(id) => Self::Get(record::GetRequest::parse(table, query, id)?),
+            Action::Insert if is_upsert(query) => {
+                Self::Upsert(upsert::UpsertRequest::parse(table, query, body, patterns)?)
             }
-            Action::Insert => Self::Insert(record::InsertRequest::parse(table, body, patterns)?),
+            Action::Insert => {
+                upsert::refuse_target(query)?;
+                Self::Insert(record::InsertRequest::parse(table, body, patterns)?)
+            }
             Action::Update(id) => {
                 Self::Change(record::ChangeRequest::update(table, id, body, patterns)?)
             }
             Action::Delete(id) => Self::Change(record::ChangeRequest::delete(id)),
-            Action::Batch => Self::Batch(batch::BatchRequest::parse(table, head, &body, patterns)?),
+            Action::Batch => {
+                Self::Batch(batch::BatchRequest::parse(table, query, &body, patterns)?)
+            }
             Action::BatchByFilter => Self::Bulk(bulk::BulkRequest::parse(table, body, patterns)?),
         })
     }

@@ -8,12 +8,12 @@
 use super::list::{fields, only};
 use super::{Need, Target, answer};
 use crate::access::{RowScope, Standing, refused_record};
-use crate::app::Head;
 use crate::db::statement::Sql;
 use crate::db::{Row, Transaction};
 use crate::denial::Reason;
 use crate::error::{Error, Result};
 use crate::hooks::{self, Event, arg};
+use crate::parameters::query::Query;
 use crate::pattern::Budget;
 use crate::query::record::{self, Changes, NewRow, Object, Place};
 use crate::query::{read, write};
@@ -57,8 +57,8 @@ pub(super) enum RowChange {
 }
 
 impl GetRequest {
-    pub(super) fn parse(table: &Table, head: &Head, id: String) -> Result<Self> {
-        Ok(Self { id, fields: fields(table, head)? })
+    pub(super) fn parse(table: &Table, query: &Query<'_>, id: String) -> Result<Self> {
+        Ok(Self { id, fields: fields(table, query)? })
     }
 }
 

@@ -8,11 +8,12 @@
 
 use super::record::{RowChange, allow, change_row, finish, first, hooked_row};
 use super::{Target, answer};
-use crate::app::Head;
 use crate::db::Transaction;
 use crate::db::statement::Bind;
 use crate::error::{Error, Result};
 use crate::hooks::Event;
+use crate::parameters::CONFLICT_TARGET;
+use crate::parameters::query::{Query, malformed};
 use crate::pattern::Budget;
 use crate::query::column::DOCUMENT;
 use crate::query::filter::Filter;
@@ -64,8 +65,8 @@ impl Happened {
 }
 
 /// The field named by `conflictTarget`, checked.
-pub(super) fn conflict_target(table: &Table, head: &Head) -> Result<String> {
-    let Some(name) = head.param("conflictTarget").filter(|n| !n.is_empty() && *n != "id") else {
+pub(super) fn conflict_target(table: &Table, query: &Query<'_>) -> Result<String> {
+    let Some(name) = query.text(&CONFLICT_TARGET).filter(|name| *name != "id") else {
         return Ok("id".into());
     };
     match table.field(name) {
@@ -74,6 +75,14 @@ pub(super) fn conflict_target(table: &Table, head: &Head) -> Result<String> {
             "Field '{name}' is not unique. conflictTarget must be a unique field."
         ))),
         Some(_) => Ok(name.to_owned()),
+    }
+}
+
+/// Refuses `conflictTarget` of an insert: it names the row to change, and an insert changes none.
+pub(super) fn refuse_target(query: &Query<'_>) -> Result<()> {
+    match query.text(&CONFLICT_TARGET) {
+        None => Ok(()),
+        Some(_) => Err(malformed(CONFLICT_TARGET.name, "the parameter needs upsert=true")),
     }
 }
 
@@ -125,11 +134,11 @@ fn changes(row: &NewRow) -> Changes {
 impl UpsertRequest {
     pub(super) fn parse(
         table: &Table,
-        head: &Head,
+        query: &Query<'_>,
         body: Object,
         patterns: &Budget,
     ) -> Result<Self> {
-        let target = conflict_target(table, head)?;
+        let target = conflict_target(table, query)?;
         Ok(Self { row: Upsert::new(table, body, &target, Place::Insert, patterns)? })
     }
 }

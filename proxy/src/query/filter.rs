@@ -13,14 +13,31 @@ use edgebase_blocks::{FieldType, Table};
 use serde_json::Value;
 
 /// Conditions in one OR group (contract 11).
-const MAX_OR: usize = 5;
+pub const MAX_OR: usize = 5;
 /// Conditions in one filter, so that a statement stays bounded.
-const MAX_AND: usize = 100;
+pub const MAX_AND: usize = 100;
 /// Elements of an `in` list.
 const MAX_LIST: usize = 1_000;
 
 /// Bytes of a text that others may contain.
 const MAX_TEXT: usize = 1_000;
+
+/// Every operator (contract 11).
+pub const OPERATORS: [&str; 13] = [
+    "==",
+    "!=",
+    ">",
+    "<",
+    ">=",
+    "<=",
+    "contains",
+    "contains-any",
+    "in",
+    "not in",
+    "not-in",
+    "is null",
+    "is not null",
+];
 
 /// A checked filter.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -110,7 +127,7 @@ impl Filter {
 
 fn conditions(table: &Table, list: Option<&Value>, name: &str) -> Result<Vec<Condition>> {
     match list {
-        None | Some(Value::Null) => Ok(Vec::new()),
+        None => Ok(Vec::new()),
         Some(Value::Array(items)) => {
             items.iter().map(|item| Condition::parse(table, item, name)).collect()
         }
@@ -124,8 +141,8 @@ impl Condition {
     fn parse(table: &Table, item: &Value, name: &str) -> Result<Self> {
         let parts = item.as_array().map(Vec::as_slice).unwrap_or_default();
         let (field, op, operand) = match parts {
-            [Value::String(field), Value::String(op)] => (field, op, &Value::Null),
-            [Value::String(field), Value::String(op), operand] => (field, op, operand),
+            [Value::String(field), Value::String(op)] => (field, op, None),
+            [Value::String(field), Value::String(op), operand] => (field, op, Some(operand)),
             _ => {
                 return Err(Error::BadRequest(format!(
                     "{name}: each condition is [field, operator, value]."
@@ -231,31 +248,41 @@ enum Wanted {
 }
 
 impl Test {
-    fn parse(column: &Column, op: &str, operand: &Value) -> std::result::Result<Self, Wanted> {
+    fn parse(
+        column: &Column,
+        op: &str,
+        operand: Option<&Value>,
+    ) -> std::result::Result<Self, Wanted> {
         let kind = column.kind();
+        let operand = match operand {
+            Some(operand) => operand,
+            None if matches!(op, "is null" | "is not null") => &Value::Null,
+            None if OPERATORS.contains(&op) => return Err(Wanted::Operand("a value")),
+            None => return Err(Wanted::Operator),
+        };
         let compare = |sql: &'static str| {
-            if operand.is_null() {
-                return Ok(Self::Constant(false));
-            }
             value::operand(kind, operand).map(|b| Self::Compare(sql, b)).map_err(Wanted::Operand)
         };
+        let equal = |sql| if operand.is_null() { Ok(Self::Constant(false)) } else { compare(sql) };
+        let order = |sql| {
+            // Whether null is meant to be less than a value, more, or neither, nobody can tell.
+            if operand.is_null() {
+                return Err(Wanted::Operand("a value that is not null"));
+            }
+            compare(sql)
+        };
         match op {
-            "==" => compare("="),
-            "!=" => compare("<>"),
-            ">" => compare(">"),
-            "<" => compare("<"),
-            ">=" => compare(">="),
-            "<=" => compare("<="),
+            "==" => equal("="),
+            "!=" => equal("<>"),
+            ">" => order(">"),
+            "<" => order("<"),
+            ">=" => order(">="),
+            "<=" => order("<="),
             "contains" => match operand {
                 Value::String(s) if s.len() > MAX_TEXT => {
                     Err(Wanted::Operand("at most 1000 bytes"))
                 }
                 Value::String(s) if !s.contains('\0') => Ok(Self::Contains(s.clone())),
-                Value::Number(n) => {
-                    Ok(Self::Contains(n.as_f64().map_or_else(|| n.to_string(), value::js_number)))
-                }
-                Value::Bool(b) => Ok(Self::Contains(b.to_string())),
-                Value::Null => Ok(Self::Constant(false)),
                 _ => Err(Wanted::Operand("a string")),
             },
             "contains-any" => {
@@ -270,6 +297,8 @@ impl Test {
                         Err(Wanted::Operand("values without NUL characters"))
                     }
                     Value::Array(_) => Ok(Self::ContainsAny(operand.clone())),
+                    Value::Object(_) => Err(Wanted::Operand("a list")),
+                    // No list has an element in common with a scalar (contract 11).
                     _ => Ok(Self::Constant(false)),
                 }
             }
@@ -384,6 +413,13 @@ mod tests {
             (json!({"s": 1}), "must be an array"),
             (json!([["s", "==", "a\u{0}"]]), "NUL"),
             (json!([["s", "contains", "a".repeat(1_001)]]), "at most 1000 bytes"),
+            (json!([["s", "contains", 5]]), "needs a string"),
+            (json!([["s", "contains", null]]), "needs a string"),
+            (json!([["j", "contains-any", {}]]), "needs a list"),
+            (json!([["n", "=="]]), "filter: 'n ==' needs a value."),
+            (json!([["n", "like"]]), "Unsupported filter operator: like"),
+            (json!([["n", ">", null]]), "filter: 'n >' needs a value that is not null."),
+            (json!(null), "must be an array"),
         ] {
             let error = Filter::parse(&table, Some(&bad), None).unwrap_err();
             assert!(error.status() == 400 && error.to_string().contains(message), "{bad}: {error}");

@@ -7,6 +7,8 @@
 
 use crate::db::statement::{Bind, Sql};
 use crate::error::{Error, Result};
+use crate::parameters::query::{Query, malformed};
+use crate::parameters::{AFTER, BEFORE, LIMIT, OFFSET, PAGE, PER_PAGE, SORT};
 use crate::query::column::Column;
 use crate::query::cursor::{self, CursorKey, Position};
 use crate::query::value;
@@ -17,8 +19,6 @@ use serde_json::Value;
 pub const DEFAULT_LIMIT: i64 = 100;
 /// Rows of a page at most.
 pub const MAX_LIMIT: i64 = 1_000;
-/// Fields a sort may name.
-const MAX_SORT: usize = 10;
 
 /// One field of a sort.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,24 +59,21 @@ impl Page {
     ///
     /// # Errors
     /// 400 naming the parameter.
-    pub fn parse(table: &Table, query: &[(String, String)]) -> Result<Self> {
-        let get = |name: &str| {
-            query.iter().find(|(k, _)| k == name).map(|(_, v)| v.as_str()).filter(|v| !v.is_empty())
+    pub fn parse(table: &Table, query: &Query<'_>) -> Result<Self> {
+        let limit = query.integer(&LIMIT).or(query.integer(&PER_PAGE));
+        let limit = limit.unwrap_or(DEFAULT_LIMIT).min(MAX_LIMIT);
+        let (offset, page) = (query.integer(&OFFSET), query.integer(&PAGE));
+        let sort = match query.names(&SORT) {
+            None => Vec::new(),
+            Some(parts) => sort_keys(table, parts)?,
         };
-        let per_page = get("perPage").map(|v| integer(v, "perPage")).transpose()?;
-        let limit = get("limit").map(|v| integer(v, "limit")).transpose()?;
-        let limit = limit.or(per_page).unwrap_or(DEFAULT_LIMIT).min(MAX_LIMIT);
-        let offset = get("offset").map(|v| integer(v, "offset")).transpose()?;
-        let page = match get("page") {
-            None => None,
-            Some(text) => Some(leading_integer(text).filter(|n| *n > 0).ok_or_else(|| {
-                Error::BadRequest("Invalid page parameter: must be a positive number".into())
-            })?),
-        };
-        let sort = get("sort").map_or(Ok(Vec::new()), |text| sort_keys(table, text))?;
-        let start = match (get("after"), get("before")) {
+        let cursor = |parameter| query.text(parameter).filter(|text| !text.is_empty());
+        let start = match (cursor(&AFTER), cursor(&BEFORE)) {
             (None, None) => Start::Offset(match (offset, page) {
-                (Some(offset), _) => offset,
+                (Some(_), Some(_)) => {
+                    return Err(malformed(OFFSET.name, "use either page or offset, not both"));
+                }
+                (Some(offset), None) => offset,
                 (None, Some(page)) => (page - 1).saturating_mul(limit),
                 (None, None) => 0,
             }),
@@ -319,9 +316,9 @@ fn fingerprint(sort: &[SortKey]) -> Option<Value> {
     (!sort.is_empty()).then(|| sort.iter().map(|k| Value::from(mark(k))).collect())
 }
 
-fn sort_keys(table: &Table, text: &str) -> Result<Vec<SortKey>> {
+fn sort_keys<'a>(table: &Table, parts: impl Iterator<Item = &'a str>) -> Result<Vec<SortKey>> {
     let mut keys = Vec::new();
-    for part in text.split(',').map(str::trim).filter(|p| !p.is_empty()) {
+    for part in parts {
         // A field may itself contain a colon; only a known direction is split off.
         let (field, descending) = match part.rsplit_once(':') {
             Some((field, d)) if d.trim().eq_ignore_ascii_case("desc") => (field, true),
@@ -338,9 +335,6 @@ fn sort_keys(table: &Table, text: &str) -> Result<Vec<SortKey>> {
         }
         keys.push(SortKey { field: field.to_owned(), descending });
     }
-    if keys.len() > MAX_SORT {
-        return Err(Error::BadRequest(format!("sort: at most {MAX_SORT} fields are allowed.")));
-    }
     Ok(keys)
 }
 
@@ -356,28 +350,6 @@ fn foreign_cursor() -> Error {
         "The cursor does not belong to this sort or query. Use the cursor of the previous page."
             .into(),
     )
-}
-
-/// `parseInt`: the leading integer of a text.
-fn leading_integer(text: &str) -> Option<i64> {
-    let text = text.trim_start();
-    let (sign, digits) = match text.strip_prefix('-') {
-        Some(rest) => (-1, rest),
-        None => (1, text.strip_prefix('+').unwrap_or(text)),
-    };
-    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
-    let number: i64 = digits[..end].parse().ok().or((end > 18).then_some(i64::MAX / 2))?;
-    Some(sign * number)
-}
-
-fn integer(text: &str, name: &str) -> Result<i64> {
-    match leading_integer(text) {
-        None => Err(Error::BadRequest(format!("Invalid {name} parameter: must be a number"))),
-        Some(n) if n < 0 => {
-            Err(Error::BadRequest(format!("Invalid {name} parameter: must be non-negative")))
-        }
-        Some(n) => Ok(n),
-    }
 }
 
 #[cfg(test)]
@@ -398,8 +370,10 @@ mod tests {
     }
 
     fn page(query: &[(&str, &str)]) -> Result<Page> {
-        let query: Vec<_> = query.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        Page::parse(&table(), &query)
+        let encode =
+            |v| percent_encoding::utf8_percent_encode(v, percent_encoding::NON_ALPHANUMERIC);
+        let pairs: Vec<_> = query.iter().map(|(k, v)| format!("{k}={}", encode(v))).collect();
+        Page::parse(&table(), &Query::read(crate::parameters::LIST, &pairs.join("&"))?)
     }
 
     #[test]

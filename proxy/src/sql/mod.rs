@@ -20,6 +20,8 @@ use crate::db::failure::Failure;
 use crate::db::sqlstate::{self, Signal};
 use crate::db::{Outcome, Transaction};
 use crate::error::{Error, Result};
+use crate::parameters::query::malformed;
+use crate::parameters::{self, body::check};
 use crate::respond;
 use crate::snapshot::Snapshot;
 use crate::{instances, sql::values::Param};
@@ -32,7 +34,7 @@ use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
 /// Parameters of one statement.
-const MAX_PARAMS: usize = 10_000;
+pub const MAX_PARAMS: usize = 10_000;
 
 struct Statement {
     key: InstanceKey,
@@ -92,33 +94,13 @@ type Shape<'a> = (&'a str, Option<&'a str>, &'a str, &'a [Value]);
 
 /// The parts of the body, in the words of contract 2 and 16.
 fn shape(body: &Map<String, Value>) -> Result<Shape<'_>> {
-    let mut issues = Vec::new();
-    let mut text = |name: &str, required: bool| match body.get(name) {
-        Some(Value::String(s)) => Some(s.as_str()),
-        None if !required => None,
-        other => {
-            issues.push(unexpected(name, "string", other));
-            None
-        }
-    };
-    let namespace = text("namespace", true);
-    let id = text("id", false);
-    let sql = text("sql", true);
-    let params: &[Value] = match body.get("params") {
-        None => &[],
-        Some(Value::Array(list)) if list.len() <= MAX_PARAMS => list,
-        Some(Value::Array(_)) => {
-            issues.push(format!("params: at most {MAX_PARAMS} values are allowed"));
-            &[]
-        }
-        other => {
-            issues.push(unexpected("params", "array", other));
-            &[]
-        }
-    };
-    let (Some(namespace), Some(sql), true) = (namespace, sql, issues.is_empty()) else {
-        return Err(Error::BadRequest(issues.join(", ")));
-    };
+    check(body, "SQL execution", parameters::SQL)?;
+    let text = |name: &str| body.get(name).and_then(Value::as_str);
+    let (namespace, sql) = (text("namespace").unwrap_or_default(), text("sql").unwrap_or_default());
+    let params = body.get("params").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    if params.len() > MAX_PARAMS {
+        return Err(malformed("params", &format!("at most {MAX_PARAMS} values are allowed")));
+    }
     if sql.trim().is_empty() {
         return Err(Error::BadRequest("Missing required field 'sql' for SQL execution.".into()));
     }
@@ -127,21 +109,7 @@ fn shape(body: &Map<String, Value>) -> Result<Shape<'_>> {
             "SQL and parameters must not contain NUL characters.".into(),
         ));
     }
-    Ok((namespace, id, sql, params))
-}
-
-/// What a part of the body is instead of what it should be.
-fn unexpected(name: &str, expected: &str, received: Option<&Value>) -> String {
-    let received = match received {
-        None => "undefined",
-        Some(Value::Null) => "null",
-        Some(Value::Bool(_)) => "boolean",
-        Some(Value::Number(_)) => "number",
-        Some(Value::String(_)) => "string",
-        Some(Value::Array(_)) => "array",
-        Some(Value::Object(_)) => "object",
-    };
-    format!("{name}: Invalid input: expected {expected}, received {received}")
+    Ok((namespace, text("id"), sql, params))
 }
 
 /// Here the contract calls the instance id `id`, and says where colons are forbidden.

@@ -5,7 +5,7 @@
 //! wrapping the statement in a common table expression. Every value has a JSON
 //! form: what JSON has no form for, or a double cannot hold, is its text.
 
-use crate::db::failure::Failure;
+use crate::db::failure::{Failure, Refusal};
 use crate::db::row::Row;
 use crate::db::wire::{Column, Step};
 use crate::db::{Bound, Transaction};
@@ -15,6 +15,7 @@ use edgebase_blocks::datetime::{Day, Moment};
 use postgres_types::{Format, FromSql, IsNull, ToSql, Type, to_sql_checked};
 use serde_json::{Map, Number, Value};
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::error::Error as StdError;
 use uuid::Uuid;
 
@@ -73,7 +74,16 @@ pub async fn rows(
 ) -> Result<(Vec<Map<String, Value>>, Vec<String>, u64), Failure> {
     let columns = transaction.describe(text, &vec![Type::UNKNOWN; params.len()]).await?;
     let values = || params.iter().map(|p| (p as &(dyn ToSql + Sync), Type::UNKNOWN)).collect();
-    let names = columns.iter().map(|c| c.name.clone()).collect();
+    let names: Vec<String> = columns.iter().map(|c| c.name.clone()).collect();
+    if let Some(twice) = repeated(&names) {
+        return Err(Failure::Refused(Box::new(Refusal {
+            code: DUPLICATE_COLUMN.into(),
+            message: format!(
+                "column \"{twice}\" stands more than once in the result, whose rows are objects: name each column with AS"
+            ),
+            ..Refusal::default()
+        })));
+    }
     if columns.is_empty() {
         let reply = transaction.foreign(Step::foreign(text, values()).within(RESULT)).await?;
         return Ok((Vec::new(), names, reply.affected));
@@ -93,6 +103,15 @@ pub async fn rows(
         .map_err(|e| Failure::Broken(format!("a value cannot be read: {e}")))?;
     let count = objects.len() as u64;
     Ok((objects, names, count))
+}
+
+/// PostgreSQL's own code where a table would have two columns of one name.
+const DUPLICATE_COLUMN: &str = "42701";
+
+/// A name that two columns have: an object has room for one of them.
+fn repeated(names: &[String]) -> Option<&str> {
+    let mut seen = HashSet::with_capacity(names.len());
+    names.iter().map(String::as_str).find(|name| !seen.insert(*name))
 }
 
 type ReadError = Box<dyn StdError + Sync + Send>;

@@ -29,6 +29,13 @@ async fn a_body_that_is_no_json_object_is_named() {
             }
             let large = "The request body has a number that is out of range: send numbers up to 1.79e308, or text.";
             rows.push(row(400).sends(JSON, "{\"n\":1e999}").says(large));
+            let half = "The request body has half of a surrogate pair in a string: escape both halves, or send the character.";
+            for text in [r#"{"a":"\ud800"}"#, r#"{"\udc00":1}"#, r#"{"a":"\ud83dx"}"#] {
+                rows.push(row(400).sends(JSON, text).says(half));
+            }
+            for bytes in [&b"{\"a\":\"\xff\"}"[..], b"\xff", b"{\"\xc3\":1}", b"\xff\xfe{\0}\0"] {
+                rows.push(row(400).sends(JSON, bytes).says("The request body is not valid UTF-8."));
+            }
             for encoding in ["gzip", "br", "identity, gzip", "GZIP"] {
                 let said = format!(
                     "The request body has the Content-Encoding '{encoding}', which is not supported. Send it without."

@@ -9,12 +9,14 @@
 mod access;
 mod batches;
 mod bodies;
+mod document;
 mod examples;
 mod filters;
 mod keyless;
 mod odd;
 mod order;
 mod pages;
+mod parameters;
 mod routes;
 mod searches;
 mod sql;

@@ -120,6 +120,13 @@ async fn a_statement_answers_its_rows_three_times() {
                 .choice("a mistake in the statement is the caller's: 400, not 500"),
             sql("SELECT * FROM nope", json!([]), 400).begins("relation \"nope\" does not exist"),
             sql("SELECT 1; SELECT 2", json!([]), 400).choice("one statement a call"),
+            sql("SELECT 1 AS a, 2 AS a", json!([]), 400)
+                .says("column \"a\" stands more than once in the result, whose rows are objects: name each column with AS (SQLSTATE 42701)")
+                .choice("the original keeps one of the columns and drops the others"),
+            sql("SELECT 1, 2", json!([]), 400).begins("column \"?column?\" stands more than once"),
+            sql("SELECT a.id, b.* FROM routes a, routes b", json!([]), 400),
+            sql("INSERT INTO routes (id, title) VALUES (?, 'twice') RETURNING id, id", json!([unique("twice")]), 400),
+            sql("SELECT count(*) AS n FROM routes WHERE title = 'twice'", json!([]), 200).is(rows(json!([{"n": 0}]), json!(["n"]))),
             sql("CREATE TABLE t (id int)", json!([]), 400).choice("the schema is the config's"),
             sql("SELECT NULL AS a, true AS b, '{\"k\": [1]}'::jsonb AS c, 1.5::numeric AS d, ARRAY[1,2] AS e", json!([]), 200)
                 .has(json!({"rows": [{"a": null, "b": true, "c": {"k": [1]}, "d": 1.5, "e": [1, 2]}]})),
