@@ -1,6 +1,7 @@
 //! Does the `edgebase` command do what its help says, does a running one follow its config, and how
 //! does it reach its database?
 
+mod accepted;
 mod commands;
 mod reload;
 mod reset;
