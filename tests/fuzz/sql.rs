@@ -149,7 +149,7 @@ pub fn statement(rng: &mut Rng) -> String {
     };
     let text = match rng.u8(..16) {
         0..3 => format!("SELECT {value} AS a"),
-        3 => format!("SELECT {value}, {value} AS \"a b\", 1"),
+        3 => format!("SELECT {value} AS a, {value} AS \"a b\", 1 AS one"),
         4 => format!("SELECT ARRAY[{value}] AS a, ROW({value}, {value})"),
         5 => format!("SELECT * FROM {table} LIMIT 20"),
         6 => format!("SELECT {field}, count(*) FROM {table} GROUP BY 1 LIMIT 20"),
