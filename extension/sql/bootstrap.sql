@@ -368,6 +368,95 @@ REVOKE ALL ON FUNCTION edgebase.repair() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION edgebase.repair() TO edgebase_admin;
 COMMENT ON FUNCTION edgebase.repair() IS 'After a restore: makes roles and privileges what the registry says';
 
+CREATE FUNCTION edgebase.repair_batch(after bigint DEFAULT 0, batch integer DEFAULT 500) RETURNS jsonb
+LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET client_min_messages = warning
+AS 'MODULE_PATHNAME', 'edgebase_repair_batch';
+REVOKE ALL ON FUNCTION edgebase.repair_batch(bigint, integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION edgebase.repair_batch(bigint, integer) TO edgebase_admin;
+COMMENT ON FUNCTION edgebase.repair_batch(bigint, integer) IS 'Repairs the next instances; last is where to go on, null at the end';
+
+-- Neither SECURITY DEFINER nor with a SET clause, which a COMMIT inside does not go with.
+CREATE PROCEDURE edgebase.repair_all(batch integer DEFAULT 500)
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    done pg_catalog.jsonb;
+    last pg_catalog.int8 := 0;
+    instances pg_catalog.int8 := 0;
+BEGIN
+    LOOP
+        done := edgebase.repair_batch(last, batch);
+        COMMIT;
+        instances := instances OPERATOR(pg_catalog.+) (done OPERATOR(pg_catalog.->>) 'instances')::pg_catalog.int8;
+        last := (done OPERATOR(pg_catalog.->>) 'last')::pg_catalog.int8;
+        EXIT WHEN last IS NULL;
+        RAISE NOTICE '% instances looked at', instances;
+    END LOOP;
+END
+$$;
+REVOKE ALL ON PROCEDURE edgebase.repair_all(integer) FROM PUBLIC;
+GRANT EXECUTE ON PROCEDURE edgebase.repair_all(integer) TO edgebase_admin;
+COMMENT ON PROCEDURE edgebase.repair_all(integer) IS 'Repairs everything, in a transaction for each batch of instances';
+
+CREATE FUNCTION edgebase.verify_json() RETURNS jsonb
+LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET client_min_messages = warning
+AS 'MODULE_PATHNAME', 'edgebase_verify';
+REVOKE ALL ON FUNCTION edgebase.verify_json() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION edgebase.verify_json() TO edgebase_admin;
+
+CREATE FUNCTION edgebase.verify()
+RETURNS TABLE (what text, object text, problem text, remedy text)
+LANGUAGE sql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT * FROM jsonb_to_recordset(edgebase.verify_json()) AS finding(what text, object text, problem text, remedy text)
+$$;
+REVOKE ALL ON FUNCTION edgebase.verify() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION edgebase.verify() TO edgebase_admin;
+COMMENT ON FUNCTION edgebase.verify() IS 'What is not as it should be, and what to do about it; changes nothing';
+
+CREATE FUNCTION edgebase.adopt_json(batch integer) RETURNS jsonb
+LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET client_min_messages = warning
+AS 'MODULE_PATHNAME', 'edgebase_adopt';
+REVOKE ALL ON FUNCTION edgebase.adopt_json(integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION edgebase.adopt_json(integer) TO edgebase_admin;
+
+CREATE FUNCTION edgebase.adopt(batch integer DEFAULT 500)
+RETURNS TABLE (schema text, key text, version text, adopted boolean, problem text)
+LANGUAGE sql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT * FROM jsonb_to_recordset(edgebase.adopt_json(batch))
+        AS told(schema text, key text, version text, adopted boolean, problem text)
+$$;
+REVOKE ALL ON FUNCTION edgebase.adopt(integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION edgebase.adopt(integer) TO edgebase_admin;
+COMMENT ON FUNCTION edgebase.adopt(integer) IS 'Enters schemas of instances that the registry does not know';
+
+CREATE FUNCTION edgebase.restore_instance(namespace text, id text, from_schema text) RETURNS jsonb
+LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET client_min_messages = warning
+AS 'MODULE_PATHNAME', 'edgebase_restore_instance';
+REVOKE ALL ON FUNCTION edgebase.restore_instance(text, text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION edgebase.restore_instance(text, text, text) TO edgebase_admin;
+COMMENT ON FUNCTION edgebase.restore_instance(text, text, text) IS 'Puts a schema that was restored beside an instance in its place';
+
+CREATE FUNCTION edgebase.verify_version(namespace text, id text DEFAULT NULL) RETURNS jsonb
+LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET client_min_messages = warning
+AS 'MODULE_PATHNAME', 'edgebase_verify_version';
+REVOKE ALL ON FUNCTION edgebase.verify_version(text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION edgebase.verify_version(text, text) TO edgebase_admin;
+COMMENT ON FUNCTION edgebase.verify_version(text, text) IS 'Corrects which version an instance is said to be at by its tables';
+
 ---------------------------------------------------------------------------------------------
 -- Used by CHECK constraints of tenant tables, which are evaluated as whoever writes the row.
 ---------------------------------------------------------------------------------------------
@@ -439,8 +528,9 @@ GRANT SELECT ON TABLE edgebase.audit TO edgebase_admin;
 COMMENT ON VIEW edgebase.audit IS 'Who did what to which instance, oldest first by seq';
 
 ---------------------------------------------------------------------------------------------
--- DROP EXTENSION removes none of the schemas and roles of instances; this says so beforehand. Where
--- the library is gone, ALTER EVENT TRIGGER edgebase_warn_of_drop DISABLE comes first.
+-- DROP EXTENSION removes none of the schemas and roles of instances; this says so beforehand, and
+-- refuses DROP OWNED and drops of other extensions that would take this one along. Where the library
+-- is gone, ALTER EVENT TRIGGER edgebase_warn_of_drop DISABLE comes first.
 ---------------------------------------------------------------------------------------------
 
 CREATE FUNCTION edgebase.warn_of_drop() RETURNS event_trigger
@@ -448,9 +538,9 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'edgebase_warn_of_drop';
 REVOKE ALL ON FUNCTION edgebase.warn_of_drop() FROM PUBLIC;
-COMMENT ON FUNCTION edgebase.warn_of_drop() IS 'Says what DROP EXTENSION edgebase leaves behind';
+COMMENT ON FUNCTION edgebase.warn_of_drop() IS 'Says what DROP EXTENSION edgebase leaves behind, and refuses what would take it along';
 
-CREATE EVENT TRIGGER edgebase_warn_of_drop ON ddl_command_start WHEN TAG IN ('DROP EXTENSION')
+CREATE EVENT TRIGGER edgebase_warn_of_drop ON ddl_command_start WHEN TAG IN ('DROP EXTENSION', 'DROP OWNED')
     EXECUTE FUNCTION edgebase.warn_of_drop();
 
 ---------------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ pub mod scan;
 use crate::error::Error;
 use crate::fence::plain;
 use crate::instance;
+use crate::integrity::Finding;
 use crate::lock;
 use crate::registry;
 use crate::relation;
@@ -150,7 +151,12 @@ fn existing(schema: &str) -> Result<BTreeMap<String, Vec<Column>>, Error> {
 
 /// Takes the schema and its relations from whoever does not own them or read them as analysts do.
 fn close(schema: &str) -> Result<usize, Error> {
-    let found = spi::json(
+    run_all(&strangers(schema)?)
+}
+
+/// The statements that do.
+fn strangers(schema: &str) -> Result<Value, Error> {
+    spi::json(
         "WITH home AS (SELECT oid, nspname, nspacl, nspowner FROM pg_namespace WHERE nspname = $1),
               relation AS (SELECT c.oid, format('TABLE %I.%I', nspname, relname) AS object, relowner, relacl
                            FROM home JOIN pg_class c ON c.relnamespace = home.oid AND c.relkind = 'f'),
@@ -168,8 +174,7 @@ fn close(schema: &str) -> Result<usize, Error> {
          WHERE grantee <> owner AND (is_grantable OR privilege_type NOT IN ('USAGE', 'SELECT')
                OR grantee = 0 OR pg_get_userbyid(grantee) NOT IN ($2, $3))",
         &[schema.into(), ANALYST.into(), ADMIN.into()],
-    )?;
-    run_all(&found)
+    )
 }
 
 fn run_all(statements: &Value) -> Result<usize, Error> {
@@ -188,13 +193,11 @@ fn grant_relations<'a>(schema: &str, names: impl Iterator<Item = &'a str>) -> Re
     Ok(())
 }
 
-/// Grants analysts what they may read of the tables of a single-instance block, and nothing else
-/// of them. Repeating it changes nothing.
-pub fn grant_tables(schema: &str, block: &StoredBlock) -> Result<(), Error> {
+/// What analysts may read of each table that a single-instance block's instance has.
+pub fn readable(schema: &str, block: &StoredBlock) -> Result<Vec<(String, Reach)>, Error> {
     let seen = registry::analytics(&block.namespace)?;
     let seen = seen.as_ref().unwrap_or(block);
-    for table in &block.tables {
-        let name = qualified(schema, &table.name);
+    let readable = block.tables.iter().map(|table| {
         let shown: &StoredTable = seen.table(&table.name).unwrap_or(table);
         // A view would run what a migration has put there as the analyst who reads it.
         let reach = if relation::is_table(schema, &table.name) {
@@ -202,6 +205,16 @@ pub fn grant_tables(schema: &str, block: &StoredBlock) -> Result<(), Error> {
         } else {
             Reach::Nothing
         };
+        (table.name.clone(), reach)
+    });
+    Ok(readable.collect())
+}
+
+/// Grants analysts what they may read of the tables of a single-instance block, and nothing else
+/// of them. Repeating it changes nothing.
+pub fn grant_tables(schema: &str, block: &StoredBlock) -> Result<(), Error> {
+    for (table, reach) in readable(schema, block)? {
+        let name = qualified(schema, &table);
         let columns = match reach {
             Reach::Table => {
                 spi::own(&format!("GRANT SELECT ON TABLE {name} TO {ANALYST}"))?;
@@ -220,40 +233,93 @@ pub fn grant_tables(schema: &str, block: &StoredBlock) -> Result<(), Error> {
     Ok(())
 }
 
-/// Makes the relations of every block whole: after a restore, and after an upgrade from a version
-/// that had none. Gives the number of grants taken back.
-pub fn repair() -> Result<usize, Error> {
+/// What analysts see of every block.
+fn all_blocks() -> Result<Vec<StoredBlock>, Error> {
     let blocks = spi::json(
         "SELECT coalesce(jsonb_agg(namespace ORDER BY namespace), '[]') FROM edgebase.block",
         &[],
     )?;
-    let mut revoked = 0;
-    for namespace in blocks.as_array().into_iter().flatten().filter_map(Value::as_str) {
-        let block = match registry::analytics(namespace)? {
-            Some(block) => block,
-            None => {
-                let row = registry::block(namespace)
-                    .ok_or_else(|| Error::UnknownBlock(namespace.to_owned()))?;
-                registry::definition(&row.version)?
+    let names = blocks.as_array().into_iter().flatten().filter_map(Value::as_str);
+    let blocks = names.map(|namespace| match registry::analytics(namespace)? {
+        Some(block) => Ok(block),
+        None => {
+            let row = registry::block(namespace)
+                .ok_or_else(|| Error::UnknownBlock(namespace.to_owned()))?;
+            registry::definition(&row.version)
+        }
+    });
+    blocks.collect()
+}
+
+/// What is wrong with the relations of every block.
+pub fn findings() -> Result<Vec<Finding>, Error> {
+    let mut all = Vec::new();
+    for block in all_blocks()? {
+        let wanted = relations(&block);
+        let Some(schema) = schema_of(&block.namespace)? else {
+            if !wanted.is_empty() {
+                let problem = "the block has no relations for analysts".to_owned();
+                all.push(Finding::relations(&block.namespace, problem));
             }
+            continue;
         };
+        let mut steps = statements(&schema, &existing(&schema)?, &wanted);
+        if lock::schema_oid(&schema).is_none() {
+            steps.push(format!("CREATE SCHEMA {}", ident(&schema)));
+        }
+        let names = wanted.iter().map(|r| r.name.clone()).collect::<Vec<_>>();
+        for more in [foreign_owners(&schema)?, strangers(&schema)?, lacking(&schema, names)?] {
+            let more = more.as_array().into_iter().flatten().filter_map(Value::as_str);
+            steps.extend(more.map(str::to_owned));
+        }
+        all.extend(
+            steps.into_iter().map(|step| Finding::relations(&schema, format!("due: {step}"))),
+        );
+    }
+    Ok(all)
+}
+
+/// The grants that readers of the relations have not got.
+fn lacking(schema: &str, names: Vec<String>) -> Result<Value, Error> {
+    spi::json(
+        "SELECT coalesce(jsonb_agg(format('GRANT %s ON %s TO %s', privilege, object, reader)), '[]')
+         FROM unnest(ARRAY[$2, $3]) AS reader,
+              LATERAL (
+                  SELECT 'USAGE' AS privilege, format('SCHEMA %I', nspname) AS object, nspacl AS acl
+                  FROM pg_namespace WHERE nspname = $1
+                  UNION ALL
+                  SELECT 'SELECT', format('%I.%I', nspname, relname), relacl
+                  FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+                  WHERE nspname = $1 AND relname = ANY ($4)) AS o
+         WHERE NOT EXISTS (SELECT FROM aclexplode(acl) AS a
+                           WHERE a.grantee = to_regrole(reader) AND a.privilege_type = privilege)",
+        &[schema.into(), ANALYST.into(), ADMIN.into(), names.into()],
+    )
+}
+
+/// Makes the relations of every block whole: after a restore, and after an upgrade from a version
+/// that had none. Gives the number of grants taken back.
+pub fn repair() -> Result<usize, Error> {
+    let mut revoked = 0;
+    for block in all_blocks()? {
         remember(&block)?;
-        if let Some(schema) = schema_of(namespace)? {
-            take_over(&schema)?;
+        if let Some(schema) = schema_of(&block.namespace)? {
+            run_all(&foreign_owners(&schema)?)?;
         }
         keep_in_step(&block)?;
-        if let Some(schema) = schema_of(namespace)? {
+        if let Some(schema) = schema_of(&block.namespace)? {
             revoked += close(&schema)?;
-            let names = relations(&block);
-            grant_relations(&schema, names.iter().map(|r| r.name.as_str()))?;
+            let names = relations(&block).into_iter().map(|r| r.name).collect();
+            run_all(&lacking(&schema, names)?)?;
         }
     }
     Ok(revoked)
 }
 
-/// A dump may have been restored by somebody who is not the extension's owner.
-fn take_over(schema: &str) -> Result<(), Error> {
-    let found = spi::json(
+/// The statements by which the extension's owner gets what a dump made somebody else's, who restored
+/// it.
+fn foreign_owners(schema: &str) -> Result<Value, Error> {
+    spi::json(
         "SELECT coalesce(jsonb_agg(statement), '[]') FROM (
              SELECT format('ALTER SCHEMA %I OWNER TO CURRENT_USER', nspname) AS statement
              FROM pg_namespace WHERE nspname = $1 AND nspowner <> current_user::regrole
@@ -262,6 +328,5 @@ fn take_over(schema: &str) -> Result<(), Error> {
              FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
              WHERE nspname = $1 AND relkind = 'f' AND relowner <> current_user::regrole) AS wrong",
         &[schema.into()],
-    )?;
-    run_all(&found).map(|_| ())
+    )
 }

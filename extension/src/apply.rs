@@ -6,6 +6,7 @@
 //! whose `check` or reference PostgreSQL refuses is refused here and not at some tenant's first
 //! write. A block that the config no longer has is kept, with its instances.
 
+use crate::adopt;
 use crate::analytics;
 use crate::answer::Answer;
 use crate::args::Args;
@@ -218,6 +219,10 @@ fn carry_out(plan: &Plan) -> Result<(), Error> {
     analytics::keep_in_step(&plan.block)?;
     if plan.block.kind == BlockKind::Single {
         let (key, row) = registry::resolve(namespace, None)?;
+        // The registry may be new, and the instance an old one.
+        if registry::instance(&key).is_none() {
+            adopt::adopt_key(&key)?;
+        }
         let (instance, _) = lifecycle::create(&key, &row, None)?;
         if instance.version != row.version {
             bring_up(&key)?;

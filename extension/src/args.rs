@@ -49,6 +49,11 @@ impl Args {
         self.get(n).unwrap_or(0)
     }
 
+    /// An `integer` argument; null counts as 0.
+    pub fn int(&self, n: usize) -> i32 {
+        self.get(n).unwrap_or(0)
+    }
+
     /// A config: a `jsonb` argument that may not be null. PostgreSQL's JSON may nest deeper and its
     /// numbers be larger than what is read here.
     pub fn config(&self, n: usize) -> Result<Value, Error> {

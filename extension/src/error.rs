@@ -132,6 +132,18 @@ pub enum Error {
     /// What is to be read was rewritten after the snapshot that is to read it was taken.
     #[error("{0} was rewritten after the snapshot was taken")]
     Rewritten(String),
+    /// The extension's functions belong to a role that is no superuser, as after `REASSIGN OWNED`.
+    #[error("the extension belongs to a role that is no superuser")]
+    OwnerNotSuperuser,
+    /// A schema is there that by its name is the instance's, and that the registry does not know.
+    #[error("schema \"{0}\" is there already and not in the registry")]
+    Stray(String),
+    /// A command that would drop the extension or every tenant without naming either.
+    #[error("dropping {0} would take edgebase or the instances along")]
+    WouldTakeAlong(&'static str),
+    /// More to repair than the locks of one transaction allow.
+    #[error("{0} instances are too many to repair in one transaction")]
+    TooManyAtOnce(usize),
     /// A broken invariant: a defect of the extension or a registry changed by hand.
     #[error("edgebase internal error: {0}")]
     Internal(String),
@@ -169,6 +181,10 @@ impl Error {
             Self::Dependants { .. } => "2BP01",
             Self::Isolation => "25000",
             Self::RoleMissing(_) | Self::SchemaMissing(_) | Self::DefaultPrivileges => "55000",
+            Self::OwnerNotSuperuser => "42501",
+            Self::TooManyAtOnce(_) => "54000",
+            Self::WouldTakeAlong(_) => "2BP01",
+            Self::Stray(_) => "55000",
             Self::SchemaTaken(_) => "42P06",
             Self::NotOneStatement(_) => "42601",
             Self::NullArgument(_) => "22004",
@@ -211,6 +227,19 @@ impl Error {
             ),
             Self::SchemaMissing(_) => Some(
                 "Restore it from a backup, or remove what is left with edgebase.drop_instance.",
+            ),
+            Self::OwnerNotSuperuser => Some("Run SELECT edgebase.repair() as a superuser."),
+            Self::Stray(_) => Some(
+                "Run SELECT * FROM edgebase.adopt() as a superuser or edgebase_admin, or rename the \
+                 schema.",
+            ),
+            Self::WouldTakeAlong(_) => Some(
+                "REASSIGN OWNED BY first, or DROP EXTENSION edgebase if it is to go; ALTER EVENT \
+                 TRIGGER edgebase_warn_of_drop DISABLE lets the command through.",
+            ),
+            Self::TooManyAtOnce(_) => Some(
+                "Run CALL edgebase.repair_all() or the command edgebase repair, which take a \
+                 transaction for each batch of them.",
             ),
             Self::SchemaTaken(_) => Some("Rename the schema that stands in the way."),
             Self::NotARelation(_) => {

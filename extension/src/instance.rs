@@ -20,9 +20,18 @@ use crate::registry::role_name;
 use crate::relation;
 use crate::spi;
 use edgebase_blocks::block::BlockKind;
-use edgebase_blocks::quote::{ident, qualified};
+use edgebase_blocks::quote::{ident, literal, qualified};
 use edgebase_blocks::sparse::Names;
 use edgebase_blocks::{InstanceKey, StoredBlock, ddl, name, settings};
+
+/// The attributes of an instance role, all that it could have taken away.
+pub const ROLE_ATTRIBUTES: &str = "NOLOGIN NOINHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE \
+                                   NOREPLICATION NOBYPASSRLS CONNECTION LIMIT 0";
+
+/// What the comment on a schema begins with that says which instance it is.
+pub const MARK: &str = "EdgeBase instance ";
+/// What the comment on a schema begins with that a restored one has taken the place of.
+pub const SET_ASIDE: &str = "EdgeBase set aside ";
 
 /// Runs `work` as the owner of instances, unqualified names meaning the given schema. Whoever
 /// calls, a text means the same value and a value is written as the same text, and no row is hidden.
@@ -45,13 +54,28 @@ pub fn free_schema(key: &InstanceKey) -> Result<String, Error> {
 }
 
 /// Creates role, schema and tables.
-pub fn build(schema: &str, number: i64, block: &StoredBlock) -> Result<(), Error> {
+pub fn build(
+    key: &InstanceKey,
+    schema: &str,
+    number: i64,
+    block: &StoredBlock,
+) -> Result<(), Error> {
     create_role(number)?;
     spi::run(&format!("CREATE SCHEMA {} AUTHORIZATION edgebase_owner", ident(schema)), &[])?;
+    if schema != key.to_string() {
+        mark(key, schema)?;
+    }
     as_owner(schema, || {
         grant_schema(schema, number, block.kind)?;
         make_tables(schema, number, block)
     })
+}
+
+/// Has a schema say which instance it is, where its name does not.
+pub fn mark(key: &InstanceKey, schema: &str) -> Result<(), Error> {
+    let key = key.to_string();
+    let comment = if schema == key { "NULL".to_owned() } else { literal(&format!("{MARK}{key}")) };
+    spi::ddl(&format!("COMMENT ON SCHEMA {} IS {comment}", ident(schema)))
 }
 
 /// Makes tables, as the owner; foreign keys may lead to others that are there.
@@ -69,9 +93,7 @@ pub fn tables(schema: &str, block: &StoredBlock) -> Names {
 /// Creates the instance role, as the definer: `edgebase_owner` cannot create roles.
 pub fn create_role(number: i64) -> Result<(), Error> {
     let role = ident(&role_name(number));
-    let attributes = "NOLOGIN NOINHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION \
-                      NOBYPASSRLS CONNECTION LIMIT 0";
-    spi::run(&format!("CREATE ROLE {role} {attributes}"), &[])
+    spi::run(&format!("CREATE ROLE {role} {ROLE_ATTRIBUTES}"), &[])
 }
 
 /// Lets the instance role into its schema. Repeating it changes nothing.

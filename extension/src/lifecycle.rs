@@ -4,8 +4,10 @@
 //! The registry row is the lock of creation: of several creators of one key all but one wait on
 //! its primary key and then find the instance made.
 
+use crate::adopt;
 use crate::answer::Answer;
 use crate::args::Args;
+use crate::attempt::attempt;
 use crate::audit;
 use crate::deletion;
 use crate::error::Error;
@@ -70,13 +72,14 @@ pub fn create(
         return Ok((row, false));
     }
     instance::refuse_default_privileges()?;
+    adopt::refuse_stray(key)?;
     let Some((number, schema)) = reserve(key, block)? else {
         let row = registry::instance(key).ok_or_else(|| Error::UnknownInstance(key.to_string()))?;
         return Ok((row, false));
     };
     let definition = registry::definition(&block.version)?;
     let names = names.filter(|_| block.kind == BlockKind::Dynamic);
-    instance::build(&schema, number, &tables::wanted(definition, names)?)?;
+    instance::build(key, &schema, number, &tables::wanted(definition, names)?)?;
     audit::record("create", key, json!({ "schema": schema, "version": block.version }))?;
     Ok((InstanceRow { number, schema, version: block.version.clone() }, true))
 }
@@ -113,6 +116,11 @@ fn reserve(key: &InstanceKey, block: &BlockRow) -> Result<Option<(i64, String)>,
 /// before the schema, by everyone, since whoever looks for instances to migrate begins with rows.
 pub fn lock_instance(key: &InstanceKey, mode: lock::Mode) -> Result<InstanceRow, Error> {
     lock_row(key, |schema| lock::schema(schema, mode))
+}
+
+/// Excludes everyone from an instance, as for a deletion, and gives its row.
+pub fn evict_instance(key: &InstanceKey) -> Result<InstanceRow, Error> {
+    lock_row(key, lock::evict)
 }
 
 fn lock_row(
@@ -172,7 +180,7 @@ fn drop_by(args: &Args, caller: Option<&str>) -> Result<Answer, Error> {
         return Err(Error::Configured(key.namespace().to_owned()));
     }
     let _bounded = bounded_waits()?;
-    let row = lock_row(&key, lock::evict)?;
+    let row = evict_instance(&key)?;
     let schema = lock::schema_oid(&row.schema);
     if let Some(schema) = schema {
         deletion::refuse_dependants(&key, schema)?;
@@ -183,10 +191,19 @@ fn drop_by(args: &Args, caller: Option<&str>) -> Result<Answer, Error> {
             spi::own(&format!("DROP SCHEMA {} CASCADE", ident(&row.schema)))
         })?;
     }
-    spi::run(&format!("DROP ROLE IF EXISTS {}", ident(&row.role())), &[])?;
+    drop_role(&row.role())?;
     spi::run("DELETE FROM edgebase.instance WHERE number = $1", &[row.number.into()])?;
     audit::record("drop", &key, receipt.clone())?;
     Ok(Answer::Json(receipt))
+}
+
+/// Drops an instance role. One that something else still names, in a copy of this database or by a
+/// grant of somebody's, stays: nobody can be it any more, `verify` tells of it, and `repair` drops it.
+fn drop_role(role: &str) -> Result<(), Error> {
+    let drop = || spi::run(&format!("DROP ROLE IF EXISTS {}", ident(role)), &[]);
+    // dependent_objects_still_exist
+    let _ = attempt(drop, |failure| failure.sqlstate() != "2BP01");
+    Ok(())
 }
 
 fn is_configured(namespace: &str) -> Result<bool, Error> {

@@ -120,10 +120,14 @@ fn take(schemas: &[Oid]) -> Result<bool, Error> {
     Ok(true)
 }
 
+/// pg_depend has an index by schema, and pg_class none.
 fn tables(schema: Oid) -> Result<Vec<Oid>, Error> {
     let found = spi::one::<Vec<Oid>>(
-        "SELECT array_agg(c.oid ORDER BY c.oid) FROM pg_catalog.pg_class c
-         WHERE c.relnamespace OPERATOR(pg_catalog.=) $1
+        "SELECT array_agg(c.oid ORDER BY c.oid)
+         FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) d.objid
+         WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+           AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_namespace'::pg_catalog.regclass
+           AND d.refobjid OPERATOR(pg_catalog.=) $1
            AND c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p']::pg_catalog.\"char\"[])",
         &[schema.into()],
     )?;

@@ -234,7 +234,10 @@ fn take(step: &Step, schema: &str) -> Result<(), Error> {
 fn forbid_nulls(schema: &str, block: &StoredBlock) -> Result<(), Error> {
     let nullable = spi::json(
         "SELECT coalesce(jsonb_agg(jsonb_build_array(c.relname, a.attname)), '[]')
-         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+         FROM pg_catalog.pg_namespace n
+         JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_namespace'::regclass
+          AND d.refobjid = n.oid AND d.classid = 'pg_catalog.pg_class'::regclass
+         JOIN pg_catalog.pg_class c ON c.oid = d.objid
          JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
          WHERE n.nspname = $1 AND c.relkind = 'r' AND a.attnum > 0
            AND NOT a.attisdropped AND NOT a.attnotnull",

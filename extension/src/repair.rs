@@ -1,151 +1,185 @@
-//! How is a restored database made whole?
+//! How is a database made what the registry says, after a restore or somebody's mistake?
 //!
-//! Roles are cluster-wide and not in a dump, and an instance role's name holds the database's
-//! oid. So after a restore the roles are missing or are another database's. `repair()` makes the
-//! role of every instance and sets the privileges on its schema and tables to exactly what they
-//! should be: missing ones are granted, all others revoked, whoever gave them. Schemas and tables
-//! belong to `edgebase_owner` again, and analysts have their relations.
+//! Roles are cluster-wide and not in a dump, and an instance role's name holds the database's oid.
+//! So after a restore the roles are missing or are another database's. Repairing runs what
+//! [`integrity`](crate::integrity) finds to be due, and looks again, because a right owner or a new
+//! role is what some findings wait for. It changes nothing where nothing is wrong.
 //!
-//! It does so instance by instance and changes nothing where nothing is wrong. Each instance's row
-//! is locked to the end, as migrating, dropping and making tables lock it first: two sessions that
-//! change the same privileges at a time would fail each other. Entering goes on.
+//! [`repair`] does everything in one transaction, as long as its locks suffice. [`repair_batch`] does
+//! the next so many instances; whoever calls it again with what it answers, in a transaction for
+//! each, is through after any number of them, and may stop and begin anew at any time.
+//!
+//! Each instance's row is locked to the end, as migrating, dropping and making tables lock it first:
+//! two sessions that change the same privileges at a time would fail each other. Entering goes on.
 
-use crate::analytics::{self, ANALYST};
+use crate::analytics;
 use crate::answer::Answer;
 use crate::args::Args;
 use crate::audit;
 use crate::error::Error;
-use crate::identity::role_oid;
-use crate::instance::{self, as_owner};
+use crate::integrity::{self, Finding};
 use crate::lifecycle::bounded_waits;
-use crate::lock;
-use crate::registry::{self, role_name};
 use crate::spi;
-use edgebase_blocks::block::BlockKind;
-use edgebase_blocks::quote::{ident, literal};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
-/// `edgebase.repair()`
-pub fn repair(_: &Args) -> Result<Answer, Error> {
-    let (mut roles, mut revoked, mut missing) = (0, 0, Vec::new());
-    let _bounded = bounded_waits()?;
-    // No config is applied meanwhile, which also changes privileges.
-    spi::run("LOCK TABLE edgebase.block IN SHARE ROW EXCLUSIVE MODE", &[])?;
-    for number in all_instances()? {
-        let row = lock_row(number)?;
-        if row.is_null() {
-            continue;
-        }
-        let text = |member: &str| row[member].as_str().unwrap_or_default();
-        let schema = text("schema_name");
-        if role_oid(&role_name(number)).is_none() {
-            instance::create_role(number)?;
-            roles += 1;
-        }
-        if lock::schema_oid(schema).is_none() {
-            missing.push(schema.to_owned());
-            continue;
-        }
-        restore_owner(schema)?;
-        let block = registry::definition(text("version"))?;
-        revoked += revoke_strangers(schema, number, block.kind)?;
-        let there = block.part(&instance::tables(schema, &block));
-        as_owner(schema, || {
-            instance::grant_schema(schema, number, block.kind)?;
-            instance::grant_tables(schema, number, &there)
-        })?;
+/// How often findings are looked for. Owners come before privileges, and those before roles that
+/// nothing names any more.
+const ROUNDS: usize = 5;
+/// The most instances of a batch.
+const MAX_BATCH: i32 = 10_000;
+/// Locks that giving a table another owner takes: itself, its indexes, its TOAST table, its types.
+const LOCKS_OF_AN_OWNER: usize = 8;
+
+/// What was done.
+#[derive(Default)]
+struct Report {
+    roles_created: usize,
+    roles_dropped: usize,
+    grants_revoked: usize,
+    mended: usize,
+    schemas_missing: BTreeSet<String>,
+}
+
+impl Report {
+    fn value(&self) -> Value {
+        json!({
+            "roles_created": self.roles_created, "roles_dropped": self.roles_dropped,
+            "grants_revoked": self.grants_revoked, "mended": self.mended,
+            "schemas_missing": self.schemas_missing,
+        })
     }
-    spi::run(
-        "SELECT pg_catalog.setval('edgebase.instance_number', max(number))
-         FROM edgebase.instance HAVING max(number) > (SELECT last_value FROM edgebase.instance_number)",
-        &[],
-    )?;
-    revoked += analytics::repair()?;
-    close_database()?;
-    let report =
-        json!({ "roles_created": roles, "grants_revoked": revoked, "schemas_missing": missing });
+
+    /// Runs what is due, and whether there was anything.
+    fn mend(&mut self, findings: &[Finding]) -> Result<bool, Error> {
+        for finding in findings {
+            if finding.what == "schema" {
+                self.schemas_missing.insert(finding.object.clone());
+            }
+            for statement in &finding.statements {
+                spi::ddl(statement)?;
+                match statement.split_once(' ') {
+                    Some(("REVOKE", _)) => self.grants_revoked += 1,
+                    Some(("CREATE", _)) => self.roles_created += 1,
+                    Some(("DROP", rest)) if rest.starts_with("ROLE ") => self.roles_dropped += 1,
+                    _ => {}
+                }
+            }
+            self.mended += usize::from(!finding.statements.is_empty());
+        }
+        Ok(findings.iter().any(|f| !f.statements.is_empty()))
+    }
+
+    /// Runs what `find` finds until it finds nothing.
+    fn mend_all(&mut self, find: impl Fn() -> Result<Vec<Finding>, Error>) -> Result<(), Error> {
+        for _ in 0..ROUNDS {
+            if !self.mend(&find()?)? {
+                return Ok(());
+            }
+        }
+        Err(Error::Internal("what was repaired is found wrong again".into()))
+    }
+
+    /// The extension and what is no instance's; before the instances, since their privileges are
+    /// granted to and by its roles.
+    fn mend_extension(&mut self) -> Result<(), Error> {
+        self.mend_all(|| integrity::cluster(0))?;
+        self.mend_all(integrity::extension)?;
+        let revoked = analytics::repair()?;
+        self.grants_revoked += revoked;
+        self.mended += revoked;
+        Ok(())
+    }
+}
+
+/// `edgebase.repair()`: all of it.
+pub fn repair(_: &Args) -> Result<Answer, Error> {
+    let (_superuser, _bounded) = (integrity::as_superuser()?, bounded_waits()?);
+    let mut report = Report::default();
+    lock_blocks()?;
+    lock_rows(0, i64::MAX)?;
+    report.mend_extension()?;
+    let found = integrity::instances(0, i64::MAX)?;
+    refuse_too_many(&found)?;
+    if report.mend(&found)? {
+        report.mend_all(|| integrity::instances(0, i64::MAX))?;
+    }
+    report.mend_all(|| integrity::cluster(MAX_BATCH))?;
+    let report = report.value();
     audit::record_block("repair", "*", report.clone())?;
     Ok(Answer::Json(report))
 }
 
-fn all_instances() -> Result<Vec<i64>, Error> {
-    let sql = "SELECT coalesce(array_agg(number ORDER BY number), '{}') FROM edgebase.instance";
-    Ok(spi::one::<Vec<i64>>(sql, &[])?.unwrap_or_default())
+/// `edgebase.repair_batch(after bigint, batch integer)`: the next instances, those with numbers
+/// above `after`; with the first ones also the extension, and roles without an instance after the
+/// last. The answer's `last` is where to go on, null where there is no more.
+pub fn repair_batch(args: &Args) -> Result<Answer, Error> {
+    let (_superuser, _bounded) = (integrity::as_superuser()?, bounded_waits()?);
+    let (after, batch) = (args.bigint(0), args.int(1).clamp(1, MAX_BATCH));
+    let mut report = Report::default();
+    lock_blocks()?;
+    if after <= 0 {
+        report.mend_extension()?;
+    }
+    let found = spi::json(
+        "SELECT jsonb_build_array(max(number), count(*)) FROM (
+             SELECT number FROM edgebase.instance WHERE number > $1 ORDER BY number LIMIT $2) AS n",
+        &[after.into(), batch.into()],
+    )?;
+    let mut last = found[0].as_i64();
+    match last {
+        Some(last) => {
+            lock_rows(after, last)?;
+            report.mend_all(|| integrity::instances(after, last))?;
+        }
+        None => {
+            // Once more from here while there are such roles, of which one transaction drops a few.
+            report.mend_all(|| integrity::cluster(0))?;
+            report.mend(&integrity::cluster(batch)?)?;
+            last = (report.roles_dropped > 0).then_some(after.max(1));
+        }
+    }
+    let mut answer = report.value();
+    if report.mended > 0 {
+        audit::record_block("repair", "*", answer.clone())?;
+    }
+    answer["last"] = json!(last);
+    answer["instances"] = found[1].clone();
+    Ok(Answer::Json(answer))
 }
 
-/// Locks an instance's row and gives it as it is once locked; null when it is gone.
-fn lock_row(number: i64) -> Result<Value, Error> {
-    spi::json(
-        "SELECT to_jsonb(i) FROM (SELECT schema_name, version FROM edgebase.instance
-                                  WHERE number = $1 FOR UPDATE) AS i",
-        &[number.into()],
+/// Makes the role and privileges of one instance, whose row is locked or new.
+pub fn mend_instance(number: i64) -> Result<(), Error> {
+    Report::default().mend_all(|| integrity::instances(number - 1, number))
+}
+
+/// No config is applied meanwhile, which also changes privileges.
+fn lock_blocks() -> Result<(), Error> {
+    spi::run("LOCK TABLE edgebase.block IN SHARE ROW EXCLUSIVE MODE", &[])
+}
+
+fn lock_rows(after: i64, last: i64) -> Result<(), Error> {
+    spi::run(
+        "SELECT count(*) FROM (SELECT FROM edgebase.instance WHERE number > $1 AND number <= $2
+                               ORDER BY number FOR UPDATE) AS locked",
+        &[after.into(), last.into()],
     )
 }
 
-/// A dump makes schemas before it makes the extension, and with it the role that owns them.
-fn restore_owner(schema: &str) -> Result<(), Error> {
-    let statements = spi::json(
-        "SELECT coalesce(jsonb_agg(statement), '[]') FROM (
-             SELECT format('ALTER SCHEMA %I OWNER TO edgebase_owner', nspname) AS statement
-             FROM pg_namespace WHERE nspname = $1 AND nspowner <> 'edgebase_owner'::regrole
-             UNION ALL
-             SELECT format('ALTER TABLE %I.%I OWNER TO edgebase_owner', nspname, relname)
-             FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
-             WHERE nspname = $1 AND relkind IN ('r', 'p', 'v', 'm') AND relowner <> 'edgebase_owner'::regrole
-         ) AS wrong",
-        &[schema.into()],
-    )?;
-    for statement in statements.as_array().into_iter().flatten().filter_map(Value::as_str) {
-        spi::ddl(statement)?;
-    }
-    Ok(())
-}
-
-/// Revokes what anybody but owner, instance role and, on a single-instance block, analyst has on
-/// the schema or a table in it, and what those have too much. Grants that stay are made again.
-fn revoke_strangers(schema: &str, number: i64, kind: BlockKind) -> Result<usize, Error> {
-    let role = role_name(number);
-    let reader = if kind == BlockKind::Single { ANALYST } else { role.as_str() };
-    let statements = spi::json(
-        &format!(
-            "WITH home AS (SELECT oid, nspname, nspacl, nspowner FROM pg_namespace WHERE nspname = {schema}),
-                  allowed (role, kind, privilege) AS (
-                      VALUES ({role}, 'SCHEMA', 'USAGE'), ({role}, 'TABLE', 'SELECT'), ({role}, 'TABLE', 'INSERT'),
-                             ({role}, 'TABLE', 'UPDATE'), ({role}, 'TABLE', 'DELETE'),
-                             ({reader}, 'SCHEMA', 'USAGE'), ({reader}, 'TABLE', 'SELECT')),
-                  granted AS (
-                      SELECT 'SCHEMA' AS kind, format('%I', nspname) AS object, nspowner AS owner, acl.*
-                      FROM home, aclexplode(nspacl) AS acl
-                      UNION ALL
-                      SELECT 'TABLE', format('%I.%I', nspname, relname), relowner, acl.*
-                      FROM home JOIN pg_class c ON c.relnamespace = home.oid AND relkind IN ('r', 'p', 'v', 'm', 'f'),
-                           aclexplode(relacl) AS acl)
-             SELECT coalesce(jsonb_agg(DISTINCT format('REVOKE ALL ON %s %s FROM %s CASCADE', kind, object,
-                        CASE WHEN grantee = 0 THEN 'PUBLIC' ELSE format('%I', pg_get_userbyid(grantee)) END)), '[]')
-             FROM granted
-             WHERE grantee <> owner
-               AND (is_grantable OR NOT EXISTS (
-                   SELECT FROM allowed a WHERE a.kind = granted.kind AND a.privilege = privilege_type
-                      AND a.role = CASE WHEN grantee = 0 THEN 'PUBLIC' ELSE pg_get_userbyid(grantee)::text END))",
-            schema = literal(schema),
-            role = literal(&role),
-            reader = literal(reader),
-        ),
+/// Each role that privileges are given to is locked to the end of the transaction, and so is each
+/// table whose owner changes. Refuses before the server runs out of room for that.
+fn refuse_too_many(findings: &[Finding]) -> Result<(), Error> {
+    let instances: BTreeSet<i64> = findings.iter().map(|f| f.number).collect();
+    let owners = findings.iter().filter(|f| f.what == "owner").count();
+    let room = spi::one::<i64>(
+        "SELECT current_setting('max_locks_per_transaction')::bigint
+             * (current_setting('max_connections')::bigint
+                + current_setting('max_prepared_transactions')::bigint) * 8 / 10",
         &[],
     )?;
-    let statements = statements.as_array().cloned().unwrap_or_default();
-    for statement in statements.iter().filter_map(Value::as_str) {
-        as_owner(schema, || spi::own(statement))?;
-    }
-    Ok(statements.len())
-}
-
-/// What `CREATE EXTENSION` did to the database as a whole, which a dump does not carry either.
-fn close_database() -> Result<(), Error> {
-    let name = spi::one::<String>("SELECT current_database()::text", &[])?.unwrap_or_default();
-    spi::run(&format!("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC", ident(&name)), &[])?;
-    if lock::schema_oid("public").is_some() {
-        spi::run("REVOKE CREATE ON SCHEMA public FROM PUBLIC", &[])?;
+    let wanted = instances.len() + owners * LOCKS_OF_AN_OWNER;
+    if wanted > usize::try_from(room.unwrap_or(0)).unwrap_or(usize::MAX) {
+        return Err(Error::TooManyAtOnce(instances.len()));
     }
     Ok(())
 }

@@ -130,6 +130,46 @@ pub async fn drop_instance(client: &Client, namespace: &str, id: Option<&str>) -
     one(client, "SELECT to_jsonb(edgebase.drop_instance($1::text, $2::text))", namespace, id).await
 }
 
+/// What is not as it should be: `what`, `object`, `problem` and `remedy` of each finding.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn verify(client: &Client) -> Result<Vec<Value>> {
+    let sql = "SELECT to_jsonb(v) FROM edgebase.verify() v";
+    let rows = client.query(sql, &[]).await.map_err(explain)?;
+    rows.iter().map(|row| row.try_get(0).map_err(Into::into)).collect()
+}
+
+/// Corrects which version an instance is said to be at, by its tables; `differences` are what they
+/// have otherwise than any version.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn verify_version(client: &Client, namespace: &str, id: Option<&str>) -> Result<Value> {
+    one(client, "SELECT edgebase.verify_version($1::text, $2::text)", namespace, id).await
+}
+
+/// How many instances there are.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn count_instances(client: &Client) -> Result<u64> {
+    let sql = "SELECT count(*) FROM edgebase.instances";
+    let row = client.query_one(sql, &[]).await.map_err(explain)?;
+    Ok(u64::try_from(row.try_get::<_, i64>(0)?)?)
+}
+
+/// Repairs the next instances, at most `batch`, after the one with that number; `last` of the
+/// answer is where to go on, null when all is done.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn repair_batch(client: &Client, after: i64, batch: i32) -> Result<Value> {
+    let sql = "SELECT edgebase.repair_batch($1::bigint, $2::integer)";
+    let row = client.query_one(sql, &[&after, &batch]).await.map_err(explain)?;
+    Ok(row.try_get(0)?)
+}
+
 /// The instances of one block or of all.
 ///
 /// # Errors

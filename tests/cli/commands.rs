@@ -1,5 +1,6 @@
 //! Do `check`, `token` and `instances` answer a person at a prompt?
 
+use edgebase_tests::sql::{connect, texts};
 use edgebase_tests::{Product, binary, fixture, unique, workspace};
 use serde_json::json;
 use std::path::Path;
@@ -174,7 +175,18 @@ fn check_remarks_on_what_probably_means_something_else_and_accepts_it() {
 fn help_explains_every_command_and_unknown_ones_are_refused() {
     let help = edgebase(&["--help"]);
     let text = String::from_utf8_lossy(&help.stdout).into_owned();
-    for command in ["dev", "serve", "check", "rules", "token", "apply", "migrate", "instances"] {
+    for command in [
+        "dev",
+        "serve",
+        "check",
+        "rules",
+        "token",
+        "apply",
+        "migrate",
+        "instances",
+        "verify",
+        "repair",
+    ] {
         assert!(text.contains(command), "{command} is missing from:\n{text}");
         assert!(edgebase(&[command, "--help"]).status.success());
     }
@@ -259,6 +271,46 @@ async fn instances_are_created_listed_and_deleted_by_hand() {
     run(&["delete", &key, "--yes"]);
     assert!(!run(&["list"]).contains(&id));
     assert_eq!(product.user("u").get(&path).await.expect(200)["items"], json!([]));
+}
+
+#[tokio::test]
+async fn what_somebody_opened_is_told_by_verify_and_taken_back_by_repair() {
+    let product = Product::start(&fixture("release.ts"));
+    let run = |command: &[&str]| {
+        let output = Command::new(binary())
+            .args(command)
+            .args(["--database-url", &product.admin_url])
+            .output()
+            .unwrap();
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let path = format!("/api/db/room/{}/tables/messages", edgebase_tests::encode("o'dd \""));
+    product.user("u").post(&path, &json!({"text": "x"})).await.expect(201);
+    assert_eq!(run(&["verify"]).0, Some(0), "{:?}", run(&["verify"]));
+    let admin = connect(&product.admin_url).await;
+    let role = texts(&admin, "SELECT role FROM edgebase.instances WHERE namespace = 'room'").await;
+    let role = role.unwrap().remove(0);
+    admin
+        .batch_execute(&format!(
+            "CREATE ROLE somebody;
+             GRANT SELECT (text) ON \"room:o'dd \"\"\".messages TO somebody;
+             GRANT {role} TO somebody; ALTER ROLE {role} LOGIN"
+        ))
+        .await
+        .unwrap();
+    let (code, out, err) = run(&["verify"]);
+    assert_eq!(code, Some(1), "{out}{err}");
+    for told in ["somebody has SELECT (text)", "granted to somebody", "must not have"] {
+        assert!(out.contains(told), "{told} is missing from:\n{out}");
+    }
+    let (_, out, _) = run(&["verify", "--json"]);
+    let finding: serde_json::Value = serde_json::from_str(out.lines().next().unwrap()).unwrap();
+    assert_eq!(finding["remedy"], "SELECT edgebase.repair()");
+    let (code, out, err) = run(&["repair", "--batch", "1"]);
+    assert_eq!((code, out.starts_with("3 things repaired")), (Some(0), true), "{out}{err}");
+    assert_eq!(run(&["verify"]).0, Some(0), "{:?}", run(&["verify"]));
+    assert_eq!(product.user("u").get(&path).await.expect(200)["items"][0]["text"], "x");
 }
 
 #[test]

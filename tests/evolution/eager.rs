@@ -80,6 +80,38 @@ async fn a_run_migrates_all_but_those_whose_rows_object_and_lists_them() {
 }
 
 #[tokio::test]
+async fn verify_looks_at_the_tables_and_not_at_what_the_registry_says() {
+    let product = start();
+    let admin = connect(&product.admin_url).await;
+    make(&admin, "v", 3).await;
+    let config = beside(&product, "next.ts", &[NEXT]);
+    apply(&product, &config).await;
+    // As after a restore of schemas from a dump of before.
+    let sql = "UPDATE edgebase.instance i SET version = b.version
+               FROM edgebase.block b WHERE b.namespace = i.namespace";
+    admin.batch_execute(sql).await.unwrap();
+    let output = run(edgebase(&product, &["migrate", "--all"])).await;
+    let out = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(out.contains("0 instances migrated in "), "{out}");
+
+    let output = run(edgebase(&product, &["migrate", "--all", "--verify"])).await;
+    let out = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{out}");
+    assert!(out.contains("3 instances migrated in "), "{out}");
+    assert!(out.contains("room:v1 is at version "), "{out}");
+    let sql = "SELECT count(*) FROM pg_attribute a JOIN pg_class c ON c.oid = attrelid
+               WHERE attname = 'extra' AND relkind = 'r' AND relnamespace::regnamespace::text LIKE '%room:v%'";
+    assert_eq!(admin.query_one(sql, &[]).await.unwrap().get::<_, i64>(0), 3);
+
+    admin.batch_execute("ALTER TABLE \"room:v2\".notes DROP COLUMN title").await.unwrap();
+    let output = run(edgebase(&product, &["migrate", "--all", "--verify"])).await;
+    let out = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{out}");
+    assert!(out.contains("room:v2 has the tables of no version of its block: "), "{out}");
+    assert!(out.contains("lacks column notes.title"), "{out}");
+}
+
+#[tokio::test]
 async fn two_runs_at_a_time_share_the_work() {
     let product = start();
     let admin = connect(&product.admin_url).await;

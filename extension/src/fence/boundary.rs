@@ -12,7 +12,7 @@ use crate::failure::caught;
 use pgrx::datum::{DatumWithOid, FromDatum};
 use pgrx::direct_function_call;
 use pgrx::fcinfo::{pg_getarg, pg_return_null};
-use pgrx::pg_sys::{self, Datum, FunctionCallInfo};
+use pgrx::pg_sys::{self, Datum, FunctionCallInfo, Oid};
 use std::ffi::CStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -49,6 +49,13 @@ impl Args {
     pub fn dropped_extensions(&self) -> Vec<String> {
         // SAFETY: fcinfo is valid for the call; its context is null or a node.
         unsafe { statements::dropped_extensions((*self.fcinfo).context) }.unwrap_or_default()
+    }
+
+    /// The roles given to the `DROP OWNED` that an event trigger is called for; none when the call
+    /// is anything else.
+    pub fn dropped_owners(&self) -> Vec<Oid> {
+        // SAFETY: as above.
+        unsafe { statements::dropped_owners((*self.fcinfo).context) }.unwrap_or_default()
     }
 }
 

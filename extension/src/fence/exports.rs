@@ -8,7 +8,8 @@
 
 use super::{boundary, hooks};
 use crate::{
-    apply, enter, export, files, guc, identity, import, lifecycle, migrate, removal, repair, tables,
+    adopt, apply, conformance, enter, export, files, guc, identity, import, integrity, lifecycle,
+    migrate, removal, repair, restore, tables,
 };
 use pgrx::pg_sys;
 
@@ -68,6 +69,11 @@ sql_functions! {
     edgebase_import_instance => import::import_instance;
     edgebase_exported_tables => export::exported_tables;
     edgebase_repair => repair::repair;
+    edgebase_repair_batch => repair::repair_batch;
+    edgebase_adopt => adopt::adopt;
+    edgebase_restore_instance => restore::restore_instance;
+    edgebase_verify_version => conformance::verify_version;
+    edgebase_verify => integrity::verify;
     edgebase_warn_of_drop => removal::warn_of_drop;
     edgebase_file_size => files::file_size;
     edgebase_file_written => files::file_written;

@@ -140,6 +140,21 @@ pub unsafe fn dropped_extensions(context: *mut Node) -> Option<Vec<String>> {
     }
 }
 
+/// The roles in the `DROP OWNED` that an event trigger is called for; none when the context of a
+/// call is anything else.
+///
+/// # Safety
+/// `context` is null or a valid node.
+pub unsafe fn dropped_owners(context: *mut Node) -> Option<Vec<pg_sys::Oid>> {
+    // SAFETY: as above; DROP OWNED lists roles, which are looked up. One that is not there is passed.
+    unsafe {
+        let trigger: &pg_sys::EventTriggerData = as_a(context, NodeTag::T_EventTriggerData)?;
+        let drop: &pg_sys::DropOwnedStmt = as_a(trigger.parsetree, NodeTag::T_DropOwnedStmt)?;
+        let roles = pointers::<pg_sys::RoleSpec>(drop.roles);
+        Some(roles.map(|role| pg_sys::get_rolespec_oid(role, true)).collect())
+    }
+}
+
 /// The node as the structure that has this tag, if it has.
 ///
 /// # Safety

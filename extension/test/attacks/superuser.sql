@@ -147,6 +147,6 @@ GRANT USAGE ON SCHEMA tenant TO PUBLIC;
 GRANT SELECT ON tenant.invoices TO stranger;
 GRANT SELECT (name) ON firm.staff TO proxy_login;
 REVOKE SELECT ON firm.staff FROM edgebase_analyst;
-SELECT 1 / (edgebase.repair() ->> 'grants_revoked' = '3')::int \g /dev/null
+SELECT 1 / (edgebase.repair() ->> 'grants_revoked' = '4')::int \g /dev/null
 SELECT 1 / (NOT has_table_privilege('stranger', 'tenant.invoices', 'SELECT') AND NOT has_schema_privilege('stranger', 'tenant', 'USAGE') AND NOT has_any_column_privilege('proxy_login', 'firm.staff', 'SELECT') AND has_table_privilege('analyst_login', 'firm.staff', 'SELECT'))::int \g /dev/null
 \ir ../lib/verdict.sql

@@ -353,7 +353,7 @@ SELECT role AS their_role FROM edgebase.instances WHERE key = 'tenant:mallory' \
 DROP OWNED BY :"their_role";
 DROP ROLE :"their_role";
 SELECT edgebase.repair() AS report \gset
-SELECT 1 / ((:'report')::jsonb ->> 'roles_created' = '1' AND (:'report')::jsonb ->> 'grants_revoked' = '3')::int \g /dev/null
+SELECT 1 / ((:'report')::jsonb ->> 'roles_created' = '1' AND (:'report')::jsonb ->> 'grants_revoked' = '4')::int \g /dev/null
 SELECT 1 / (NOT has_table_privilege('stranger', '"tenant:victim".invoices', 'SELECT') AND NOT has_schema_privilege('edgebase_proxy', 'tenant:victim', 'USAGE'))::int \g /dev/null
 SET LOCAL SESSION AUTHORIZATION proxy_login;
 SELECT edgebase.enter('tenant', 'mallory') \g /dev/null

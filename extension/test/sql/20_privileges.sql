@@ -56,6 +56,14 @@ INSERT INTO expected VALUES
     ('edgebase.exported_tables(text,text)', 'function', 'owner:EXECUTE'),
     ('edgebase.import_instance(text,text,jsonb)', 'function', 'admin:EXECUTE'),
     ('edgebase.repair()', 'function', 'admin:EXECUTE'),
+    ('edgebase.repair_batch(bigint,integer)', 'function', 'admin:EXECUTE'),
+    ('edgebase.repair_all(integer)', 'procedure', 'admin:EXECUTE'),
+    ('edgebase.verify_json()', 'function', 'admin:EXECUTE'),
+    ('edgebase.verify()', 'function', 'admin:EXECUTE'),
+    ('edgebase.adopt_json(integer)', 'function', 'admin:EXECUTE'),
+    ('edgebase.adopt(integer)', 'function', 'admin:EXECUTE'),
+    ('edgebase.restore_instance(text,text,text)', 'function', 'admin:EXECUTE'),
+    ('edgebase.verify_version(text,text)', 'function', 'admin:EXECUTE'),
     ('edgebase.analytics_handler()', 'function', ''),
     ('edgebase.file_size(oid)', 'function', 'admin:EXECUTE analyst:EXECUTE'),
     ('edgebase.file_written(oid)', 'function', 'admin:EXECUTE analyst:EXECUTE'),
@@ -70,6 +78,7 @@ CREATE FUNCTION pg_temp.has(kind text, role text, object text, privilege text) R
         WHEN 'table' THEN has_table_privilege(role, object, privilege)
         WHEN 'sequence' THEN has_sequence_privilege(role, object, privilege)
         WHEN 'function' THEN has_function_privilege(role, object, privilege)
+        WHEN 'procedure' THEN has_function_privilege(role, object, privilege)
         WHEN 'server' THEN has_server_privilege(role, object, privilege)
         WHEN 'wrapper' THEN has_foreign_data_wrapper_privilege(role, object, privilege)
         WHEN 'database' THEN has_database_privilege(role, object, privilege) END
@@ -80,7 +89,7 @@ FROM expected e
 LEFT JOIN LATERAL (
     SELECT a.name || ':' || CASE WHEN e.kind = 'table' AND a.name = 'owner' THEN 'ALL' ELSE p END AS word
     FROM actor a, unnest(CASE e.kind
-        WHEN 'schema' THEN ARRAY['USAGE', 'CREATE'] WHEN 'function' THEN ARRAY['EXECUTE']
+        WHEN 'schema' THEN ARRAY['USAGE', 'CREATE'] WHEN 'function' THEN ARRAY['EXECUTE'] WHEN 'procedure' THEN ARRAY['EXECUTE']
         WHEN 'sequence' THEN ARRAY['USAGE', 'SELECT', 'UPDATE'] WHEN 'database' THEN ARRAY['CONNECT', 'CREATE', 'TEMP']
         WHEN 'server' THEN ARRAY['USAGE'] WHEN 'wrapper' THEN ARRAY['USAGE']
         ELSE ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER'] END) AS p
@@ -130,6 +139,7 @@ SELECT e.object, e.kind, g.grantee::regrole::text AS grantee, g.privilege_type A
 FROM expected e, LATERAL aclexplode(CASE e.kind
     WHEN 'schema' THEN (SELECT nspacl FROM pg_namespace WHERE nspname = e.object)
     WHEN 'function' THEN (SELECT proacl FROM pg_proc WHERE oid = to_regprocedure(e.object))
+    WHEN 'procedure' THEN (SELECT proacl FROM pg_proc WHERE oid = to_regprocedure(e.object))
     WHEN 'database' THEN (SELECT datacl FROM pg_database WHERE datname = e.object)
     ELSE (SELECT relacl FROM pg_class WHERE oid = to_regclass(e.object)) END) AS g
 WHERE g.grantee::regrole::text IN (SELECT grantee FROM member) AND NOT (e.kind = 'table' AND g.grantee::regrole::text = 'edgebase_owner');

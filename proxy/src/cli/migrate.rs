@@ -36,6 +36,7 @@ Examples:
   edgebase migrate --all --block workspace --jobs 8 --rate 100
   edgebase migrate --all --retry-failed
   edgebase migrate workspace:acme
+  edgebase migrate --all --verify
 
 Exits with 1 when an instance could not be migrated; it then stays as it was. Without
 --retry-failed those that failed before are not tried again until another config is applied.")]
@@ -64,6 +65,11 @@ pub struct Arguments {
     #[arg(long, requires = "all")]
     retry_failed: bool,
 
+    /// First compare the tables of each instance with the version that the registry says it is at,
+    /// as after a restore, and correct the registry. Lists what was corrected.
+    #[arg(long, conflicts_with = "json")]
+    verify: bool,
+
     /// Print the result as one JSON object.
     #[arg(long)]
     json: bool,
@@ -81,6 +87,9 @@ pub async fn run(arguments: Arguments) -> Result<()> {
 
 async fn one(key: &Key, arguments: &Arguments) -> Result<()> {
     let client = arguments.database.connect().await?;
+    if arguments.verify {
+        verify(&client, key).await?;
+    }
     let done = admin::migrate(&client, &key.namespace, key.id.as_deref()).await?;
     if arguments.json {
         print(&done)?;
@@ -97,6 +106,44 @@ async fn one(key: &Key, arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
+/// Corrects what the registry says of an instance, and says so; fails where its tables are those of
+/// no version.
+async fn verify(client: &tokio_postgres::Client, key: &Key) -> Result<()> {
+    let done = admin::verify_version(client, &key.namespace, key.id.as_deref()).await?;
+    let differences = done["differences"].as_array().into_iter().flatten();
+    let differences: Vec<&str> = differences.filter_map(Value::as_str).collect();
+    if !differences.is_empty() {
+        bail!("{key} has the tables of no version of its block: {}", differences.join("; "));
+    }
+    if done["corrected"] == true {
+        let version = done["version"].as_str().unwrap_or_default();
+        print(format!("{key} is at version {version}, which the registry did not say."))?;
+    }
+    Ok(())
+}
+
+/// The same for every instance; those that fit no version are counted and listed, and stop the run
+/// before anything is migrated.
+async fn verify_all(client: &tokio_postgres::Client, block: Option<&str>) -> Result<()> {
+    let instances = admin::keys(client, block).await?;
+    let progress = Progress::begin(instances.len() as u64);
+    let mut misfits = Vec::new();
+    for (namespace, id) in instances {
+        if let Err(e) = verify(client, &Key { namespace, id }).await {
+            misfits.push(format!("{e:#}"));
+        }
+        progress.advance(1, misfits.len() as u64);
+    }
+    progress.end();
+    for misfit in misfits.iter().take(LISTED) {
+        print(misfit)?;
+    }
+    match misfits.len() {
+        0 => Ok(()),
+        n => bail!("{} could not be verified. Nothing was migrated.", counted(n, "instance")),
+    }
+}
+
 /// What a run shares.
 struct Work {
     block: Option<String>,
@@ -110,6 +157,9 @@ struct Work {
 async fn all(arguments: &Arguments) -> Result<()> {
     let block = arguments.block.as_deref();
     let client = arguments.database.connect().await?;
+    if arguments.verify {
+        verify_all(&client, block).await?;
+    }
     let before = admin::behind(&client, block).await?;
     let total = before.waiting + if arguments.retry_failed { before.failed } else { 0 };
     let begun = Instant::now();
@@ -211,7 +261,7 @@ impl Work {
                 // Somebody else did it first, or is inside.
                 continue;
             }
-            self.progress.advance(self.failed.load(Ordering::Relaxed));
+            self.progress.advance(1, self.failed.load(Ordering::Relaxed));
         }
     }
 }

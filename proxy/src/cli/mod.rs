@@ -10,11 +10,13 @@ mod instances;
 pub mod log;
 mod migrate;
 mod progress;
+mod repair;
 mod reset;
 mod rules;
 mod serve;
 mod signals;
 mod token;
+mod verify;
 mod watch;
 
 use anyhow::{Context, Result, bail};
@@ -57,6 +59,7 @@ Examples:
                                                 what a rule decides, and why
   edgebase instances list                       which instances exist
   edgebase migrate --all                        bring every instance to its block's shape
+  edgebase verify                               what is not as it should be in the database
 
 Run `edgebase <COMMAND> --help` for more about one of them.";
 
@@ -70,6 +73,8 @@ pub enum Command {
     Apply(apply::Arguments),
     Migrate(migrate::Arguments),
     Instances(instances::Arguments),
+    Verify(verify::Arguments),
+    Repair(repair::Arguments),
 }
 
 /// Does what the command line asks for.
@@ -94,6 +99,8 @@ pub fn run(command: Command) -> Result<ExitCode> {
             Command::Apply(arguments) => Box::pin(apply::run(arguments)).await,
             Command::Migrate(arguments) => Box::pin(migrate::run(arguments)).await,
             Command::Instances(arguments) => Box::pin(instances::run(arguments)).await,
+            Command::Verify(arguments) => Box::pin(verify::run(arguments)).await,
+            Command::Repair(arguments) => Box::pin(repair::run(arguments)).await,
         }
         .map(|()| ExitCode::SUCCESS)
     });

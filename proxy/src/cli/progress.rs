@@ -33,15 +33,15 @@ impl Progress {
         Self { bar, line: (!terminal).then(|| Mutex::new(Instant::now())) }
     }
 
-    /// One more is done; `failed` so far.
-    pub fn advance(&self, failed: u64) {
+    /// So many more are done; `failed` so far.
+    pub fn advance(&self, done: u64, failed: u64) {
         // Instances that came to be behind meanwhile are more than there were to do.
-        let position = self.bar.position() + 1;
+        let position = self.bar.position() + done;
         self.bar.set_length(self.bar.length().unwrap_or(0).max(position));
         if failed > 0 {
             self.bar.set_message(format!(", {failed} failed"));
         }
-        self.bar.inc(1);
+        self.bar.inc(done);
         let Some(line) = &self.line else { return };
         let mut last = line.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if last.elapsed() >= EVERY {
@@ -76,8 +76,8 @@ mod tests {
     #[test]
     fn a_line_counts_those_that_came_later_and_those_that_failed() {
         let progress = Progress::begin(1);
-        progress.advance(0);
-        progress.advance(1);
+        progress.advance(1, 0);
+        progress.advance(1, 1);
         let text = progress.text();
         assert!(text.starts_with("2 of 2, ") && text.ends_with(" left, 1 failed"), "{text}");
     }
