@@ -118,5 +118,14 @@ value "UPDATE \"user:a\".notes SET title = 'spoilt again'" >/dev/null
 is "a tenant comes back from an export in one transaction" "$(echo "BEGIN; SELECT edgebase.drop_instance('user', 'a') \\g /dev/null
 SELECT edgebase.import_instance('user', 'a', (SELECT jsonb_agg(to_jsonb(s)) FROM mine.saved s)) ->> 'rows'; COMMIT" | in_db postgres postgres; value "SELECT title FROM \"user:a\".notes")" "1
 a"
+# The registry's word and the tables.
+value "UPDATE edgebase.instance i SET version = b.version FROM edgebase.block b WHERE b.namespace = i.namespace AND id = 'sparse'" >/dev/null
+is "a version that the tables do not have is corrected" "$(in_db postgres admin_login -c "SELECT edgebase.verify_version('user', 'sparse') ->> 'corrected'" -c "SELECT state FROM edgebase.instances WHERE key = 'user:sparse'" | tr '\n' ' ')" "true behind "
+is "and stays" "$(in_db postgres admin_login -c "SELECT edgebase.verify_version('user', 'sparse') ->> 'corrected'" -c "SELECT edgebase.migrate('user', 'sparse') ->> 'migrated'" -c "SELECT edgebase.verify_version('user', 'sparse') ->> 'corrected'" | tr '\n' ' ')" "false true false "
+value "CREATE INDEX by_hand ON \"user:sparse\".notes (title); CREATE TABLE \"user:sparse\".notes_backup AS SELECT 1 AS id" >/dev/null
+is "what a DBA adds does not matter" "$(value "SELECT edgebase.verify_version('user', 'sparse') -> 'differences'")" "[]"
+value "ALTER TABLE \"user:sparse\".notes ALTER title TYPE varchar" >/dev/null
+is "tables of no version are told" "$(value "SELECT edgebase.verify_version('user', 'sparse') ->> 'differences' LIKE '%lacks column notes.title text%'")" t
+is "the proxy may not" "$(code postgres proxy_login "SELECT edgebase.verify_version('user', 'sparse')")" 42501
 
 [ $failed = 0 ] || { echo "$failed failed"; exit 1; }
