@@ -58,11 +58,14 @@ impl Relation {
 }
 
 /// Whether a column is computed when it is read, and so not stored.
-#[cfg_attr(not(feature = "pg18"), allow(unused_variables))]
+#[cfg(feature = "pg18")]
 pub fn is_virtual(column: &FormData_pg_attribute) -> bool {
-    #[cfg(feature = "pg18")]
-    return column.attgenerated as u8 == pgrx::pg_sys::ATTRIBUTE_GENERATED_VIRTUAL;
-    #[cfg(not(feature = "pg18"))]
+    column.attgenerated as u8 == pgrx::pg_sys::ATTRIBUTE_GENERATED_VIRTUAL
+}
+
+/// The same: before PostgreSQL 18 every column is stored.
+#[cfg(not(feature = "pg18"))]
+pub fn is_virtual(_: &FormData_pg_attribute) -> bool {
     false
 }
 

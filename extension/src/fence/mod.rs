@@ -21,7 +21,7 @@
 //! 1. A backend is one thread, and everything here runs on it (pgrx checks at each call).
 //! 2. Calls into PostgreSQL go through pgrx's guard, which turns an ERROR into an unwinding panic,
 //!    so Rust destructors run. The few calls that do not (raising at the very end of a function,
-//!    passing a statement on in the utility hook, and reading one row after the other for a scan)
+//!    passing a statement or a plan on in a hook, and reading one row after the other for a scan)
 //!    are made from frames that hold nothing with a destructor, since the jump skips them.
 //! 3. No panic leaves a function that PostgreSQL calls: [`boundary`] catches every one, and what
 //!    runs outside of it (a line or two of a callback, and [`fdw::reading::Reader::next`]) cannot panic.
