@@ -124,6 +124,35 @@ async fn a_filter_costs_what_the_text_is_long_and_not_what_the_operand_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_rule_that_looks_for_text_costs_what_the_text_is_long_and_not_what_is_looked_for() {
+    let product = product();
+    let title = unique("tagged");
+    let special = r"(a+)+$ .* \d [ ***= 50%_";
+    let body = format!("{}{special}", "a".repeat(5_000_000));
+    for n in 0..5 {
+        let id = format!("{title}-{n}");
+        let record = json!({"id": id, "title": title, "body": body});
+        insert(&product.anonymous(), "tagged", record).await.expect(201);
+    }
+    let read = async |part: &str| {
+        let client = product.user_with("reader", &json!({"custom": {"part": part}}));
+        let filter = json!([["title", "==", title]]).to_string();
+        let path = format!("{}/count", table("tagged"));
+        prompt(&product, client.query(&path, &[("filter", &filter)])).await.expect(200)["total"]
+            .as_u64()
+            .unwrap()
+    };
+    assert_eq!(read(&format!("b{}", "a".repeat(900))).await, 0);
+    assert_eq!(read(&"a".repeat(900)).await, 5);
+    assert_eq!(read(special).await, 5, "it is no expression");
+    assert_eq!(read("A").await, 0, "case counts");
+    assert_eq!(read("").await, 5, "every text has nothing in it");
+    // The database makes no automaton of a longer one; the rule is then asked about each row.
+    assert_eq!(read(&format!("b{}", "a".repeat(1_100))).await, 0);
+    assert_eq!(read(&"a".repeat(1_100)).await, 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_word_is_a_text_and_no_expression() {
     let product = product();
     let client = product.anonymous();

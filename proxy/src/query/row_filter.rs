@@ -182,6 +182,13 @@ mod tests {
     }
 
     #[test]
+    fn a_text_is_looked_for_by_an_automaton() {
+        let body = Place { root: Root::Column("body".into(), ColumnType::Text), path: Vec::new() };
+        let includes = Predicate::Text(edgebase_rules::TextTest::Includes, body, "a.b".into());
+        assert_eq!(written(&Compiled::When(RowFilter(includes))), r#" AND (t."body" ~ $1)"#);
+    }
+
+    #[test]
     fn a_denied_comparison_is_never_null() {
         let place =
             |name: &str, kind| Place { root: Root::Column(name.into(), kind), path: Vec::new() };

@@ -21,6 +21,8 @@ const DEEPEST: usize = 3;
 const MOST_KEYS: usize = 16;
 /// Elements of an array that is known and searched for a value of the row.
 const MOST_ITEMS: usize = 1_000;
+/// Bytes of a text that is looked for in one of the row: the database makes an automaton of it.
+const LONGEST_PART: usize = 1_000;
 
 fn nothing<'v>(optional: bool) -> Tree<'v> {
     if optional { Tree::Leaf(Sym::Short) } else { Tree::THROW }
@@ -186,6 +188,9 @@ impl<'v> Residual<'v, '_> {
                 return Err(Opaque::new("it asks a text of the row about a value of the row"));
             };
             let part = part.to_text()?;
+            if method == Method::Includes && part.len() > LONGEST_PART {
+                return Err(Opaque::new("it looks for a long text"));
+            }
             if !part.contains('\0') {
                 text = Predicate::Text(test, place.clone(), part.as_ref().into());
             }

@@ -143,6 +143,16 @@ fn what_has_no_exact_form_has_none() {
 }
 
 #[test]
+fn a_text_that_is_looked_for_is_bounded() {
+    let ask = |length| {
+        let rule = "(auth, row) => row.status.includes(auth.custom.part)";
+        left(rule, json!({"custom": {"part": "a".repeat(length)}}))
+    };
+    assert!(matches!(ask(1_000), RowPredicate::When(Predicate::Text(..))), "{:?}", ask(1_000));
+    assert!(matches!(ask(1_001), RowPredicate::Opaque(_)), "{:?}", ask(1_001));
+}
+
+#[test]
 fn what_a_test_says_of_a_kind_holds_behind_it() {
     let level = Place { path: vec!["level".into()], ..column("meta", ColumnType::Json) };
     assert_eq!(

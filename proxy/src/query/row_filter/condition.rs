@@ -5,6 +5,7 @@
 //! as `WHERE` does; one that is denied is written so that null is not equal.
 
 use crate::db::statement::{Bind, Sql};
+use crate::query::search::literal;
 use edgebase_rules::{ColumnType, Kinds, Order, Place, Predicate, Scalar, TextTest, not_finite};
 use serde_json::Value;
 
@@ -279,9 +280,8 @@ impl Writer<'_> {
     fn text_test(&mut self, test: TextTest, place: &Place, part: &str) {
         match test {
             TextTest::Includes => {
-                self.push("pg_catalog.strpos(");
                 self.text(place);
-                self.push(", ").bind(Bind::text(part)).push(") > 0");
+                self.push(" ~ ").bind(Bind::text(literal(part)));
             }
             TextTest::StartsWith => {
                 self.push("pg_catalog.starts_with(");
