@@ -214,7 +214,10 @@ async fn table(
         // A malformed request to an instance that may not be made is refused for that first.
         Err(error) => return Err(target.refuse_creation().await?.unwrap_or(error)),
     };
-    ops::run(&target, request).await
+    match ops::run(&target, request).await {
+        Err(error) => Err(target.db().explain(&target.key, error).await),
+        answer => answer,
+    }
 }
 
 /// The caller: service key, user with the `enrich` hook's additions, or nobody.

@@ -167,6 +167,33 @@ async fn transactions_that_hold_the_instance_are_ended_by_its_drop_and_have_writ
 }
 
 #[tokio::test]
+async fn a_request_that_a_drop_ends_is_told_so() {
+    let product = product();
+    let admin = connect(&product.admin_url).await;
+    admin.batch_execute("SET edgebase.ddl_lock_timeout = '6s'").await.unwrap();
+    let id = unique("ended");
+    product.service().post(&notes(&id), &json!({"id": "first"})).await.expect(201);
+    let holder = holder(&product, &id, "second").await;
+    holder.batch_execute("UPDATE notes SET n = 1 WHERE id = 'first'").await.unwrap();
+
+    let (writer, record) = (product.service(), format!("{}/first", notes(&id)));
+    let write = tokio::spawn(async move { writer.patch(&record, &json!({"n": 2})).await });
+    let sleep = json!({"namespace": "room", "id": id, "sql": "SELECT pg_sleep(25)"});
+    let sleeper = product.service();
+    let sleep = tokio::spawn(async move { sleeper.post("/api/sql", &sleep).await });
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let sql = format!("SELECT edgebase.drop_instance('room', {}) ->> 'rows'", literal(&id));
+    assert_eq!(one(&admin, &sql).await, "1");
+
+    let message = format!("Instance 'room:{id}' was deleted while the request ran.");
+    for ended in [write, sleep] {
+        let answer = ended.await.unwrap();
+        answer.refused(404, &message);
+        assert_eq!(answer.body["slug"], "not-found");
+    }
+}
+
+#[tokio::test]
 async fn a_reader_who_has_not_entered_makes_a_drop_fail_in_time_and_changes_nothing() {
     let product = product();
     let admin = connect(&product.admin_url).await;
@@ -245,8 +272,8 @@ async fn a_drop_that_has_to_wait_keeps_no_other_instance_waiting() {
     let took = began.elapsed();
     holder.batch_execute("COMMIT").await.unwrap();
     let statuses: Vec<u16> = behind.join_all().await.iter().map(|answer| answer.status).collect();
-    // The deletion may have ended what already ran in the instance, as a time limit does: 504.
-    assert!(statuses.iter().all(|s| matches!(s, 200 | 429 | 503 | 504)), "{statuses:?}");
+    // The deletion may have ended what already ran in the instance: 404.
+    assert!(statuses.iter().all(|s| matches!(s, 200 | 404 | 429 | 503)), "{statuses:?}");
     assert_eq!(calm.status, 200, "after {took:?}: {}", calm.text);
     assert!(took < Duration::from_secs(2), "{took:?}");
 }

@@ -9,12 +9,19 @@ use super::call::{call, key_args, one};
 use super::sqlstate::{self, Signal};
 use super::statement::Bind;
 use super::turns::{Turn, Work};
-use super::{Database, Known, tables};
+use super::{Database, Known, Outcome, tables};
 use crate::error::{Error, Result};
 use edgebase_blocks::{InstanceKey, Table};
 use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// How often an instance is asked for whose request was ended: its deletion, which comes first in the
+/// queue for it, may have left the queue to end the request.
+const LOOKS: u32 = 4;
+/// How long between two of them.
+const PAUSE: Duration = Duration::from_millis(150);
 
 impl Database {
     /// Makes the instance, with that table and those that it refers to, or with all; idempotent.
@@ -60,6 +67,22 @@ impl Database {
             Err(e) if sqlstate::signal(&e) == Some(Signal::Absent) => Ok(None),
             Err(e) => Err(sqlstate::to_error(&e, None)),
         }
+    }
+
+    /// Why a request failed. A deletion ends what runs in its instance as a time limit does, and is
+    /// waited for here by entering the instance.
+    pub async fn explain(&self, key: &InstanceKey, error: Error) -> Error {
+        if !matches!(error, Error::TimedOut) {
+            return error;
+        }
+        for _ in 0..LOOKS {
+            if let Ok(Outcome::Absent) = self.read(key, &Table::default(), &|_| Vec::new()).await {
+                let message = format!("Instance '{key}' was deleted while the request ran.");
+                return Error::NotFound(message);
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        error
     }
 
     /// Whether the instance does not exist, as far as can be said without waiting for a

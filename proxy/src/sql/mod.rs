@@ -78,7 +78,13 @@ pub async fn run(app: &Arc<App>, snapshot: &Snapshot, head: &Head, body: Body) -
     }
     let text = placeholders::translate(text, params.len()).map_err(Error::BadRequest)?;
     let statement = Statement { key, text, params: params.iter().map(Param::new).collect() };
-    let (rows, columns, count) = execute(app, snapshot, &statement).await?;
+    let (rows, columns, count) = match execute(app, snapshot, &statement).await {
+        Ok(result) => result,
+        Err(error) => {
+            let db = app.sql_db_of(snapshot, namespace);
+            return Err(db.explain(&statement.key, error).await);
+        }
+    };
     let rows = rows.into_iter().map(|row| Value::Object(row).to_string()).collect();
     let rows = respond::array("", rows);
     let (columns, count) = (json!(columns), json!(count));
