@@ -7,6 +7,21 @@
 -- database and CREATE on the schema public.
 
 ---------------------------------------------------------------------------------------------
+-- Names, texts and what scripts say are Unicode: in another encoding some of them could not be
+-- stored, and in SQL_ASCII none would be checked.
+---------------------------------------------------------------------------------------------
+
+DO $$
+BEGIN
+    IF pg_catalog.getdatabaseencoding() <> 'UTF8' THEN
+        RAISE EXCEPTION 'edgebase needs a database in UTF8, and this one is in %', pg_catalog.getdatabaseencoding()
+            USING ERRCODE = 'feature_not_supported',
+                  HINT = 'Make another one: CREATE DATABASE ... TEMPLATE template0 ENCODING ''UTF8'' LOCALE ''C.UTF-8''. A dump restored into it is converted.';
+    END IF;
+END
+$$;
+
+---------------------------------------------------------------------------------------------
 -- Roles. They belong to the cluster, so they may be there already, and DROP EXTENSION leaves
 -- them. Nobody can log in as any of them; edgebase_proxy, edgebase_admin and edgebase_analyst
 -- are granted to roles that can.

@@ -4,6 +4,21 @@
 -- that came this way with a fresh one. Nothing here may depend on which of the two it was.
 
 ---------------------------------------------------------------------------------------------
+-- Names, texts and what scripts say are Unicode: in another encoding some of them could not be
+-- stored, and in SQL_ASCII none would be checked.
+---------------------------------------------------------------------------------------------
+
+DO $$
+BEGIN
+    IF pg_catalog.getdatabaseencoding() <> 'UTF8' THEN
+        RAISE EXCEPTION 'edgebase needs a database in UTF8, and this one is in %', pg_catalog.getdatabaseencoding()
+            USING ERRCODE = 'feature_not_supported',
+                  HINT = 'Make another one: CREATE DATABASE ... TEMPLATE template0 ENCODING ''UTF8'' LOCALE ''C.UTF-8''. A dump restored into it is converted.';
+    END IF;
+END
+$$;
+
+---------------------------------------------------------------------------------------------
 -- DROP EXTENSION removes none of the schemas and roles of instances; this says so beforehand, and
 -- refuses DROP OWNED and drops of other extensions that would take this one along. Where the library
 -- is gone, ALTER EVENT TRIGGER edgebase_warn_of_drop DISABLE comes first.

@@ -60,9 +60,25 @@ pub fn apply_config(args: &Args) -> Result<Answer, Error> {
             carry_out(plan)?;
         }
     }
+    if !dry_run {
+        close_new_database()?;
+    }
     let names: Vec<&str> = plans.iter().map(|p| p.block.namespace.as_str()).collect();
     keep_others(&names, dry_run, &mut rows)?;
     Ok(Answer::Json(Value::Array(rows)))
+}
+
+/// A database that was made from a template has the template's extension, but not the privileges
+/// that `CREATE EXTENSION` gave the template. Those that somebody has set since are kept.
+fn close_new_database() -> Result<(), Error> {
+    let new = spi::one::<String>(
+        "SELECT datname::pg_catalog.text FROM pg_catalog.pg_database
+         WHERE datname OPERATOR(pg_catalog.=) pg_catalog.current_database() AND datacl IS NULL",
+        &[],
+    )?;
+    new.map_or(Ok(()), |name| {
+        spi::run(&format!("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC", ident(&name)), &[])
+    })
 }
 
 /// Takes every lock that an analyst's transaction may hold up, before any that a tenant's would

@@ -91,6 +91,18 @@ pub enum Error {
     /// The instance's schema is missing although the registry knows it.
     #[error("the schema of instance \"{0}\" does not exist")]
     SchemaMissing(String),
+    /// The instance's schema is there under another name.
+    #[error(
+        "the schema of instance \"{key}\" was renamed: ALTER SCHEMA {now} RENAME TO {schema} gives it its name back"
+    )]
+    SchemaRenamed {
+        /// The instance.
+        key: String,
+        /// What it is called now, quoted.
+        now: String,
+        /// What it is to be called, quoted.
+        schema: String,
+    },
     /// Every name that the schema could have is taken by others.
     #[error("cannot name a schema for instance \"{0}\": every name it could have is taken")]
     SchemaTaken(String),
@@ -180,7 +192,10 @@ impl Error {
             Self::Interfered(_) => "55P03",
             Self::Dependants { .. } => "2BP01",
             Self::Isolation => "25000",
-            Self::RoleMissing(_) | Self::SchemaMissing(_) | Self::DefaultPrivileges => "55000",
+            Self::RoleMissing(_)
+            | Self::SchemaMissing(_)
+            | Self::SchemaRenamed { .. }
+            | Self::DefaultPrivileges => "55000",
             Self::OwnerNotSuperuser => "42501",
             Self::TooManyAtOnce(_) => "54000",
             Self::WouldTakeAlong(_) => "2BP01",
@@ -226,7 +241,7 @@ impl Error {
                 "After restoring a dump, run SELECT edgebase.repair() as a superuser or edgebase_admin.",
             ),
             Self::SchemaMissing(_) => Some(
-                "Restore it from a backup, or remove what is left with edgebase.drop_instance.",
+                "If it was renamed, ALTER SCHEMA ... RENAME TO gives it the name in edgebase.instances back. Else restore it from a backup, or remove what is left with edgebase.drop_instance.",
             ),
             Self::OwnerNotSuperuser => Some("Run SELECT edgebase.repair() as a superuser."),
             Self::Stray(_) => Some(
@@ -241,6 +256,7 @@ impl Error {
                 "Run CALL edgebase.repair_all() or the command edgebase repair, which take a \
                  transaction for each batch of them.",
             ),
+            Self::SchemaRenamed { .. } => Some("Run that statement, and try again."),
             Self::SchemaTaken(_) => Some("Rename the schema that stands in the way."),
             Self::NotARelation(_) => {
                 Some("Only edgebase.apply_config makes relations over all instances of a block.")

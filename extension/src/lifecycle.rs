@@ -13,6 +13,7 @@ use crate::deletion;
 use crate::error::Error;
 use crate::fence::session::Scope;
 use crate::guc;
+use crate::identity::role_oid;
 use crate::instance;
 use crate::lock;
 use crate::registry::{self, BlockRow, InstanceRow};
@@ -185,6 +186,7 @@ fn drop_by(args: &Args, caller: Option<&str>) -> Result<Answer, Error> {
     if let Some(schema) = schema {
         deletion::refuse_dependants(&key, schema)?;
     }
+    refuse_renamed(&key, &row)?;
     let receipt = deletion::receipt(&key, &row, caller)?;
     if schema.is_some() {
         instance::as_owner(&row.schema, || {
@@ -204,6 +206,27 @@ fn drop_role(role: &str) -> Result<(), Error> {
     // dependent_objects_still_exist
     let _ = attempt(drop, |failure| failure.sqlstate() != "2BP01");
     Ok(())
+}
+
+/// Fails where the schema is there under another name: what is deleted would stay.
+fn refuse_renamed(key: &InstanceKey, row: &InstanceRow) -> Result<(), Error> {
+    let Some(role) = role_oid(&row.role()).filter(|_| lock::schema_oid(&row.schema).is_none())
+    else {
+        return Ok(());
+    };
+    let found = spi::one::<String>(
+        "SELECT n.nspname::text FROM pg_catalog.pg_namespace n, pg_catalog.aclexplode(n.nspacl) AS acl
+         WHERE acl.grantee OPERATOR(pg_catalog.=) $1 LIMIT 1",
+        &[role.into()],
+    )?;
+    match found {
+        None => Ok(()),
+        Some(now) => Err(Error::SchemaRenamed {
+            key: key.to_string(),
+            now: ident(&now),
+            schema: ident(&row.schema),
+        }),
+    }
 }
 
 fn is_configured(namespace: &str) -> Result<bool, Error> {

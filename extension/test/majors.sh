@@ -28,7 +28,7 @@ while read -r major pg_config; do
         continue
     fi
     PG_CONFIG=$pg_config scripts/extension
-    for script in run upgrade under_fire waits repair recovery soak; do
+    for script in run upgrade databases under_fire waits repair recovery soak; do
         echo "==> $("$pg_config" --version): $script.sh"
         if STEPS=600 SOAK_SECONDS=20 extension/test/$script.sh "$pg_config" >"$out/log" 2>&1 </dev/null; then
             grep -v '^ok' "$out/log" || true

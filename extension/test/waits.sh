@@ -105,4 +105,23 @@ busy "a tenant with open transactions" idler "SELECT 1"
 
 python3 "$here/locks.py" "$dir" "$bin/psql" >"$dir/locks" 2>&1 || failed=$((failed + 1))
 cat "$dir/locks"
+
+# A dump of all tenants while they come and go, as docs/operations.md has it.
+( n=0
+while [ ! -e "$dir/dumped" ]; do
+    n=$((n + 1))
+    psql proxy_login -c "SELECT edgebase.create_instance('many', 'churn$n')" >/dev/null 2>&1
+    psql proxy_login -c "SELECT edgebase.drop_instance('many', 'churn$n')" >/dev/null 2>&1
+done ) &
+churn=$!
+sleep 1
+for n in 1 2 3; do
+    psql postgres -v ON_ERROR_STOP=1 -c 'BEGIN; LOCK TABLE edgebase.instance IN SHARE MODE' \
+        -c "\\! $bin/pg_dump -h $dir -U postgres -d postgres -f $dir/dump$n; echo \$? >$dir/dumped$n" -c COMMIT
+    is "dump $n of a database whose tenants come and go succeeds" "$(cat "$dir/dumped$n")" 0
+done
+touch "$dir/dumped"
+wait "$churn"
+is "and has a tenant" "$(grep -c '^CREATE TABLE "many:one".t ' "$dir/dump1")" 1
+is "tenants come and go again" "$(code_of proxy_login "SELECT edgebase.create_instance('many', 'afterwards')")" ""
 exit $failed
