@@ -5,7 +5,8 @@
 //! gets the same answer. `edgebase dev`, `apply` and `instances` all come through here.
 
 use crate::db::address::Address;
-use anyhow::{Context, Result, anyhow};
+use crate::db::connect::connect_driver;
+use anyhow::{Context, Result, anyhow, ensure};
 use edgebase_blocks::diff::Guide;
 use edgebase_blocks::{Block, StoredBlock};
 use serde::Serialize;
@@ -61,18 +62,8 @@ pub struct Behind {
 /// # Errors
 /// When the database does not answer or refuses, with its own words.
 pub async fn connect(url: &str) -> Result<Client> {
-    let Address { config, tls } = url.parse().context("reading the address of the database")?;
-    let (client, connection) = config
-        .connect(tls)
-        .await
-        .map_err(explain)
-        .context("connecting to the database as administrator")?;
-    tokio::spawn(async move {
-        if let Err(e) = connection.await {
-            tracing::debug!("administrator's connection ended: {e}");
-        }
-    });
-    Ok(client)
+    let address: Address = url.parse().context("reading the address of the database")?;
+    connect_driver(&address).await.context("connecting to the database as administrator")
 }
 
 /// Registers blocks; with `dry_run` only says what that would change.
@@ -84,6 +75,7 @@ pub async fn apply_config(
     blocks: &[&Block],
     dry_run: bool,
 ) -> Result<Vec<Change>> {
+    require_utf8(client).await?;
     let blocks: Vec<StoredBlock> = blocks.iter().map(|b| b.storage()).collect();
     let rows = client
         .query(
@@ -111,6 +103,19 @@ pub async fn apply_config(
             })
         })
         .collect()
+}
+
+/// Databases of an extension that did not ask for it may be in another encoding, and then fail value
+/// by value.
+async fn require_utf8(client: &Client) -> Result<()> {
+    let sql = "SELECT pg_catalog.getdatabaseencoding()::text";
+    let encoding: String = client.query_one(sql, &[]).await.map_err(explain)?.try_get(0)?;
+    ensure!(
+        encoding == "UTF8",
+        "the database is in {encoding}, and its encoding has to be UTF8. Restore a dump of it into one \
+         made with CREATE DATABASE ... TEMPLATE template0 ENCODING 'UTF8'"
+    );
+    Ok(())
 }
 
 /// Creates an instance, or returns the one that exists.

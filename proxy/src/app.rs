@@ -9,6 +9,7 @@
 use crate::access::{Access, caller};
 use crate::auth::{Principal, Scope};
 use crate::connections::{Bounds, Connections};
+use crate::db::source::Source;
 use crate::db::{Database, Reuse};
 use crate::error::{Error, Result};
 use crate::hooks::AfterHooks;
@@ -18,6 +19,7 @@ use crate::parameters::UPSERT;
 use crate::parameters::query::Query;
 use crate::pattern::Budget;
 use crate::reads::{Lane, RuleReads};
+use crate::ready::Readiness;
 use crate::route::{self, Action, Route, TablePath};
 use crate::snapshot::Snapshot;
 use crate::{body, endpoints, export, instances, openapi, sql};
@@ -51,6 +53,8 @@ pub struct App {
     pub hook_db: Database,
     /// Connections for raw SQL, reset before each use.
     pub sql_db: Database,
+    /// Whether the database answers.
+    pub readiness: Readiness,
     /// The config in force.
     pub current: ArcSwap<Snapshot>,
     /// After-hooks under way.
@@ -65,16 +69,17 @@ impl App {
     /// A server's state on a database; connects on first use.
     ///
     /// # Errors
-    /// When the address cannot be understood.
+    /// When there are to be no connections.
     pub fn new(
-        database_url: &str,
+        database: &Arc<Source>,
         snapshot: Arc<Snapshot>,
         bounds: Bounds,
     ) -> anyhow::Result<Self> {
         Ok(Self {
-            db: Database::new(database_url, CONNECTIONS, Reuse::AsIs)?,
-            hook_db: Database::new(database_url, HOOK_CONNECTIONS, Reuse::AsIs)?,
-            sql_db: Database::new(database_url, SQL_CONNECTIONS, Reuse::Reset)?,
+            db: Database::new(database, CONNECTIONS, Reuse::AsIs)?,
+            hook_db: Database::new(database, HOOK_CONNECTIONS, Reuse::AsIs)?,
+            sql_db: Database::new(database, SQL_CONNECTIONS, Reuse::Reset)?,
+            readiness: Readiness::new(database)?,
             current: ArcSwap::new(snapshot),
             after_hooks: AfterHooks::default(),
             connections: Arc::new(Connections::new(bounds)),
@@ -160,6 +165,7 @@ pub async fn handle(app: &Arc<App>, request: Request, peer: IpAddr) -> Result<Re
         }
         Route::Sql => sql::run(app, &snapshot, &head, body).await,
         Route::Health => Ok(endpoints::health()),
+        Route::Ready => app.readiness.check().await.map(|()| endpoints::ready()),
         Route::Schema => endpoints::schema(&snapshot, &head, &user),
         Route::Config => Ok(endpoints::config(&snapshot)),
         Route::OpenApi => Ok(openapi::respond(&head, snapshot.auth.trusts_proxy())),

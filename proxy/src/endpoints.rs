@@ -1,7 +1,7 @@
 //! What does the server say about itself?
 //!
 //! The small read-only endpoints of contract 17. They reveal which tables exist only where the
-//! config says so, and never touch the database.
+//! config says so, and only `ready` asks the database.
 
 use crate::app::Head;
 use crate::auth::{Principal, Scope};
@@ -24,6 +24,12 @@ pub fn health() -> Response {
         StatusCode::OK,
         json!({"status": "ok", "version": API_VERSION, "timestamp": now}).to_string(),
     )
+}
+
+/// `GET /api/ready`, where the database answers.
+#[must_use]
+pub fn ready() -> Response {
+    respond::json(StatusCode::OK, json!({"status": "ready"}).to_string())
 }
 
 /// `GET /api/config`

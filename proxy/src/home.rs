@@ -1,15 +1,17 @@
 //! Which database is a block in?
 //!
 //! In the server's own, except for a single-instance block with `connectionString`: that names a
-//! variable with the address of another database, where the extension is too and the login role
+//! variable, or one with `_FILE` behind it, with the address of another database, where the extension is too and the login role
 //! is one of its proxies. Everything about such a block happens there; rules, hooks and `ctx.db`
 //! do not notice. In development a variable that is not set leaves the block at home.
 
+use crate::db::source::{self, Source};
 use crate::db::{Database, Reuse};
 use crate::deploy;
 use anyhow::{Context, Result, bail};
 use edgebase_blocks::{Block, Config};
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 /// Connections to one database, apart by what may hold them.
 pub struct Home {
@@ -59,24 +61,20 @@ impl<'c> Places<'c> {
                 Login::Proxy => variable.to_owned(),
                 Login::Admin => format!("{variable}_ADMIN"),
             };
-            if environment.get(&variable).is_some_and(|url| !url.is_empty()) {
+            if source::is_named(environment, &variable) {
                 places.elsewhere.entry(variable).or_default().push(block);
             } else if development {
                 places.here.push(block);
             } else {
                 bail!(
-                    "block '{}' is in the database that {variable} names, and {variable} is not set",
+                    "block '{}' is in the database that {variable} names, and neither {variable} is set nor \
+                     {variable}_FILE",
                     block.namespace
                 );
             }
         }
         Ok(places)
     }
-}
-
-/// The address that a variable holds.
-fn address<'e>(environment: &'e HashMap<String, String>, variable: &str) -> &'e str {
-    environment.get(variable).map_or("", String::as_str)
 }
 
 /// Connections for every block that is elsewhere, by its name.
@@ -90,16 +88,14 @@ pub fn open(
 ) -> Result<HashMap<String, Home>> {
     let mut homes = HashMap::new();
     for (variable, blocks) in &places.elsewhere {
+        let Some(source) = Source::named(environment, variable)? else { continue };
+        let source = Arc::new(source);
         for block in blocks {
-            let pool = |connections, reuse| {
-                Database::new(address(environment, variable), connections, reuse)
-                    .with_context(|| format!("the address in {variable} cannot be understood"))
-            };
             let [requests, hooks, sql] = connections;
             let home = Home {
-                db: pool(requests, Reuse::AsIs)?,
-                hook_db: pool(hooks, Reuse::AsIs)?,
-                sql_db: pool(sql, Reuse::Reset)?,
+                db: Database::new(&source, requests, Reuse::AsIs)?,
+                hook_db: Database::new(&source, hooks, Reuse::AsIs)?,
+                sql_db: Database::new(&source, sql, Reuse::Reset)?,
             };
             homes.insert(block.namespace.clone(), home);
         }
@@ -118,11 +114,13 @@ pub async fn check(
 ) -> Result<()> {
     deploy::check(here, &places.here).await?;
     for (variable, blocks) in &places.elsewhere {
+        let place = || format!("in the database that {variable} names");
+        if let Some(home) = blocks.first().and_then(|block| homes.get(&block.namespace)) {
+            home.db.probe().await.with_context(place)?;
+        }
         for block in blocks {
             let Some(home) = homes.get(&block.namespace) else { continue };
-            deploy::check(&home.db, &[*block])
-                .await
-                .with_context(|| format!("in the database that {variable} names"))?;
+            deploy::check(&home.db, &[*block]).await.with_context(place)?;
         }
     }
     Ok(())
@@ -144,9 +142,9 @@ mod tests {
             |blocks: &[&Block]| blocks.iter().map(|b| b.namespace.clone()).collect::<Vec<_>>();
         let none = HashMap::new();
         let refused = Places::of(&config, &none, Login::Proxy, false).err().unwrap().to_string();
-        assert!(refused.contains("FAR_URL is not set"), "{refused}");
+        assert!(refused.contains("FAR_URL is set"), "{refused}");
         let refused = Places::of(&config, &none, Login::Admin, false).err().unwrap().to_string();
-        assert!(refused.contains("FAR_URL_ADMIN is not set"), "{refused}");
+        assert!(refused.contains("FAR_URL_ADMIN is set"), "{refused}");
         assert_eq!(
             names(&Places::of(&config, &none, Login::Admin, true).unwrap().here),
             ["app", "far"]

@@ -38,6 +38,7 @@ pub mod parameters;
 pub mod pattern;
 pub mod query;
 pub mod reads;
+mod ready;
 pub mod respond;
 pub mod route;
 pub mod server;

@@ -100,6 +100,8 @@ pub enum Route {
     Sql,
     /// GET `/api/health`.
     Health,
+    /// GET `/api/ready`.
+    Ready,
     /// GET `/api/schema`.
     Schema,
     /// GET `/api/config`.
@@ -141,6 +143,7 @@ pub fn parse(method: &Method, path: &str) -> Result<Route> {
         ["internal", ..] => Ok(Route::Internal),
         ["api", "sql"] if method == Method::POST => Ok(Route::Sql),
         ["api", "health"] if asked => Ok(Route::Health),
+        ["api", "ready"] if asked => Ok(Route::Ready),
         ["api", "schema"] if asked => Ok(Route::Schema),
         ["api", "config"] if asked => Ok(Route::Config),
         ["api", "db", name] if is_live(name) => Ok(Route::Live),
@@ -283,6 +286,7 @@ mod tests {
         }
         assert_eq!(route("HEAD", "/api/db/app/tables/t").unwrap_err().status(), 405);
         assert_eq!(route("HEAD", "/api/health").unwrap(), Route::Health);
+        assert_eq!(route("HEAD", "/api/ready").unwrap(), Route::Ready);
         assert_eq!(route("GET", "/api/db/app/tables/t/%FF").unwrap_err().status(), 400);
     }
 }

@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::config::AppConfig;
 use crate::connections::Bounds;
 use crate::db::Database;
+use crate::db::source::Source;
 use crate::descriptors;
 use crate::home::{self, Login, Places};
 use crate::listener;
@@ -27,8 +28,8 @@ use tokio::time::Instant;
 pub struct Settings {
     /// Address to listen on; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// The login role's connection string.
-    pub database_url: String,
+    /// Where the database is, for the login role.
+    pub database: Arc<Source>,
     /// Variables that secrets are read from: `JWT_USER_SECRET`, service keys, `ENVIRONMENT`.
     pub environment: HashMap<String, String>,
     /// A root service key that holds whatever the config says; development only.
@@ -81,14 +82,8 @@ impl Server {
         }
         let max = descriptors::room_for(settings.connections.max);
         let bounds = Bounds { max, ..settings.connections };
-        let app = App::new(&settings.database_url, Arc::new(snapshot), bounds)
-            .context("the database address cannot be understood")?;
-        app.db.ping().await.map_err(|e| {
-            anyhow::anyhow!(
-                "the database does not answer: {}",
-                e.detail().unwrap_or(&e.to_string())
-            )
-        })?;
+        let app = App::new(&settings.database, Arc::new(snapshot), bounds)?;
+        app.db.probe().await?;
         are_applied(&app.db, &settings, &app.current.load()).await?;
         let app = Arc::new(app);
         let (listener, address) = listen(settings.listen).await?;
@@ -117,6 +112,18 @@ impl Server {
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Reads the database's address and its certificates again; connections are then made anew
+    /// when they are next used.
+    ///
+    /// # Errors
+    /// When they cannot be read or understood; the former stay in use.
+    pub fn reload_address(&self) -> Result<()> {
+        if self.settings.database.reload()?.is_some() {
+            tracing::info!("the address of the database or its certificates have changed");
+        }
+        Ok(())
     }
 
     /// Replaces the config; requests under way finish on the old one.

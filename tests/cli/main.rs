@@ -3,6 +3,10 @@
 
 mod accepted;
 mod commands;
+mod credentials;
+mod hosts;
+mod outages;
+mod pooler;
 mod reload;
 mod reset;
 mod tls;

@@ -15,6 +15,7 @@ done
 openssl req -newkey rsa:2048 -nodes -keyout server.key -out server.csr -subj /CN=db
 echo subjectAltName=DNS:localhost > server.ext
 openssl x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -out server.crt -days 2 -extfile server.ext
+openssl x509 -req -in server.csr -CA other.crt -CAkey other.key -CAcreateserial -out renewed.crt -days 2 -extfile server.ext
 chmod 600 server.key";
 
 /// The address with another host and further parameters.
@@ -136,5 +137,33 @@ async fn sslmode_and_sslrootcert_mean_what_they_mean_for_libpq() {
     ] {
         assert!(serve(&at(&product.proxy_url, host, &query)).is_none(), "{query}");
     }
+
+    // The authority is exchanged while a server runs, and it need not be told.
+    let roots = folder.join("roots.crt");
+    std::fs::copy(&files[0], &roots).unwrap();
+    let query = format!("sslmode=verify-full&sslrootcert={}", roots.display());
+    let serving = serve(&at(&product.proxy_url, "localhost", &query)).expect("it serves");
+    let client = Client::anonymous(&serving.url).with("x-edgebase-service-key", "key");
+    let post = json!({"title": "x"});
+    client.post("/api/db/space/tls/tables/posts", &post).await.expect(201);
+    admin.batch_execute("ALTER SYSTEM SET ssl_cert_file = 'renewed.crt'").await.unwrap();
+    admin.batch_execute("SELECT pg_reload_conf()").await.unwrap();
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
+               WHERE ssl AND pid <> pg_backend_pid()";
+    let until = async |done: &dyn Fn(u16) -> bool| {
+        let begun = Instant::now();
+        loop {
+            admin.batch_execute(end).await.unwrap();
+            let answer = client.post("/api/db/space/tls/tables/posts", &post).await;
+            if done(answer.status) {
+                return;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(30), "{}", answer.text);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    until(&|status| status == 503 && serving.log().contains("UnknownIssuer")).await;
+    std::fs::copy(&files[1], &roots).unwrap();
+    until(&|status| status == 201).await;
     let _ = std::fs::remove_dir_all(&folder);
 }

@@ -3,8 +3,9 @@
 use super::state::{orphans, state};
 use super::{instance, notes, product};
 use edgebase_tests::sql::connect;
-use edgebase_tests::{encode, unique};
+use edgebase_tests::{Product, encode, fixture, unique};
 use serde_json::json;
+use std::time::{Duration, Instant};
 
 #[tokio::test]
 async fn without_a_delete_rule_only_a_service_key_may_delete() {
@@ -76,4 +77,44 @@ async fn what_cannot_be_an_instance_cannot_be_deleted() {
         assert_eq!(answer.status, status, "{path}: {}", answer.text);
     }
     assert_eq!(service.get("/api/db/app/tables/notes").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_deletion_behind_a_backup_holds_up_no_request_of_the_instance() {
+    let product = Product::start(&fixture("lifecycle.ts"));
+    let (admin, backup) = (connect(&product.admin_url).await, connect(&product.admin_url).await);
+    admin.batch_execute("LOAD 'edgebase'").await.unwrap();
+    admin.batch_execute("ALTER SYSTEM SET edgebase.ddl_lock_timeout = '6s'").await.unwrap();
+    admin.batch_execute("SELECT pg_reload_conf()").await.unwrap();
+    let (path, whole) = (notes("backed up"), instance("backed up"));
+    let user = product.user("guest");
+    user.post(&path, &json!({"id": "a"})).await.expect(201);
+    // What pg_dump holds to its end.
+    let dump = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+                LOCK TABLE \"room:backed up\".notes IN ACCESS SHARE MODE";
+    backup.batch_execute(dump).await.unwrap();
+    // The second one meets what is remembered of how long the first has taken.
+    for _ in 0..2 {
+        let service = product.service();
+        let deletion = tokio::spawn({
+            let whole = whole.clone();
+            async move { service.delete(&whole).await }
+        });
+        let (mut requests, mut slowest) = (0, Duration::ZERO);
+        while !deletion.is_finished() {
+            let begun = Instant::now();
+            user.get(&path).await.expect(200);
+            user.get(&format!("{path}/a")).await.expect(200);
+            user.patch(&format!("{path}/a"), &json!({"title": "x"})).await.expect(200);
+            slowest = slowest.max(begun.elapsed());
+            requests += 3;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let answer = deletion.await.unwrap();
+        assert_eq!(answer.status, 503, "{}", answer.text);
+        assert!(answer.headers.contains_key("retry-after"), "{}", answer.text);
+        assert!(requests >= 9 && slowest < Duration::from_secs(4), "{requests} in {slowest:?}");
+    }
+    backup.batch_execute("COMMIT").await.unwrap();
+    assert_eq!(product.service().delete(&whole).await.expect(200)["rows"], 1);
 }

@@ -4,13 +4,15 @@ use crate::binary;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A running `edgebase serve`, which ends with this value.
 #[derive(Debug)]
 pub struct Serving {
     /// `http://127.0.0.1:<port>`.
     pub url: String,
-    _process: Process,
+    process: Process,
+    log: Arc<Mutex<String>>,
 }
 
 #[derive(Debug)]
@@ -30,23 +32,63 @@ impl Serving {
     /// When the binary cannot be run.
     #[must_use]
     pub fn start(config: &Path, database: &str, environment: &[(&str, &str)]) -> Option<Self> {
+        let mut variables = vec![("EDGEBASE_DATABASE_URL", database)];
+        variables.extend(environment);
+        Self::try_start(config, &variables).ok()
+    }
+
+    /// Starts one with the variables of `environment`; what it said when it does not start.
+    ///
+    /// # Errors
+    /// When it ends before it serves.
+    ///
+    /// # Panics
+    /// When the binary cannot be run.
+    pub fn try_start(config: &Path, environment: &[(&str, &str)]) -> Result<Self, String> {
         let mut child = Command::new(binary())
             .args(["serve", "--listen", "127.0.0.1:0", "--config"])
             .arg(config)
             .env_remove("JWT_USER_SECRET")
             .env_remove("SERVICE_KEY")
-            .env("EDGEBASE_DATABASE_URL", database)
+            .env_remove("EDGEBASE_LOG")
             .envs(environment.iter().copied())
             .stderr(Stdio::piped())
             .spawn()
             .expect("the server can be run");
         let stderr = child.stderr.take().expect("standard error is a pipe");
         let process = Process(child);
-        let lines = BufReader::new(stderr).lines().map_while(Result::ok);
-        let mut lines = lines.skip_while(|line| !line.contains(" on http://"));
-        let url = lines.next()?.split(" on ").last()?.trim().to_owned();
-        // Read on, or the server would find its output closed.
-        std::thread::spawn(move || lines.for_each(drop));
-        Some(Self { url, _process: process })
+        let mut lines = BufReader::new(stderr).lines().map_while(Result::ok);
+        let mut said = String::new();
+        for line in lines.by_ref() {
+            if let Some((_, url)) = line.split_once(" on http://") {
+                let url = format!("http://{}", url.trim());
+                let log = Arc::new(Mutex::new(said));
+                // Read on, or the server would find its output closed.
+                let rest = Arc::clone(&log);
+                std::thread::spawn(move || {
+                    for line in lines {
+                        let mut log = rest.lock().unwrap_or_else(PoisonError::into_inner);
+                        log.push_str(&line);
+                        log.push('\n');
+                    }
+                });
+                return Ok(Self { url, process, log });
+            }
+            said.push_str(&line);
+            said.push('\n');
+        }
+        Err(said)
+    }
+
+    /// What it has logged so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Its process.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.process.0.id()
     }
 }

@@ -7,6 +7,7 @@ use super::{ConfigArgument, DatabaseArgument, environment, print};
 use anyhow::{Context, Result};
 use edgebase_proxy::admin::{self, Change};
 use edgebase_proxy::config::AppConfig;
+use edgebase_proxy::db::source::text_of;
 use edgebase_proxy::home::{Login, Places};
 use indexmap::{IndexMap, IndexSet};
 use std::collections::HashMap;
@@ -77,8 +78,8 @@ pub async fn elsewhere(
     let mut changes = Vec::new();
     for (variable, blocks) in &places.elsewhere {
         let place = || format!("in the database that {variable} names");
-        let url = environment.get(variable).map_or("", String::as_str);
-        let client = admin::connect(url).await.with_context(place)?;
+        let url = text_of(environment, variable).with_context(place)?;
+        let client = admin::connect(&url).await.with_context(place)?;
         changes.extend(admin::apply_config(&client, blocks, dry_run).await.with_context(place)?);
     }
     Ok(changes)

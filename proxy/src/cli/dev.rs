@@ -14,6 +14,7 @@ use edgebase_blocks::{BlockKind, Config};
 use edgebase_proxy::admin;
 use edgebase_proxy::cluster::{Cluster, Options};
 use edgebase_proxy::config::AppConfig;
+use edgebase_proxy::db::source::Source;
 use edgebase_proxy::home::{Login, Places};
 use edgebase_proxy::server::{Server, Settings};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -22,6 +23,7 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a stop waits for requests under way.
@@ -177,7 +179,7 @@ async fn start(arguments: &Arguments, path: &Path) -> Result<Running> {
     let (config, files) = (app.config.clone(), app.loaded.files().to_vec());
     let settings = Settings {
         listen: arguments.listen,
-        database_url: cluster.proxy_socket_url(),
+        database: Arc::new(Source::fixed(&cluster.proxy_socket_url())?),
         environment: environment.clone(),
         development_key: environment.get("SERVICE_KEY").cloned(),
         metrics: arguments.metrics_listen,

@@ -7,16 +7,22 @@ use super::signals::{Request, Signals};
 use super::{ConfigArgument, ConnectionsArgument, environment};
 use anyhow::{Context, Result};
 use edgebase_proxy::config::AppConfig;
+use edgebase_proxy::db::source::Source;
 use edgebase_proxy::server::{Server, Settings};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
+
+/// The variable that has the address.
+const ADDRESS: &str = "EDGEBASE_DATABASE_URL";
 
 /// Serve a config in front of an existing database.
 ///
 /// Reads EDGEBASE_DATABASE_URL (a login role that is a member of edgebase_proxy),
 /// JWT_USER_SECRET (signs user tokens) and the service-key variables that the config names
-/// (SERVICE_KEY by default). SIGTERM finishes the requests under way and stops; SIGHUP reads the
-/// config again.
+/// (SERVICE_KEY by default). EDGEBASE_DATABASE_URL_FILE names a file with the address instead.
+/// SIGTERM finishes the requests under way and stops; SIGHUP reads the config, that file and
+/// certificates again.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Example:
@@ -47,18 +53,19 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     let mut signals = Signals::listen()?;
     let path = arguments.config.resolve()?;
     let environment = environment();
-    let database_url =
-        environment.get("EDGEBASE_DATABASE_URL").filter(|url| !url.is_empty()).cloned().context(
-            "EDGEBASE_DATABASE_URL is not set. It is the address of the database for the proxy's \
-             login role, e.g. postgres://proxy:password@db.example.com/app",
-        )?;
+    let database = Source::named(&environment, ADDRESS)?.with_context(|| {
+        format!(
+            "{ADDRESS} is not set. It is the address of the database for the proxy's login role, e.g. \
+             postgres://proxy:password@db.example.com/app; {ADDRESS}_FILE names a file that has it"
+        )
+    })?;
     let app = AppConfig::load(&path, &environment)?;
     if !environment.contains_key("JWT_USER_SECRET") && app.config.issuers.is_empty() {
         tracing::warn!("JWT_USER_SECRET is not set: requests with a user token will be refused");
     }
     let settings = Settings {
         listen: arguments.listen,
-        database_url,
+        database: Arc::new(database),
         environment: environment.clone(),
         development_key: None,
         metrics: arguments.metrics_listen,
@@ -70,6 +77,11 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         tracing::info!("serving metrics on http://{address}/metrics");
     }
     while signals.next().await == Request::Reload {
+        if let Err(e) = server.reload_address() {
+            tracing::error!(
+                "the database's address was not reloaded, the old one stays in use: {e:#}"
+            );
+        }
         let reloaded = match AppConfig::load(&path, &environment) {
             Ok(app) => server.swap(app).await,
             Err(e) => Err(e),

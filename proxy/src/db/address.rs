@@ -6,6 +6,7 @@
 //! `sslrootcert=system` the host's name as well. Without roots `require` encrypts and believes
 //! anybody, which keeps out who listens and not who interferes.
 
+use super::hosts::Unanswered;
 use crate::tls;
 use anyhow::{Context as _, Result, bail, ensure};
 use rustls::client::WebPkiServerVerifier;
@@ -16,6 +17,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
 };
+use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
 use tokio_postgres::Config;
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -26,6 +28,10 @@ pub struct Address {
     pub config: Config,
     /// Makes TLS connections, where `config` asks for them.
     pub tls: MakeRustlsConnect,
+    /// The same for addresses that say the same, certificates included.
+    pub fingerprint: [u8; 32],
+    /// Which of its servers did not answer lately.
+    pub unanswered: Unanswered,
 }
 
 /// What is asked of the server's certificate.
@@ -82,20 +88,25 @@ impl std::str::FromStr for Address {
         rest.extend(driver.map(|mode| format!("sslmode={mode}")));
         let address =
             if rest.is_empty() { base.to_owned() } else { format!("{base}?{}", rest.join("&")) };
+        let file = roots.as_deref().filter(|roots| *roots != "system").map(read).transpose()?;
+        let fingerprint = Sha256::new_with_prefix(url).chain_update(file.as_deref().unwrap_or(&[]));
         Ok(Self {
             config: address.parse()?,
-            tls: MakeRustlsConnect::new(client(trust, roots.as_deref())?),
+            tls: MakeRustlsConnect::new(client(trust, roots.as_deref().zip(file.as_deref()))?),
+            fingerprint: fingerprint.finalize().into(),
+            unanswered: Unanswered::default(),
         })
     }
 }
 
-fn client(trust: Trust, roots: Option<&str>) -> Result<ClientConfig> {
+/// `roots` is a file that has them, and its content; without one they are the system's.
+fn client(trust: Trust, roots: Option<(&str, &[u8])>) -> Result<ClientConfig> {
     if trust == Trust::Anybody {
         return tls::verified_by(Arc::new(Lenient { chain: None }));
     }
     let store = match roots {
-        None | Some("system") => tls::system_roots()?,
-        Some(file) => read(file)?,
+        None => tls::system_roots()?,
+        Some((file, pem)) => store(file, pem)?,
     };
     if trust == Trust::ChainAndName {
         return tls::verifying(store);
@@ -108,10 +119,14 @@ fn client(trust: Trust, roots: Option<&str>) -> Result<ClientConfig> {
     tls::verified_by(Arc::new(Lenient { chain: Some(chain) }))
 }
 
-fn read(file: &str) -> Result<RootCertStore> {
+fn read(file: &str) -> Result<Vec<u8>> {
+    std::fs::read(file).with_context(|| format!("reading the root certificates in {file}"))
+}
+
+fn store(file: &str, pem: &[u8]) -> Result<RootCertStore> {
     let about = || format!("reading the root certificates in {file}");
     let mut store = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(file).with_context(about)? {
+    for certificate in CertificateDer::pem_slice_iter(pem) {
         store.add(certificate.with_context(about)?).with_context(about)?;
     }
     ensure!(!store.is_empty(), "{file} has no certificates in PEM form");

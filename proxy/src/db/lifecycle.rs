@@ -30,11 +30,11 @@ impl Database {
     /// When the database refuses.
     pub async fn create(&self, key: &InstanceKey, table: Option<&Table>) -> Result<()> {
         let known = self.known(key);
-        let turn = known.turns.take(key, Work::Write).await?;
+        let turn = known.turns.take(key, Work::Change).await?;
         let mut lease = self.slots.take_for_newcomer(key).await?.under(&turn).finishing();
         let mut sql = tables::call("SELECT edgebase.create_instance(", key, table);
         sql.push(" ->> 'created'");
-        let made = one(&mut lease, &sql).await.map_err(|e| sqlstate::to_error(&e, None))?;
+        let made = one(&mut lease, &sql).await.map_err(|e| sqlstate::to_change_error(&e))?;
         // Another creator may have chosen other tables.
         if made.first().is_some_and(|row| row.try_get::<&str>(0).is_ok_and(|made| made == "true")) {
             table.into_iter().for_each(|t| known.tables.set(t, true));
@@ -50,7 +50,7 @@ impl Database {
     /// When the database refuses, or running requests do not end in time.
     pub async fn drop(&self, key: &InstanceKey, caller: &str) -> Result<Option<Value>> {
         let known = self.known(key);
-        let turn = known.turns.take(key, Work::Write).await?;
+        let turn = known.turns.take(key, Work::Change).await?;
         let mut lease = self.slots.take_for_leaver(key).await?.under(&turn).finishing();
         let mut sql = key_args("SELECT edgebase.drop_instance(", key);
         sql.push(", ").bind(Bind::text(caller)).push(")::text");
@@ -65,7 +65,7 @@ impl Database {
                 })
                 .transpose(),
             Err(e) if sqlstate::signal(&e) == Some(Signal::Absent) => Ok(None),
-            Err(e) => Err(sqlstate::to_error(&e, None)),
+            Err(e) => Err(sqlstate::to_change_error(&e)),
         }
     }
 

@@ -10,25 +10,29 @@ pub mod address;
 mod bound;
 mod call;
 mod cancel;
-mod connect;
+pub mod connect;
 pub mod failure;
 mod gather;
+mod hosts;
 mod lifecycle;
+mod outage;
 mod prepared;
+mod probe;
 mod request;
 pub mod row;
 mod secure;
 mod settings;
 mod slots;
+pub mod source;
 pub mod sqlstate;
 pub mod statement;
 mod tables;
 mod transaction;
 mod turns;
+mod wear;
 pub mod wire;
 
 use crate::error::Result;
-use address::Address;
 pub use bound::{Bound, PAGE};
 use call::one;
 use deadpool::Status;
@@ -38,6 +42,7 @@ use moka::sync::Cache;
 pub use request::{Build, Mode, Outcome};
 pub use row::Row;
 use slots::Slots;
+use source::Source;
 use statement::Sql;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -62,6 +67,7 @@ pub enum Reuse {
 
 /// The connections to one database, and what is remembered of its instances.
 pub struct Database {
+    source: Arc<Source>,
     slots: Slots,
     /// Connections that one instance can reach.
     reach: usize,
@@ -90,22 +96,23 @@ impl Known {
 }
 
 impl Database {
-    /// Connections to `url`, made on first use.
+    /// Connections to an address, made on first use.
     ///
     /// # Errors
-    /// When the address cannot be understood.
-    pub fn new(url: &str, connections: usize, reuse: Reuse) -> anyhow::Result<Self> {
-        let mut address: Address = url.parse()?;
-        if address.config.get_application_name().is_none() {
-            address.config.application_name("edgebase");
-        }
-        if address.config.get_options().is_none() {
-            // One request, one processor: with parallel workers a single scan takes them all.
-            address.config.options("-c max_parallel_workers_per_gather=0");
-        }
-        let slots = Slots::new(address, connections, reuse)?;
+    /// When there are to be none.
+    pub fn new(source: &Arc<Source>, connections: usize, reuse: Reuse) -> anyhow::Result<Self> {
+        let slots = Slots::new(source, connections, reuse)?;
         let reach = slots.reach();
-        Ok(Self { slots, reach, instances: Cache::new(REMEMBERED) })
+        let instances = Cache::new(REMEMBERED);
+        Ok(Self { source: Arc::clone(source), slots, reach, instances })
+    }
+
+    /// Fails for a database that cannot be served from.
+    ///
+    /// # Errors
+    /// Says what to do about it.
+    pub async fn probe(&self) -> anyhow::Result<()> {
+        probe::check(&self.source.current()).await
     }
 
     /// The connections of all slots: how many there are, are free, may be, and are waited for.

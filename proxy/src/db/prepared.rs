@@ -36,6 +36,9 @@ pub enum Plan {
 /// The statements of one connection.
 #[derive(Debug)]
 pub struct Prepared {
+    /// Begins the name of every statement. No other connection has it: where a pooler gives one
+    /// connection's backend to another, a name must not stand for the other's statement.
+    prefix: u64,
     kept: LruCache<Box<str>, u32>,
     seen: LruCache<u64, ()>,
     hasher: RandomState,
@@ -52,6 +55,7 @@ pub struct Prepared {
 impl Default for Prepared {
     fn default() -> Self {
         Self {
+            prefix: rand::random(),
             kept: LruCache::new(KEPT),
             seen: LruCache::new(SEEN),
             hasher: RandomState::new(),
@@ -95,6 +99,11 @@ impl Prepared {
         {
             self.surplus.push(old);
         }
+    }
+
+    /// The name under which the server keeps a statement.
+    pub fn name(&self, number: u32) -> String {
+        format!("{:x}_{number}", self.prefix)
     }
 
     /// What is not confirmed by now never will be: the server skipped it after an error.

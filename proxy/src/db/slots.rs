@@ -14,16 +14,16 @@
 //! make all of them never fall so far behind; thirty-two that take turns always do, which costs
 //! four times as much. Instances are dropped there too, two at a time, as a deletion may wait for
 //! requests of its instance and must not keep others from being made.
-//!
-//! A connection is retired when it has served so many tenants that its process is large, or so
-//! many requests or so long that whatever else grows in it is bounded too.
 
 use super::address::Address;
 use super::cancel::{CancelHandle, IfDropped, settle};
 use super::connect::connect;
 use super::failure::Failure;
 use super::settings;
+use super::source::Source;
+use super::sqlstate;
 use super::turns::Turn;
+use super::wear::Wear;
 use super::wire::Wire;
 use super::{Reuse, WAIT};
 use crate::error::{Error, Result};
@@ -32,24 +32,17 @@ use deadpool::managed::{
 };
 use deadpool::{Runtime, Status};
 use edgebase_blocks::InstanceKey;
-use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_postgres::config::TargetSessionAttrs;
 
 /// Connections of a slot.
 const SLOT: usize = 4;
 /// Deletions at a time.
 const LEAVERS: usize = 2;
-/// Tenants that a connection serves in its life: some 40 to 80 MB of its process.
-const TENANTS: u64 = 4_000;
-/// Requests that it serves.
-const REQUESTS: u64 = 500_000;
-/// How long it lives, in seconds.
-const AGE: u64 = 30 * 60;
 
 /// Pools, each a slot.
 pub struct Slots {
@@ -61,17 +54,16 @@ pub struct Slots {
 
 impl Slots {
     /// Slots for that many connections; connects on first use.
-    pub fn new(address: Address, connections: usize, reuse: Reuse) -> anyhow::Result<Self> {
-        let address = Arc::new(address);
+    pub fn new(source: &Arc<Source>, connections: usize, reuse: Reuse) -> anyhow::Result<Self> {
         let newcomers = if connections >= 4 * SLOT { SLOT } else { 0 };
         let connections = connections - newcomers;
         let slots = (connections / SLOT).max(1);
+        // Making one is bounded for each of the address's servers.
         let pool = |size: usize| {
-            Pool::builder(Maker { address: Arc::clone(&address), reuse })
+            Pool::builder(Maker { source: Arc::clone(source), reuse })
                 .max_size(size)
                 .queue_mode(QueueMode::Lifo)
                 .wait_timeout(Some(WAIT))
-                .create_timeout(Some(WAIT))
                 .recycle_timeout(Some(WAIT))
                 .runtime(Runtime::Tokio1)
                 .build()
@@ -179,6 +171,10 @@ impl Slots {
                 "The server is busy. Try again.",
                 format!("no connection in time ({kind:?})"),
             ),
+            PoolError::Backend(failure) => match sqlstate::to_error(&failure, None) {
+                known @ Error::Unavailable { .. } => known,
+                _ => Error::unavailable("The database is not reachable. Try again.", failure),
+            },
             other => Error::unavailable("The database is not reachable. Try again.", other),
         })
     }
@@ -294,7 +290,7 @@ pub struct Connection {
 /// What makes connections.
 #[derive(Debug)]
 pub struct Maker {
-    address: Arc<Address>,
+    source: Arc<Source>,
     reuse: Reuse,
 }
 
@@ -303,16 +299,33 @@ impl Manager for Maker {
     type Error = Failure;
 
     async fn create(&self) -> Result<Connection, Failure> {
-        let (mut wire, cancel) = connect(&self.address).await?;
+        let mut address = self.source.current();
+        let (mut wire, cancel) = match connect(&address).await {
+            Ok(connected) => connected,
+            // The password or the certificates may be those of before.
+            Err(failure) => match self.source.reload_if_changed().await {
+                None => return Err(failure),
+                Some(changed) => {
+                    address = changed;
+                    connect(&address).await?
+                }
+            },
+        };
         settings::pin(&mut wire).await?;
-        let (address, runtime) = (Arc::clone(&self.address), Handle::current());
-        Ok(Connection { wire, address, cancel, runtime, wear: Wear::new() })
+        Ok(Connection { wire, address, cancel, runtime: Handle::current(), wear: Wear::new() })
     }
 
     async fn recycle(&self, connection: &mut Connection, _: &Metrics) -> RecycleResult<Failure> {
         let wire = &mut connection.wire;
         if !wire.is_idle() || wire.is_stale() {
             return Err(RecycleError::message("the server has closed the connection"));
+        }
+        if !Arc::ptr_eq(&connection.address, &self.source.current()) {
+            return Err(RecycleError::message("the address has changed"));
+        }
+        let attributes = connection.address.config.get_target_session_attrs();
+        if wire.is_read_only() && attributes == TargetSessionAttrs::ReadWrite {
+            return Err(RecycleError::message("the server has become read-only"));
         }
         match self.reuse {
             Reuse::AsIs => Ok(()),
@@ -324,39 +337,10 @@ impl Manager for Maker {
     }
 }
 
-/// How much of its life a connection has used up.
-#[derive(Debug)]
-struct Wear {
-    born: Instant,
-    requests: u64,
-    tenants: HashSet<u64>,
-    /// Its own share of the limits, in percent, so that connections of one age do not all
-    /// retire at once.
-    share: u64,
-}
-
-impl Wear {
-    fn new() -> Self {
-        let share = rand::random_range(75..=125);
-        Self { born: Instant::now(), requests: 0, tenants: HashSet::new(), share }
-    }
-
-    fn count(&mut self, tenant: u64) {
-        self.requests += 1;
-        self.tenants.insert(tenant);
-    }
-
-    fn is_over(&self) -> bool {
-        let of = |limit: u64| limit * self.share / 100;
-        self.tenants.len() as u64 >= of(TENANTS)
-            || self.requests >= of(REQUESTS)
-            || self.born.elapsed() >= Duration::from_secs(of(AGE))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::HashSet;
 
     #[test]
     fn the_two_slots_of_an_instance_differ_and_every_slot_is_used() {
@@ -368,23 +352,5 @@ mod tests {
         }
         assert_eq!(used.len(), 8);
         assert_eq!(pair(12345, 1), (0, 0));
-    }
-
-    #[test]
-    fn a_connection_is_worn_by_tenants_and_by_requests() {
-        let mut wear = Wear::new();
-        for _ in 0..REQUESTS / 2 {
-            wear.count(1);
-        }
-        assert!(!wear.is_over());
-        for _ in 0..REQUESTS {
-            wear.count(1);
-        }
-        assert!(wear.is_over());
-        let mut wear = Wear::new();
-        for tenant in 0..TENANTS * 2 {
-            wear.count(tenant);
-        }
-        assert!(wear.is_over());
     }
 }

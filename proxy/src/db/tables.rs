@@ -63,12 +63,12 @@ impl Database {
     /// When the database refuses, or writers of a table that it refers to do not end in time.
     pub async fn ensure_tables(&self, key: &InstanceKey, table: Option<&Table>) -> Result<()> {
         let known = self.known(key);
-        let turn = known.turns.take(key, Work::Write).await?;
+        let turn = known.turns.take(key, Work::Change).await?;
         // Not with the newcomers, whom nothing may hold up that waits for writers.
         let mut lease = self.slots.take(key).await?.under(&turn).finishing();
         match one(&mut lease, &call("SELECT edgebase.ensure_tables(", key, table)).await {
             Err(e) if !matches!(sqlstate::signal(&e), Some(Signal::Absent | Signal::Behind)) => {
-                Err(sqlstate::to_error(&e, table))
+                Err(sqlstate::to_change_error(&e))
             }
             Err(_) => Ok(()),
             Ok(_) => {

@@ -45,8 +45,19 @@ pub fn busy(detail: String) -> Error {
 pub enum Work {
     /// One round trip that writes nothing.
     Read,
-    /// Anything else.
+    /// Anything else that a client asks for.
     Write,
+    /// Making, changing or deleting the instance: one at a time, and apart from its requests. It
+    /// waits for locks more than it works, and a deletion that a backup holds up must not hold up
+    /// the requests.
+    Change,
+}
+
+impl Work {
+    /// How many of the requests that share the processors it is.
+    fn runs(self) -> usize {
+        usize::from(self != Self::Change)
+    }
 }
 
 /// The turns of one instance.
@@ -54,6 +65,7 @@ pub enum Work {
 pub struct Turns {
     share: u32,
     free: Arc<Semaphore>,
+    changes: Arc<Semaphore>,
     queued: AtomicUsize,
     running: AtomicUsize,
     /// Moving averages of what a read and a write took, in microseconds.
@@ -81,6 +93,7 @@ impl Turns {
         Self {
             share,
             free: Arc::new(Semaphore::new(share as usize)),
+            changes: Arc::new(Semaphore::new(1)),
             queued: AtomicUsize::new(0),
             running: AtomicUsize::new(0),
             paces: [AtomicU64::new(0), AtomicU64::new(0)],
@@ -93,20 +106,21 @@ impl Turns {
     /// 503 when none comes in time, or too many wait already.
     pub async fn take(self: &Arc<Self>, key: &InstanceKey, work: Work) -> Result<Turn> {
         let turn = |permit| {
-            self.running.fetch_add(1, Ordering::Relaxed);
+            self.running.fetch_add(work.runs(), Ordering::Relaxed);
             let taken =
                 Taken { turns: Arc::clone(self), work, since: Instant::now(), _permit: permit };
             Turn { _taken: Arc::new(taken) }
         };
         let weight = self.weight(work);
-        if let Ok(permit) = Arc::clone(&self.free).try_acquire_many_owned(weight) {
+        let free = if work == Work::Change { &self.changes } else { &self.free };
+        if let Ok(permit) = Arc::clone(free).try_acquire_many_owned(weight) {
             return Ok(turn(permit));
         }
         let queued = Queued::join(&self.queued);
         if queued.is_full() {
             return Err(busy(format!("{QUEUE} requests wait for '{key}' already")));
         }
-        let wait = Arc::clone(&self.free).acquire_many_owned(weight);
+        let wait = Arc::clone(free).acquire_many_owned(weight);
         match tokio::time::timeout(WAIT, wait).await {
             Ok(Ok(permit)) => Ok(turn(permit)),
             _ => Err(busy(format!("no turn for '{key}' in time"))),
@@ -115,26 +129,25 @@ impl Turns {
 
     /// What a turn counts for now.
     fn weight(&self, work: Work) -> u32 {
-        let (pace, slow) = self.pace(work);
-        if u128::from(pace.load(Ordering::Relaxed)) < slow.as_micros() {
-            1
-        } else {
-            (self.share / *HALF).max(1)
-        }
+        let is_slow = self.pace(work).is_some_and(|(pace, slow)| {
+            u128::from(pace.load(Ordering::Relaxed)) >= slow.as_micros()
+        });
+        if is_slow { (self.share / *HALF).max(1) } else { 1 }
     }
 
-    fn pace(&self, work: Work) -> (&AtomicU64, Duration) {
+    fn pace(&self, work: Work) -> Option<(&AtomicU64, Duration)> {
         match work {
-            Work::Read => (&self.paces[0], SLOW_READ),
-            Work::Write => (&self.paces[1], SLOW_WRITE),
+            Work::Read => Some((&self.paces[0], SLOW_READ)),
+            Work::Write => Some((&self.paces[1], SLOW_WRITE)),
+            Work::Change => None,
         }
     }
 
     /// Of two turns that end at once one may be lost to the average, which does not matter.
     fn record(&self, work: Work, held: Duration, running: usize) {
+        let Some((pace, _)) = self.pace(work) else { return };
         let took = held.as_micros() / running.max(1) as u128;
         let took = u64::try_from(took).unwrap_or(u64::MAX / 8);
-        let (pace, _) = self.pace(work);
         let before = pace.load(Ordering::Relaxed);
         pace.store(before - before / 8 + took / 8, Ordering::Relaxed);
     }
@@ -142,7 +155,7 @@ impl Turns {
 
 impl Drop for Taken {
     fn drop(&mut self) {
-        let running = self.turns.running.fetch_sub(1, Ordering::Relaxed);
+        let running = self.turns.running.fetch_sub(self.work.runs(), Ordering::Relaxed);
         self.turns.record(self.work, self.since.elapsed(), running);
     }
 }
@@ -210,6 +223,25 @@ mod tests {
             turns.record(Work::Read, Duration::ZERO, 1);
         }
         assert_eq!(turns.weight(Work::Read), 1);
+    }
+
+    #[tokio::test]
+    async fn a_change_that_waits_holds_up_no_request_however_slow() {
+        let turns = Arc::new(Turns::new(8));
+        for _ in 0..40 {
+            turns.record(Work::Change, Duration::from_secs(10), 1);
+        }
+        assert_eq!(turns.weight(Work::Write), 1);
+        for _ in 0..40 {
+            turns.record(Work::Read, SLOW_READ * 2, 1);
+        }
+        let change = turns.take(&key(), Work::Change).await.unwrap();
+        assert!(turns.take(&key(), Work::Change).now_or_never().is_none());
+        assert_eq!(turns.running.load(Ordering::Relaxed), 0);
+        // One that counts for as much as there may be.
+        assert!(turns.take(&key(), Work::Read).now_or_never().is_some());
+        drop(change);
+        assert!(turns.take(&key(), Work::Change).now_or_never().is_some());
     }
 
     #[test]

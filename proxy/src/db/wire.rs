@@ -34,6 +34,8 @@ const CHUNK: usize = 16 << 10;
 const KEEP: usize = 256 << 10;
 /// `feature_not_supported`: "cached plan must not change result type", among others.
 const OTHER_RESULT: &str = "0A000";
+/// `read_only_sql_transaction`.
+const READ_ONLY: &str = "25006";
 /// Values come in binary form.
 const BINARY: i16 = 1;
 
@@ -117,6 +119,8 @@ pub struct Wire {
     input: BytesMut,
     /// What is left of a message that is being thrown away, in bytes.
     skipped: usize,
+    /// Whether the server has refused to write.
+    read_only: bool,
 }
 
 impl std::fmt::Debug for Wire {
@@ -142,6 +146,7 @@ impl Wire {
             output: BytesMut::new(),
             input: BytesMut::new(),
             skipped: 0,
+            read_only: false,
         }
     }
 
@@ -158,6 +163,11 @@ impl Wire {
     /// Whether a batch was given up half-way: the server may still run it.
     pub fn is_given_up(&self) -> bool {
         self.state == State::Unknown
+    }
+
+    /// Whether the server has refused to write.
+    pub fn is_read_only(&self) -> bool {
+        self.read_only
     }
 
     /// Whether the server has hung up, or has something to say that nobody asked for. Costs no
@@ -200,8 +210,9 @@ impl Wire {
     async fn attempt(&mut self, steps: &[Step<'_>]) -> Result<Vec<Reply>, Failure> {
         self.begin()?;
         self.prepared.start();
-        for number in self.prepared.surplus() {
-            frontend::close(b'S', &name(number), &mut self.output)?;
+        let surplus: Vec<u32> = self.prepared.surplus().collect();
+        for number in surplus {
+            frontend::close(b'S', &self.prepared.name(number), &mut self.output)?;
         }
         for step in steps {
             if let Err(e) = self.write(step) {
@@ -308,7 +319,7 @@ impl Wire {
         let out = &mut self.output;
         let plan = if step.recurs { self.prepared.plan(step.text) } else { self.prepared.once() };
         let name = match plan {
-            Plan::Kept(number) | Plan::Keep(number) => name(number),
+            Plan::Kept(number) | Plan::Keep(number) => self.prepared.name(number),
             Plan::Once => String::new(),
         };
         if !matches!(plan, Plan::Kept(_)) {
@@ -383,7 +394,9 @@ impl Wire {
                     Message::EmptyQueryResponse => answer.replies.push(Reply::default()),
                     Message::RowDescription(body) => answer.columns = Some(body),
                     Message::ErrorResponse(body) => {
-                        refusal = refusal.or(Some(Failure::refused(&body)));
+                        let refused = Failure::refused(&body);
+                        self.read_only |= refused.code() == Some(READ_ONLY);
+                        refusal = refusal.or(Some(refused));
                     }
                     Message::ReadyForQuery(body) => {
                         self.ready(body.status());
@@ -453,11 +466,6 @@ impl Wire {
     }
 }
 
-/// The name under which the server keeps a statement.
-fn name(number: u32) -> String {
-    format!("s{number}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -505,6 +513,7 @@ mod tests {
     #[tokio::test]
     async fn what_the_server_keeps_and_refuses_is_parsed_anew_and_begins_again() {
         let (mut wire, mut server) = wire(4096);
+        let [first, second] = [1, 2].map(|number| wire.prepared.name(number));
         let task = tokio::spawn(async move {
             let refusal = b"E\0\0\0\x13C0A000\0Mother\0\0";
             let answers = [
@@ -519,9 +528,11 @@ mod tests {
             for (n, answer) in answers.into_iter().enumerate() {
                 let mut got = vec![0; 4096];
                 let length = server.read(&mut got).await.unwrap();
-                let parses =
-                    got[..length].windows(4).any(|part| part == b"s1\0x" || part == b"s2\0x");
-                let closes = got[..length].windows(4).any(|part| part == b"Ss1\0");
+                let has = |text: String| {
+                    got[..length].windows(text.len()).any(|part| part == text.as_bytes())
+                };
+                let parses = has(format!("{first}\0x")) || has(format!("{second}\0x"));
+                let closes = has(format!("S{first}\0"));
                 sent.push((parses, closes));
                 // From the fifth answer on the server is inside a transaction.
                 let state = if n < 4 { READY } else { b"Z\0\0\0\x05T" };

@@ -146,6 +146,10 @@ pub(super) fn entries() -> Vec<Entry> {
             ..table(Get, "/api/health", ("", "getHealth"), "Health")
         },
         Entry {
+            success: &[("200", "Ready")],
+            ..table(Get, "/api/ready", ("", "getReady"), "Whether the database answers")
+        },
+        Entry {
             success: &[("200", "Tables")],
             ..table(Get, "/api/schema", ("", "getSchema"), "Tables")
         },
@@ -196,6 +200,7 @@ mod tests {
             | Route::Export { .. }
             | Route::Sql
             | Route::Health
+            | Route::Ready
             | Route::Schema
             | Route::Config => {
                 Some(format!("{route:?}").split(' ').next().unwrap_or_default().to_owned())
@@ -218,7 +223,7 @@ mod tests {
                 kinds.insert(kind(&route).expect("a documented route is public"));
             }
         }
-        // Nine table operations under two prefixes, and seven others.
-        assert_eq!((ids.len(), kinds.len()), (25, 25));
+        // Nine table operations under two prefixes, and eight others.
+        assert_eq!((ids.len(), kinds.len()), (26, 26));
     }
 }

@@ -210,6 +210,7 @@ pub(super) fn schemas() -> Vec<(&'static str, RefOr<Schema>)> {
                 &["status", "version", "timestamp"],
             ),
         ),
+        ("Ready", object(vec![("status", text())], &["status"])),
         ("Tables", object(vec![("tables", plain(Type::Object))], &["tables"])),
         ("Config", object(vec![("captcha", nullable(Type::Object))], &["captcha"])),
         (

@@ -173,13 +173,19 @@ async fn begin(app: &App, snapshot: &Snapshot, key: &InstanceKey) -> Result<Opti
     }
 }
 
+/// Whether an SQLSTATE speaks of the server's state, whatever the statement was.
+fn is_of_the_server(code: &str) -> bool {
+    matches!(code, "25006" | "25P03" | "25P04" | "55P03" | "XX001" | "XX002" | "EB010")
+        || ["08", "40", "53", "57", "58", "F0"].iter().any(|class| code.starts_with(class))
+}
+
 /// The statement's own mistakes go back to the caller, the server's do not.
 fn failure(error: &Failure) -> Error {
     match (sqlstate::to_error(error, None), error) {
         (
             e @ (Error::Unavailable { .. } | Error::TimedOut | Error::Conflict),
             Failure::Refused(db),
-        ) if !db.code.starts_with("42") && !db.code.starts_with("3F") => e,
+        ) if is_of_the_server(&db.code) => e,
         // Rows of unusual types are shaped by a query around the statement, in which a WITH
         // that writes cannot stand.
         (_, Failure::Refused(db))

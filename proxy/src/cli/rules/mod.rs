@@ -17,6 +17,7 @@ use edgebase_proxy::app::App;
 use edgebase_proxy::auth::Principal;
 use edgebase_proxy::config::AppConfig;
 use edgebase_proxy::connections::Bounds;
+use edgebase_proxy::db::source::Source;
 use edgebase_proxy::denial::Denial;
 use edgebase_proxy::error::Error;
 use edgebase_proxy::instances;
@@ -306,13 +307,16 @@ impl Test {
     ) -> Result<Arc<dyn Context>> {
         let (snapshot, key) = (Arc::clone(snapshot), key.clone());
         Ok(match &self.database_url {
-            Some(url) => Arc::new(RuleReads {
-                app: Arc::new(App::new(url, Arc::clone(&snapshot), Bounds::default())?),
-                snapshot,
-                namespace: key.namespace().to_owned(),
-                key: Some(key),
-                lane: Lane::Requests,
-            }),
+            Some(url) => {
+                let database = Arc::new(Source::fixed(url)?);
+                Arc::new(RuleReads {
+                    app: Arc::new(App::new(&database, Arc::clone(&snapshot), Bounds::default())?),
+                    snapshot,
+                    namespace: key.namespace().to_owned(),
+                    key: Some(key),
+                    lane: Lane::Requests,
+                })
+            }
             None => Arc::new(Fixture::new(snapshot, key, data)?),
         })
     }
