@@ -197,7 +197,7 @@ async fn an_operators_settings_change_no_value_and_hide_no_row() {
         .unwrap();
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(service.get(&path).await.expect(200), first);
-    assert_eq!(service.get(&notes("kept")).await.items(), [first.clone()]);
+    assert_eq!(service.get(&notes("kept")).await.items(), std::slice::from_ref(&first));
     // Connections of raw SQL are reset after each use.
     for _ in 0..3 {
         assert_eq!(service.post("/api/sql", &sql).await.expect(200), asked);

@@ -209,7 +209,7 @@ mod tests {
         ] {
             assert_eq!(refusal(known, query), said, "{query}");
         }
-        let names = vec!["a"; 11].join(",");
+        let names = ["a"; 11].join(",");
         assert_eq!(refusal(LIST, &format!("sort={names}")), "sort: at most 10 fields are allowed.");
     }
 
