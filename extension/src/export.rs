@@ -94,8 +94,8 @@ mod tests {
 
     #[test]
     fn an_export_pins_every_setting_that_changes_how_values_are_written() {
-        let sql = include_str!("../sql/bootstrap.sql").split("CREATE FUNCTION ");
-        let export = sql.filter(|f| f.starts_with("edgebase.export_instance(")).next();
+        let mut sql = include_str!("../sql/bootstrap.sql").split("CREATE FUNCTION ");
+        let export = sql.find(|f| f.starts_with("edgebase.export_instance("));
         let export = export.expect("it is declared");
         for (name, value) in OUTPUT {
             let is_set =
