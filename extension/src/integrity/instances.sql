@@ -83,8 +83,9 @@ item (number, kind, name, part, grantee, role_name, privilege, grantable, by_own
          unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS privilege
     WHERE s.kind = 'TABLE'
     UNION ALL
-    SELECT s.number, s.kind, s.name, '', to_regrole('edgebase_analyst'), 'edgebase_analyst', 'USAGE', false, true, false
-    FROM owned s JOIN instance i ON i.number = s.number WHERE s.kind = 'SCHEMA' AND i.kind = 'single'
+    -- Without a join, which the planner, who takes these sets for small, would make a nested loop.
+    SELECT number, 'SCHEMA', format('%I', schema_name), '', to_regrole('edgebase_analyst'), 'edgebase_analyst', 'USAGE', false, true, false
+    FROM instance WHERE schema IS NOT NULL AND nspowner = to_regrole('edgebase_owner') AND kind = 'single'
     UNION ALL
     SELECT s.number, s.kind, s.name, part, to_regrole('edgebase_analyst'), 'edgebase_analyst', 'SELECT', false, true, false
     FROM owned s JOIN jsonb_array_elements($5) AS e ON e ->> 0 = s.schema_name AND e ->> 1 = s.relname::text,
