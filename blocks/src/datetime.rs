@@ -6,24 +6,18 @@
 //! Written is what `toISOString` prints. A point in time is what a `Date` is: milliseconds since
 //! 1970, as far as 100,000,000 days around it.
 
+use crate::timestamp::{DAY, Day, iso_text};
 use jiff::Timestamp;
 use jiff::civil;
 use jiff::fmt::strtime::BrokenDownTime;
 use std::fmt;
 
-const DAY: i64 = 86_400_000;
 /// The days of a `Date` (ECMAScript, 21.4.1.1).
 const LAST: i64 = 100_000_000 * DAY;
-/// Days from 1970-01-01 to 2000-01-01, where PostgreSQL counts from.
-const POSTGRES: i64 = 10_957;
 
 /// A point in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment(i64);
-
-/// A day of the Gregorian calendar, counted from 1970-01-01.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Day(i64);
 
 impl Moment {
     /// Now.
@@ -40,77 +34,16 @@ impl Moment {
         (-LAST..=LAST).contains(&millis).then_some(Self(millis))
     }
 
-    /// From PostgreSQL's microseconds since 2000, rounded down; `None` for its infinities.
-    #[must_use]
-    pub fn from_postgres(micros: i64) -> Option<Self> {
-        let is_finite = micros != i64::MAX && micros != i64::MIN;
-        is_finite.then(|| Self(micros.div_euclid(1_000) + POSTGRES * DAY))
-    }
-
     /// Whether records can hold it: they show a year of four digits, the first being 1.
     #[must_use]
     pub fn is_storable(self) -> bool {
-        (1..=9_999).contains(&Day(self.0.div_euclid(DAY)).civil().0)
+        (1..=9_999).contains(&Day::since_1970(self.0.div_euclid(DAY)).civil().0)
     }
 }
 
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (day, millis) = (self.0.div_euclid(DAY), self.0.rem_euclid(DAY));
-        let (seconds, millis) = (millis / 1_000, millis % 1_000);
-        let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
-        write!(f, "{}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z", Day(day))
-    }
-}
-
-impl Day {
-    /// From PostgreSQL's days since 2000; `None` for its infinities.
-    #[must_use]
-    pub fn from_postgres(days: i32) -> Option<Self> {
-        let is_finite = days != i32::MAX && days != i32::MIN;
-        is_finite.then(|| Self(i64::from(days) + POSTGRES))
-    }
-
-    /// The day of that date, if there is one.
-    fn of(year: i64, month: i64, day: i64) -> Option<Self> {
-        let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-        let last = match month {
-            2 if leap => 29,
-            2 => 28,
-            4 | 6 | 9 | 11 => 30,
-            1..=12 => 31,
-            _ => return None,
-        };
-        // Years begin in March here, so that the day of a leap year is the last of one.
-        let of_march = if month > 2 { month - 3 } else { month + 9 };
-        let year = if month > 2 { year } else { year - 1 };
-        let (era, year) = (year.div_euclid(400), year.rem_euclid(400));
-        let of_year = (153 * of_march + 2) / 5 + day - 1;
-        let of_era = year * 365 + year / 4 - year / 100 + of_year;
-        (1..=last).contains(&day).then_some(Self(era * 146_097 + of_era - 719_468))
-    }
-
-    /// Year, month and day.
-    fn civil(self) -> (i64, i64, i64) {
-        let days = self.0 + 719_468;
-        let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-        let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-        let of_year = of_era - (365 * year + year / 4 - year / 100);
-        let of_march = (5 * of_year + 2) / 153;
-        let day = of_year - (153 * of_march + 2) / 5 + 1;
-        let month = if of_march < 10 { of_march + 3 } else { of_march - 9 };
-        (year + era * 400 + i64::from(month <= 2), month, day)
-    }
-}
-
-/// With the sign and six digits that ECMAScript gives years outside of 0 to 9999.
-impl fmt::Display for Day {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (year, month, day) = self.civil();
-        match year {
-            0..=9_999 => write!(f, "{year:04}-{month:02}-{day:02}"),
-            _ => write!(f, "{year:+07}-{month:02}-{day:02}"),
-        }
+        f.write_str(&iso_text(self.0))
     }
 }
 
@@ -156,7 +89,7 @@ fn iso(text: &str) -> Option<i64> {
             separator = b"Tt ";
         }
     }
-    let day = Day::of(year, parts[0], parts[1])?.0;
+    let day = Day::of(year, parts[0], parts[1])?.number();
     let time = match rest.takes(separator) {
         None => 0,
         Some(_) => time(&mut rest)?,
@@ -246,7 +179,7 @@ fn everyday(text: &str) -> Option<i64> {
             let (hour, minute) = (i64::from(time.hour()), i64::from(time.minute()));
             let seconds = hour * 3_600 + minute * 60 + i64::from(time.second());
             let offset = broken.offset().map_or(0, |offset| i64::from(offset.seconds()));
-            Some(day.0 * DAY + (seconds - offset) * 1_000)
+            Some(day.number() * DAY + (seconds - offset) * 1_000)
         })
     };
     read(&ZONED, &zoned).or_else(|| read(&CIVIL, text)).or_else(|| read(&DAYS, text)).or_else(
@@ -359,19 +292,5 @@ mod tests {
             assert_eq!(shown(bad), None, "{bad}");
         }
         assert_eq!(shown(&"2026-11-23 ".repeat(100_000)), None);
-    }
-
-    #[test]
-    fn days_and_dates_are_each_others_reverse() {
-        for days in (-120_000_000..120_000_000).step_by(9_973).chain(-800..800) {
-            let (year, month, day) = Day(days).civil();
-            assert_eq!(Day::of(year, month, day), Some(Day(days)), "{year}-{month}-{day}");
-        }
-        let shown = |days| Day::from_postgres(days).map(|day| day.to_string());
-        assert_eq!(shown(0).as_deref(), Some("2000-01-01"));
-        assert_eq!(shown(i32::MAX), None);
-        assert_eq!(shown(-746_393).as_deref(), Some("-000044-06-12"));
-        assert_eq!(Moment::from_postgres(-1).unwrap().to_string(), "1999-12-31T23:59:59.999Z");
-        assert_eq!(Moment::from_postgres(i64::MIN), None);
     }
 }

@@ -27,6 +27,7 @@ pub mod sparse;
 pub mod sqlstate;
 pub mod storage;
 pub mod table;
+pub mod timestamp;
 
 pub use block::{Block, BlockKind};
 pub use config::{Config, ConfigError};

@@ -18,13 +18,12 @@ use crate::fence::value::Value;
 use crate::lock;
 use crate::shape::{Obstacle, Shape, is_virtual};
 use edgebase_blocks::quote::ident;
+use edgebase_blocks::timestamp;
 use pgrx::pg_sys::{self, AclMode, AclResult::ACLCHECK_OK, FormData_pg_attribute, Oid};
 use std::ffi::CString;
 
 /// The key's column.
 const KEY: &str = "id";
-/// How records show a timestamp (contract 7.3).
-const ISO: &str = r#"YYYY-MM-DD"T"HH24:MI:SS.MS"Z""#;
 
 /// Opens a table of the schema that the role may select from, if it is there. Its lock is held to
 /// the end of the transaction; `bound` limits the waiting for it.
@@ -150,10 +149,9 @@ fn write_value(json: &mut String, value: Value) -> Result<(), Error> {
             if finite { json.push_str(&text) } else { write_text(json, &text)? }
         }
         pg_sys::JSONBOID => json.push_str(value.printed().unwrap_or_default()),
-        pg_sys::TIMESTAMPTZOID => match value.timestamp(ISO) {
-            Some(text) => write_text(json, text)?,
-            None => json.push_str("null"),
-        },
+        pg_sys::TIMESTAMPTZOID => {
+            write_text(json, &timestamp::text(value.microseconds().unwrap_or_default()))?;
+        }
         kind => {
             let name = plain::format_type_be(kind).unwrap_or_default();
             return Err(Error::Internal(format!("no record shows a value of type {name}")));

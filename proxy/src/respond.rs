@@ -8,6 +8,8 @@ use crate::db::Row;
 use crate::error::{Error, Result};
 use crate::json::{self, Numbers};
 use crate::query::column::DOCUMENT;
+use crate::query::cursor::Position;
+use crate::query::page::Page;
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
@@ -52,6 +54,19 @@ pub fn shown(table: &Table, text: &str) -> Result<String> {
     } else {
         text.to_owned()
     })
+}
+
+/// Where a row of a page stands; `values` is the number of the column with its sort values.
+///
+/// # Errors
+/// As [`record`].
+pub fn position(page: &Page, row: &Row, values: usize) -> Result<Position> {
+    let id: &str = row.try_get(1).map_err(Error::internal)?;
+    let values: &str = match page.is_sorted() {
+        true => row.try_get(values).map_err(Error::internal)?,
+        false => "",
+    };
+    page.position(values, id)
 }
 
 /// The records of all rows.

@@ -35,7 +35,7 @@ pub const TABLES: &[&str] = &[
 ];
 
 /// Its instances: one for everybody, one under a rule that reads, one that cannot be.
-const INSTANCES: &[&str] = &["a", "a", "ä b/%2F😀", "members", "forbidden"];
+pub const INSTANCES: &[&str] = &["a", "a", "ä b/%2F😀", "members", "forbidden"];
 
 /// Ids of records that requests agree on.
 pub const IDS: &[&str] =

@@ -10,14 +10,7 @@ use crate::ddl::DOC_COLUMN;
 use crate::field::{Field, FieldType};
 use crate::quote::{ident, literal, qualified};
 use crate::table::Table;
-
-/// How HTTP shows a timestamp, and so how a document holds it.
-const ISO: &str = r#"'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'"#;
-
-/// The column of type `datetime` as the text that HTTP shows.
-pub(super) fn iso(column: &str) -> String {
-    format!("pg_catalog.to_char({column} AT TIME ZONE 'UTC', {ISO})")
-}
+use crate::timestamp;
 
 /// The statements that move the values, when exactly one of the two has a schema.
 pub(super) fn moves(old: &Table, new: &Table) -> Option<Vec<Statement>> {
@@ -98,7 +91,7 @@ fn pack(table: &Table, fields: &[Field]) -> Vec<Statement> {
         .map(|f| {
             let column = ident(&f.name);
             let value = match f.kind {
-                FieldType::Datetime => iso(&column),
+                FieldType::Datetime => timestamp::sql(&column),
                 _ => column.clone(),
             };
             format!(

@@ -3,13 +3,13 @@
 //! For every such step the very entry of `migrations` that covers it, with SQL that can be used as
 //! it stands, and the entry for the other thing that the author may have meant: a rename.
 
-use super::document::iso;
 use super::step::{Change, Step};
 use crate::ddl::{Column, columns};
 use crate::field::FieldType;
 use crate::quote::ident;
 use crate::storage::StoredBlock;
 use crate::table::{Migration, Table};
+use crate::timestamp::common_sql;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::{HashMap, HashSet};
@@ -135,8 +135,8 @@ fn successors(old: &Table, new: &Table, lost: &str) -> Vec<String> {
 fn conversion(column: &str, from: FieldType, to: FieldType) -> String {
     use FieldType::{Boolean, Datetime, Json, Number, String, Text};
     match (from, to) {
-        (Datetime, String | Text) => iso(column),
-        (Datetime, Json) => format!("pg_catalog.to_jsonb({})", iso(column)),
+        (Datetime, String | Text) => common_sql(column),
+        (Datetime, Json) => format!("pg_catalog.to_jsonb({})", common_sql(column)),
         (Datetime, Number) => format!("extract(epoch FROM {column}) * 1000"),
         (Number, Datetime) => format!("pg_catalog.to_timestamp({column} / 1000)"),
         (Number, Boolean) => format!("{column} <> 0"),

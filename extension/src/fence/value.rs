@@ -109,6 +109,14 @@ impl<'v> Value<'v> {
         is_one.then(print).flatten()
     }
 
+    /// The microseconds since 2000 of a `timestamptz`, the infinities being the least and the
+    /// greatest number.
+    pub fn microseconds(self) -> Option<i64> {
+        // It consists of them, as a `bigint` does.
+        let is_one = self.kind == pg_sys::TIMESTAMPTZOID;
+        is_one.then(|| Self { kind: pg_sys::INT8OID, ..self }.bigint()).flatten()
+    }
+
     /// What the text says in that type, in the memory that is current now.
     pub fn parse(text: &CStr, kind: Oid, modifier: i32) -> Self {
         let (mut input, mut parameter) = (Oid::INVALID, Oid::INVALID);

@@ -18,7 +18,10 @@ CREATE TEMP TABLE expected AS
 SELECT r.id, row_to_json(r.*)::text AS record FROM (
     SELECT t.j, t.id, to_char(t."createdAt" AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS "createdAt",
            t."Mixed ""Case""", t.n, t.b,
-           to_char(t.d AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS d
+           CASE t.d WHEN '0044-03-15 12:00:00+00 BC' THEN '-000043-03-15T12:00:00.000Z'
+                    WHEN '12026-01-01 00:00:00+00' THEN '+012026-01-01T00:00:00.000Z'
+                    WHEN 'infinity' THEN 'infinity' WHEN '-infinity' THEN '-infinity'
+                    ELSE to_char(t.d AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') END AS d
     FROM kinds.every t) r;
 GRANT SELECT ON expected TO PUBLIC;
 

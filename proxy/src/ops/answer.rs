@@ -1,12 +1,13 @@
 //! What does a write answer?
 //!
 //! The record, where `read` lets its caller see it as it is now; otherwise what the caller knows
-//! anyway: the id and the fields that were sent. A rule that cannot be asked shows nothing, and
+//! anyway: the id and the fields that were sent, without those whose value the request did not
+//! know. A rule that cannot be asked shows nothing, and
 //! undoes nothing.
 
 use super::Target;
 use crate::access::Standing;
-use crate::query::record::Object;
+use crate::query::record::{Object, is_operator};
 use crate::respond::{self, Record};
 use edgebase_blocks::Rule;
 use edgebase_blocks::block::TableConfig;
@@ -75,10 +76,11 @@ pub(super) async fn records(
     .collect()
 }
 
-/// The id, where the caller knows it, and the fields that were sent.
+/// The id, where the caller knows it, and the fields whose values were sent: an operator is none.
 pub(super) fn echo(id: Option<&str>, sent: &Object) -> Object {
     let mut echo = Object::new();
     echo.extend(id.map(|id| ("id".to_owned(), Value::from(id))));
-    echo.extend(sent.iter().filter(|(k, _)| *k != "id").map(|(k, v)| (k.clone(), v.clone())));
+    let sent = sent.iter().filter(|(k, v)| *k != "id" && !is_operator(v));
+    echo.extend(sent.map(|(k, v)| (k.clone(), v.clone())));
     echo
 }

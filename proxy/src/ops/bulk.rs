@@ -10,9 +10,10 @@ use super::record::{RowChange, change_row, finish};
 use super::scan::{BOUND, CHUNK};
 use super::{Need, Target, answer};
 use crate::access::{RowScope, no_rule, refused_bulk};
-use crate::db::{Row, Transaction};
+use crate::db::{PAGE, Row, Transaction};
 use crate::error::{Error, Result};
 use crate::hooks::Event;
+use crate::memory;
 use crate::parameters::{BATCH_BY_FILTER, body::check};
 use crate::pattern::Budget;
 use crate::query::filter::Filter;
@@ -28,6 +29,8 @@ use std::sync::Arc;
 
 /// Rows of one call.
 const MAX_ROWS: i64 = 500;
+/// Rows of the first chunk that a rule looks at: as many of the largest as a statement may give.
+const FIRST_CHUNK: usize = 2;
 
 /// A checked request.
 #[derive(Debug)]
@@ -105,8 +108,10 @@ pub(super) async fn bulk(target: &Target<'_>, request: BulkRequest) -> Result<Re
         .begin(table, Need::Existing, &|s| {
             vec![if per_row {
                 read::none(s, table)
-            } else {
+            } else if change.is_hooked(config) {
                 read::lock_matching(s, table, &selection, None, request.limit)
+            } else {
+                read::lock_keys(s, table, &selection, request.limit)
             }]
         })
         .await?;
@@ -115,12 +120,16 @@ pub(super) async fn bulk(target: &Target<'_>, request: BulkRequest) -> Result<Re
         Some((transaction, locked)) => {
             let work = Work { transaction: &transaction, target, config, rules, selection };
             let work = async {
-                let records = if per_row {
-                    work.choose(operation, request.limit).await?
+                let locked = locked.first().map_or(&[][..], Vec::as_slice);
+                let chosen = if per_row {
+                    work.choose(change, request.limit).await?
+                } else if change.is_hooked(config) {
+                    Chosen::Records(respond::records(table, locked)?)
                 } else {
-                    respond::records(table, locked.first().map_or(&[][..], Vec::as_slice))?
+                    let keys = locked.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>();
+                    Chosen::Keys(keys.map_err(Error::internal)?)
                 };
-                work.perform(change, &records).await
+                work.perform(change, chosen).await
             }
             .await;
             let (done, events) = finish(transaction, table, work).await?;
@@ -140,6 +149,36 @@ struct Rules<'a> {
     read: Option<&'a Rule>,
 }
 
+/// The rows to be written, locked: as records where a hook has to see them.
+enum Chosen {
+    Keys(Vec<String>),
+    Records(Vec<Record>),
+}
+
+impl Chosen {
+    fn len(&self) -> usize {
+        match self {
+            Self::Keys(keys) => keys.len(),
+            Self::Records(records) => records.len(),
+        }
+    }
+
+    /// What is held of the rows.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Keys(_) => 0,
+            Self::Records(records) => records.iter().map(|r| r.text.len()).sum(),
+        }
+    }
+
+    fn extend(&mut self, records: Vec<Record>) {
+        match self {
+            Self::Keys(keys) => keys.extend(records.into_iter().map(|r| r.id)),
+            Self::Records(all) => all.extend(records),
+        }
+    }
+}
+
 /// A write on its way, inside its transaction.
 struct Work<'a> {
     transaction: &'a Transaction,
@@ -151,22 +190,30 @@ struct Work<'a> {
 
 impl Work<'_> {
     /// The first rows that pass both rules, locked. Rows are chosen without a lock and looked at
-    /// once more under it, so that rows which do not pass are never locked.
-    async fn choose(&self, operation: &str, limit: i64) -> Result<Vec<Record>> {
+    /// once more under it, so that rows which do not pass are never locked. A chunk has as many rows
+    /// as come to a page if they are like those of the chunk before.
+    async fn choose(&self, change: &RowChange, limit: i64) -> Result<Chosen> {
+        let operation = change.operation();
         let table = &self.config.table;
         let schema = self.transaction.schema();
         let limit = usize::try_from(limit).unwrap_or_default();
-        let (mut chosen, mut examined, mut behind) = (Vec::new(), 0, None::<String>);
+        let mut chosen = match change.is_hooked(self.config) {
+            true => Chosen::Records(Vec::new()),
+            false => Chosen::Keys(Vec::new()),
+        };
+        let (mut size, mut examined, mut behind) = (FIRST_CHUNK, 0, None::<String>);
         while chosen.len() < limit {
             if examined >= BOUND {
                 return Err(too_many(table, operation, "batch-by-filter"));
             }
-            let size = CHUNK.min(BOUND - examined);
+            size = size.min(BOUND - examined);
             let chunk = i64::try_from(size).unwrap_or(i64::MAX);
             let statement =
                 read::matching(schema, table, &self.selection, behind.as_deref(), chunk);
             let rows = self.transaction.query(&statement, table).await?;
             examined += rows.len();
+            let bytes: usize =
+                rows.iter().flat_map(|row| row.cells().flatten()).map(<[u8]>::len).sum();
             let passing = self.passing(&rows, operation).await?;
             let ids: Vec<String> = passing.into_iter().map(|r| r.id).collect();
             if !ids.is_empty() {
@@ -182,6 +229,9 @@ impl Work<'_> {
                 }
                 _ => break,
             }
+            size = (PAGE / (bytes / rows.len()).max(1)).clamp(1, CHUNK.min(4 * size));
+            drop(rows);
+            memory::keep(chosen.bytes());
         }
         Ok(chosen)
     }
@@ -202,20 +252,24 @@ impl Work<'_> {
         Ok(records)
     }
 
-    async fn perform(&self, change: &RowChange, records: &[Record]) -> Result<(usize, Vec<Event>)> {
+    async fn perform(&self, change: &RowChange, chosen: Chosen) -> Result<(usize, Vec<Event>)> {
         let table = &self.config.table;
-        let mut events = Vec::new();
-        if change.is_hooked(self.config) {
-            for record in records {
-                let (rows, before) =
-                    change_row(self.transaction, self.target, self.config, change, record).await?;
-                events.push(change.event(table, before, &rows)?);
+        let (count, mut events) = (chosen.len(), Vec::new());
+        match chosen {
+            Chosen::Records(records) => {
+                for record in &records {
+                    let (rows, before) =
+                        change_row(self.transaction, self.target, self.config, change, record)
+                            .await?;
+                    events.push(change.event(table, before, &rows)?);
+                }
             }
-        } else if !records.is_empty() {
-            let ids: Vec<String> = records.iter().map(|r| r.id.clone()).collect();
-            let statement = change.statement(self.transaction.schema(), table, &ids);
-            self.transaction.query(&statement, table).await?;
+            Chosen::Keys(keys) if keys.is_empty() => {}
+            Chosen::Keys(keys) => {
+                let statement = change.unseen(self.transaction.schema(), table, &keys);
+                self.transaction.query(&statement, table).await?;
+            }
         }
-        Ok((records.len(), events))
+        Ok((count, events))
     }
 }

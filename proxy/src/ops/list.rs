@@ -119,24 +119,21 @@ pub(super) async fn list(target: &Target<'_>, request: ListRequest) -> Result<Re
     let (filter, search) = (&request.filter, request.search.as_ref());
     let selection = Selection { filter, search, scopes: &scopes };
     let (ranked, counted) = (request.is_search, request.counted && !page.has_cursor());
-    let Found { records, ranks, has_more, total, resume } = match scopes {
+    let Found { records, ranks, has_more, total, last, resume } = match scopes {
         [RowScope::PerRow] => {
             let page = &page;
             Scan { target, table, rule, selection, ranked, page, counted }.run().await?
         }
         _ => {
             let fields = only(config, request.fields.as_deref());
-            let fields = fields.map(|fields| needed(fields, &page));
+            let fields = fields.map(needed);
             let fields = fields.as_deref();
             whole_page(target, table, selection, ranked, &page, counted, fields).await?
         }
     };
-    let cursor = match (&resume, records.last()) {
+    let cursor = match (&resume, &last) {
         (Some(position), _) => Some(cursors.seal(position, &context).map_err(Error::internal)?),
-        (None, Some(last)) if has_more && !request.is_search => {
-            let fields: Vec<&str> = page.sort_fields().collect();
-            Some(page.cursor(&respond::decode_fields(last, &fields)?, &last.id))
-        }
+        (None, Some(last)) => Some(page.cursor(last)),
         _ => None,
     };
     let hits = request.search.as_ref().filter(|_| ranked).map(|search| (search, ranks));
@@ -192,11 +189,13 @@ async fn whole_page(
     };
     let mut rows = results.pop().unwrap_or_default();
     let has_more = cut(&mut rows, usize::try_from(page.limit).unwrap_or_default());
+    let last = rows.last().filter(|_| has_more && !ranked);
     Ok(Found {
         records: respond::records(table, &rows)?,
         ranks: if ranked { rows.iter().map(rank).collect::<Result<_>>()? } else { Vec::new() },
         has_more,
         total: results.first().map(|rows| number(rows)).transpose()?,
+        last: last.map(|row| respond::position(page, row, 2)).transpose()?,
         resume: None,
     })
 }
@@ -207,10 +206,9 @@ pub(super) fn only<'f>(config: &TableConfig, fields: Option<&'f [String]>) -> Op
     fields.filter(|_| config.hooks.on_enrich.is_none() && config.table.auto.id)
 }
 
-/// What is read of each row: what is shown, and what a cursor is made of.
-fn needed(fields: &[String], page: &Page) -> Vec<String> {
-    let sort = page.sort_fields().chain(["id"]).map(str::to_owned);
-    let all: BTreeSet<String> = fields.iter().cloned().chain(sort).collect();
+/// What is read of each row: what is shown, and its key.
+fn needed(fields: &[String]) -> Vec<String> {
+    let all: BTreeSet<String> = fields.iter().cloned().chain(["id".to_owned()]).collect();
     all.into_iter().collect()
 }
 

@@ -115,6 +115,14 @@ impl RowChange {
         self.within(schema, table, ids, &RowScope::All)
     }
 
+    /// The same where nobody looks at what was written: only keys come back.
+    pub(super) fn unseen(&self, schema: &str, table: &Table, ids: &[String]) -> Sql {
+        match self {
+            Self::Update { changes, .. } => write::update_unseen(schema, table, ids, changes),
+            Self::Delete => write::delete(schema, table, ids, &RowScope::All),
+        }
+    }
+
     /// The statement for those of these rows that the scope reaches.
     fn within(&self, schema: &str, table: &Table, ids: &[String], scope: &RowScope) -> Sql {
         match self {
@@ -393,7 +401,8 @@ pub(super) async fn allow(
     })
 }
 
-/// An id that no row can have is simply not found.
+/// An id that no row can have is simply not found. Those that SQL has given may have any other
+/// characters.
 fn known_id<'a>(table: &Table, id: &'a str) -> Result<&'a str> {
-    if edgebase_blocks::name::is_record_id(id) { Ok(id) } else { Err(not_found(table, id)) }
+    if id.contains('\0') { Err(not_found(table, id)) } else { Ok(id) }
 }

@@ -46,6 +46,8 @@ pub(super) struct Found {
     pub has_more: bool,
     /// How many there are, when they were counted.
     pub total: Option<i64>,
+    /// Where the last record stands, when there are more and a cursor may follow.
+    pub last: Option<Position>,
     /// Where the next page begins, when this one ended at a row that was not shown.
     pub resume: Option<Position>,
 }
@@ -68,6 +70,7 @@ impl Scan<'_> {
         let mut found = Found::default();
         let (mut seen, mut examined, mut bytes) = (0_i64, 0, 0);
         let mut place = Place::Start;
+        let mut last_shown = None;
         let mut size = if self.counted {
             CHUNK
         } else {
@@ -81,7 +84,7 @@ impl Scan<'_> {
             };
             let ends = !cut(&mut rows, size);
             examined += rows.len();
-            for (record, rank) in self.visible(&rows).await? {
+            for (row, record, rank) in self.visible(&rows).await? {
                 seen = seen.saturating_add(1);
                 let fits = found.records.is_empty() || bytes + record.text.len() <= PAGE;
                 if seen <= skip {
@@ -92,6 +95,7 @@ impl Scan<'_> {
                 } else {
                     bytes += record.text.len();
                     found.records.push(record);
+                    last_shown = Some(row.clone());
                     found.ranks.extend(rank);
                 }
             }
@@ -112,6 +116,9 @@ impl Scan<'_> {
             size = CHUNK;
             drop(rows);
             memory::keep(bytes);
+        }
+        if found.has_more && !self.ranked {
+            found.last = last_shown.map(|row| self.position(&row)).transpose()?;
         }
         Ok(found)
     }
@@ -142,7 +149,7 @@ impl Scan<'_> {
     }
 
     /// The records that the rule lets pass, with their ranks.
-    async fn visible(&self, rows: &[Row]) -> Result<Vec<(Record, Option<f64>)>> {
+    async fn visible<'r>(&self, rows: &'r [Row]) -> Result<Vec<(&'r Row, Record, Option<f64>)>> {
         let access = self.target.access();
         let mut candidates = Vec::with_capacity(rows.len());
         let mut values = Vec::with_capacity(rows.len());
@@ -151,7 +158,7 @@ impl Scan<'_> {
                 && let Ok(value) = access.seen(self.rule, &record)
             {
                 let rank = if self.ranked { Some(rank(row)?) } else { None };
-                candidates.push((record, rank));
+                candidates.push((row, record, rank));
                 values.push(value);
             }
         }
@@ -172,10 +179,7 @@ impl Scan<'_> {
     }
 
     fn position(&self, row: &Row) -> Result<Position> {
-        let record = respond::record(self.table, row)?;
-        let fields: Vec<&str> = self.page.sort_fields().collect();
-        let values = respond::decode_fields(&record, &fields)?;
-        Ok(self.page.position(&values, &record.id))
+        respond::position(self.page, row, if self.ranked { 3 } else { 2 })
     }
 }
 

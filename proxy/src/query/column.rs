@@ -5,7 +5,7 @@
 //! so every part of a query agrees on what a field is.
 
 use crate::db::statement::{Bind, Sql};
-use edgebase_blocks::{FieldType, Table};
+use edgebase_blocks::{FieldType, Table, quote, timestamp};
 
 /// The key's column, which a table has whether or not its records show it.
 pub const KEY: &str = "id";
@@ -60,6 +60,36 @@ impl<'a> Column<'a> {
         }
     }
 
+    /// Appends the value as text that loses nothing of it, for cursors.
+    pub fn write_exact(&self, sql: &mut Sql) {
+        match self {
+            Self::Typed(name, kind) if kind.is_text() => {
+                sql.push("t.").ident(name);
+            }
+            // In one form whatever the session's date style is.
+            Self::Typed(name, FieldType::Datetime) => {
+                sql.push("pg_catalog.to_json(t.").ident(name).push(") #>> '{}'");
+            }
+            Self::Typed(..) | Self::Key(_) => {
+                self.write(sql);
+                sql.push("::text");
+            }
+        }
+    }
+
+    /// A value that [`Self::write_exact`] has written, and the cast that it needs; `None` when it
+    /// has written none such.
+    #[must_use]
+    pub fn exact(&self, text: &str) -> Option<(Bind, &'static str)> {
+        Some(match self.kind() {
+            FieldType::String | FieldType::Text => (Bind::text(text), ""),
+            FieldType::Number => (Bind::Number(Some(text.parse().ok()?)), ""),
+            FieldType::Boolean => (Bind::Bool(Some(text.parse().ok()?)), ""),
+            FieldType::Datetime => (Bind::text(text), "::timestamptz"),
+            FieldType::Json => (Bind::text(text), "::jsonb"),
+        })
+    }
+
     /// Appends the expression's text, for `contains`: what a record shows, and of a schemaless
     /// table's strings what stands between their quotes.
     pub fn write_text(&self, sql: &mut Sql) {
@@ -101,9 +131,9 @@ pub fn write_shown(sql: &mut Sql, table: &Table, fields: Option<&[String]>) {
     match fields.filter(|_| table.is_schemaless()) {
         Some(fields) => {
             sql.push(separator)
-                .push("(SELECT pg_catalog.jsonb_object_agg(d.k, d.v) FROM pg_catalog.jsonb_each(t.")
-                .ident(DOCUMENT)
-                .push(") AS d(k, v) WHERE d.k = ANY (")
+                .push("(SELECT pg_catalog.jsonb_object_agg(d.k, d.v) FROM pg_catalog.jsonb_each(");
+            write_document(sql);
+            sql.push(") AS d(k, v) WHERE d.k = ANY (")
                 .bind(Bind::Texts(fields.to_vec()))
                 .push(")) AS ")
                 .ident(DOCUMENT);
@@ -115,6 +145,13 @@ pub fn write_shown(sql: &mut Sql, table: &Table, fields: Option<&[String]>) {
     }
 }
 
+/// Appends the document of a schemaless table's row. One that SQL has written and that is no object
+/// has no fields.
+pub fn write_document(sql: &mut Sql) {
+    sql.push("(CASE pg_catalog.jsonb_typeof(t.").ident(DOCUMENT).push(") WHEN 'object' THEN t.");
+    sql.ident(DOCUMENT).push(" ELSE '{}' END)");
+}
+
 /// Appends the record of a row of `t` as text.
 pub fn write_record(sql: &mut Sql, table: &Table) {
     sql.push("(SELECT pg_catalog.row_to_json(r.*)::text FROM (SELECT ");
@@ -124,7 +161,5 @@ pub fn write_record(sql: &mut Sql, table: &Table) {
 
 /// A datetime column as records show it.
 pub(super) fn write_iso(sql: &mut Sql, name: &str) {
-    sql.push("pg_catalog.to_char(t.")
-        .ident(name)
-        .push(r#" AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')"#);
+    sql.push(&timestamp::sql(&format!("t.{}", quote::ident(name))));
 }

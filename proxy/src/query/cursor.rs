@@ -1,6 +1,7 @@
 //! What does a cursor say, and who can read it?
 //!
-//! A cursor holds a [`Position`]: the sort values and the id of a row. Where that row was shown to
+//! A cursor holds a [`Position`]: the sort values of a row, each in a text that loses nothing of it,
+//! and the row's id. Where that row was shown to
 //! the caller, the cursor is plain: the id alone without a sort, as the SDKs expect, else JSON in
 //! base64. A page that ends behind a row that was not shown has a sealed cursor: encrypted and
 //! authenticated, bound to its caller, table and query, so that it neither tells where the hidden
@@ -12,7 +13,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::hkdf::{HKDF_SHA256, Salt};
 use ring::rand::{SecureRandom, SystemRandom};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// What a sealed cursor begins with; no record id does.
 const SEALED: char = '~';
@@ -20,8 +21,8 @@ const SEALED: char = '~';
 /// The place of a row in an ordered table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Position {
-    /// The values of the sort keys.
-    pub values: Vec<Value>,
+    /// The values of the sort keys as [exact texts](super::column::Column::write_exact).
+    pub values: Vec<Option<String>>,
     /// The row's id.
     pub id: String,
     /// Rows behind it that the caller sees and the page leaves out.
@@ -54,7 +55,7 @@ pub fn read_plain(text: &str, sort: Option<&Value>, keys: usize) -> Option<Posit
 
 fn array(sort: &Value, position: &Position) -> Value {
     std::iter::once(sort.clone())
-        .chain(position.values.iter().cloned())
+        .chain(position.values.iter().map(|value| json!(value)))
         .chain(std::iter::once(Value::from(position.id.as_str())))
         .collect()
 }
@@ -65,7 +66,15 @@ fn from_array(json: &[u8], sort: &Value, keys: usize) -> Option<Position> {
         return None;
     }
     let id = parts.pop()?.as_str()?.to_owned();
-    (parts.remove(0) == *sort).then_some(Position { values: parts, id, skip: 0 })
+    if parts.remove(0) != *sort {
+        return None;
+    }
+    let text = |value| match value {
+        Value::Null => None,
+        Value::String(text) => Some(text),
+        other => Some(other.to_string()),
+    };
+    Some(Position { values: parts.into_iter().map(text).collect(), id, skip: 0 })
 }
 
 /// The key that cursors are sealed with.
@@ -105,9 +114,8 @@ impl CursorKey {
     ) -> Result<String, ring::error::Unspecified> {
         let mut nonce = [0; NONCE_LEN];
         SystemRandom::new().fill(&mut nonce)?;
-        let mut text = serde_json::json!([position.skip, position.values, position.id])
-            .to_string()
-            .into_bytes();
+        let mut text =
+            json!([position.skip, position.values, position.id]).to_string().into_bytes();
         let (aad, unique) = (Aad::from(context.as_bytes()), Nonce::assume_unique_for_key(nonce));
         self.0.seal_in_place_append_tag(unique, aad, &mut text)?;
         Ok(format!("{SEALED}{}", URL_SAFE_NO_PAD.encode([&nonce[..], &text].concat())))
@@ -128,10 +136,9 @@ impl CursorKey {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     fn position() -> Position {
-        Position { values: vec![json!(4711), Value::Null], id: "hidden".into(), skip: 3 }
+        Position { values: vec![Some("4711".into()), None], id: "hidden".into(), skip: 3 }
     }
 
     #[test]
@@ -162,7 +169,7 @@ mod tests {
     #[test]
     fn a_plain_cursor_belongs_to_its_sort() {
         let sort = json!(["+n"]);
-        let position = Position { values: vec![json!(1)], id: "a".into(), skip: 0 };
+        let position = Position { values: vec![Some("1".into())], id: "a".into(), skip: 0 };
         let text = plain(Some(&sort), &position);
         assert_eq!(read_plain(&text, Some(&sort), 1), Some(position.clone()));
         assert_eq!(read_plain(&text, Some(&json!(["-n"])), 1), None);

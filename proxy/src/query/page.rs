@@ -11,8 +11,7 @@ use crate::parameters::query::{Query, malformed};
 use crate::parameters::{AFTER, BEFORE, LIMIT, OFFSET, PAGE, PER_PAGE, SORT};
 use crate::query::column::Column;
 use crate::query::cursor::{self, CursorKey, Position};
-use crate::query::value;
-use edgebase_blocks::{FieldType, Table};
+use edgebase_blocks::Table;
 use serde_json::Value;
 
 /// Rows of a page unless stated (contract 10.2).
@@ -91,7 +90,7 @@ impl Page {
                 if cursor::is_sealed(text) {
                     Start::Sealed { text: text.to_owned(), backwards }
                 } else {
-                    Start::Cursor { position: read_cursor(text, &sort)?, backwards }
+                    Start::Cursor { position: read_cursor(table, text, &sort)?, backwards }
                 }
             }
         };
@@ -164,11 +163,6 @@ impl Page {
         Self { limit, start, sort: self.sort.clone(), number: self.number }
     }
 
-    /// The fields that the position of a row is made of, besides its id.
-    pub fn sort_fields(&self) -> impl Iterator<Item = &str> {
-        self.sort.iter().map(|key| key.field.as_str())
-    }
-
     /// Whether the caller asked for an order of its own.
     #[must_use]
     pub fn is_sorted(&self) -> bool {
@@ -188,11 +182,11 @@ impl Page {
             }
             sql.push("(");
             for (key, v) in self.sort.iter().zip(values).take(i) {
-                key.write_equal(sql, table, v);
+                key.write_equal(sql, table, v.as_deref());
                 sql.push(" AND ");
             }
             match self.sort.get(i).zip(values.get(i)) {
-                Some((key, v)) => key.write_after(sql, table, v, *backwards),
+                Some((key, v)) => key.write_after(sql, table, v.as_deref(), *backwards),
                 None => {
                     sql.push(if *backwards { "t.\"id\" < " } else { "t.\"id\" > " })
                         .bind(Bind::text(id.clone()));
@@ -235,29 +229,40 @@ impl Page {
         }
     }
 
-    /// The position of a record.
-    #[must_use]
-    pub fn position(&self, record: &Value, id: &str) -> Position {
-        let values = self.sort_fields().map(|f| record.get(f).cloned().unwrap_or(Value::Null));
-        Position { values: values.collect(), id: id.to_owned(), skip: 0 }
+    /// Appends the sort values of a row, as [`Self::position`] reads them.
+    pub fn write_position(&self, sql: &mut Sql, table: &Table) {
+        sql.push("pg_catalog.array_to_json(ARRAY[");
+        for (i, key) in self.sort.iter().enumerate() {
+            sql.push(if i > 0 { ", " } else { "" });
+            if let Some(column) = Column::find(table, &key.field) {
+                column.write_exact(sql);
+            }
+        }
+        sql.push("]::text[])::text");
     }
 
-    /// The cursor that continues after `record`, which the caller sees.
+    /// The position of a row with that id and, where the page is sorted, those sort values.
+    ///
+    /// # Errors
+    /// Never, unless a statement and this function disagree.
+    pub fn position(&self, values: &str, id: &str) -> Result<Position> {
+        let values = match self.is_sorted() {
+            true => serde_json::from_str(values).map_err(Error::internal)?,
+            false => Vec::new(),
+        };
+        Ok(Position { values, id: id.to_owned(), skip: 0 })
+    }
+
+    /// The cursor that continues behind a row that the caller sees.
     #[must_use]
-    pub fn cursor(&self, record: &Value, id: &str) -> String {
-        cursor::plain(fingerprint(&self.sort).as_ref(), &self.position(record, id))
+    pub fn cursor(&self, position: &Position) -> String {
+        cursor::plain(fingerprint(&self.sort).as_ref(), position)
     }
 }
 
 impl SortKey {
-    fn operand(&self, table: &Table, v: &Value) -> Option<(Bind, &'static str)> {
-        let kind = Column::find(table, &self.field)?.kind();
-        let cast = if kind == FieldType::Datetime { "::timestamptz" } else { "" };
-        if let (FieldType::Number, Some(name)) = (kind, v.as_str()) {
-            // What SQL has written and JSON has no number for: `Infinity`, `-Infinity`, `NaN`.
-            return Some((Bind::Number(Some(name.parse().ok()?)), cast));
-        }
-        Some(value::operand(kind, v).ok()?).map(|b| (b, cast))
+    fn operand(&self, table: &Table, v: Option<&str>) -> Option<(Bind, &'static str)> {
+        Column::find(table, &self.field)?.exact(v?)
     }
 
     fn write_column(&self, sql: &mut Sql, table: &Table) {
@@ -266,9 +271,9 @@ impl SortKey {
         }
     }
 
-    fn write_equal(&self, sql: &mut Sql, table: &Table, v: &Value) {
+    fn write_equal(&self, sql: &mut Sql, table: &Table, v: Option<&str>) {
         self.write_column(sql, table);
-        match self.operand(table, v).filter(|_| !v.is_null()) {
+        match self.operand(table, v) {
             Some((bind, cast)) => sql.push(" = ").bind(bind).push(cast),
             None => sql.push(" IS NULL"),
         };
@@ -281,9 +286,9 @@ impl SortKey {
     /// Rows behind `v` in the direction of travel. Nulls are the least of all, so travelling up
     /// there is every value behind null and no null behind a value, and travelling down the
     /// reverse.
-    fn write_after(&self, sql: &mut Sql, table: &Table, v: &Value, backwards: bool) {
+    fn write_after(&self, sql: &mut Sql, table: &Table, v: Option<&str>, backwards: bool) {
         let upwards = self.descending == backwards;
-        match self.operand(table, v).filter(|_| !v.is_null()) {
+        match self.operand(table, v) {
             Some((bind, cast)) if upwards => {
                 self.write_column(sql, table);
                 sql.push(" > ").bind(bind).push(cast);
@@ -338,11 +343,16 @@ fn sort_keys<'a>(table: &Table, parts: impl Iterator<Item = &'a str>) -> Result<
     Ok(keys)
 }
 
-fn read_cursor(text: &str, sort: &[SortKey]) -> Result<Position> {
+fn read_cursor(table: &Table, text: &str, sort: &[SortKey]) -> Result<Position> {
     if text.contains('\0') {
         return Err(Error::BadRequest("Invalid cursor.".into()));
     }
-    cursor::read_plain(text, fingerprint(sort).as_ref(), sort.len()).ok_or_else(foreign_cursor)
+    let position = cursor::read_plain(text, fingerprint(sort).as_ref(), sort.len());
+    let fits = |(key, v): (&SortKey, &Option<String>)| {
+        v.is_none() || key.operand(table, v.as_deref()).is_some()
+    };
+    let position = position.filter(|p| sort.iter().zip(&p.values).all(fits));
+    position.ok_or_else(foreign_cursor)
 }
 
 fn foreign_cursor() -> Error {
@@ -397,7 +407,7 @@ mod tests {
     #[test]
     fn a_cursor_continues_behind_its_row_on_every_sort_key() {
         let first = page(&[("sort", "n:desc,s")]).unwrap();
-        let cursor = first.cursor(&json!({"n": 2, "s": null}), "x1");
+        let cursor = first.cursor(&first.position(r#"["2",null]"#, "x1").unwrap());
         let next = page(&[("sort", "n:desc,s"), ("after", &cursor)]).unwrap();
         let mut sql = Sql::default();
         next.write_start(&mut sql, &table());
@@ -412,7 +422,8 @@ mod tests {
     #[test]
     fn a_cursor_continues_behind_what_is_no_number_of_json() {
         for name in ["Infinity", "-Infinity", "NaN"] {
-            let cursor = page(&[("sort", "n")]).unwrap().cursor(&json!({"n": name}), "x1");
+            let first = page(&[("sort", "n")]).unwrap();
+            let cursor = first.cursor(&first.position(&json!([name]).to_string(), "x1").unwrap());
             let mut sql = Sql::default();
             let next = page(&[("sort", "n"), ("after", &cursor)]).unwrap();
             next.write_start(&mut sql, &table());

@@ -147,11 +147,22 @@ pub fn lock_matching(
     sql
 }
 
+/// The ids of the rows that [`lock_matching`] would give.
+#[must_use]
+pub fn lock_keys(schema: &str, table: &Table, selection: &Selection<'_>, limit: i64) -> Sql {
+    let mut sql = Sql::new("SELECT t.\"id\" FROM ");
+    sql.table(schema, &table.name).push(" t WHERE TRUE");
+    selection.write(&mut sql, table);
+    sql.push(" ORDER BY t.\"id\" LIMIT ").bind(Bind::Int(limit)).push(" FOR UPDATE");
+    sql
+}
+
 /// A row that a search without a sort has come to: its rank and its id.
 pub type Hit = (f64, String);
 
-/// One page of a search, and one row more; a third column has the rank. Without a sort of its
-/// own the best hits come first, and `behind` is the hit that the page begins behind.
+/// One page of a search, and one row more. Without a sort of its own the best hits come first, and
+/// `behind` is the hit that the page begins behind. The columns behind record and id are the rank
+/// and, where the page is sorted, the sort values.
 #[must_use]
 pub fn search(
     schema: &str,
@@ -162,10 +173,14 @@ pub fn search(
     behind: Option<&Hit>,
     fields: Option<&[String]>,
 ) -> Sql {
-    let mut sql = Sql::new("SELECT pg_catalog.row_to_json(r.*)::text, t.\"id\", t.");
-    sql.ident(RANK).push(" FROM (SELECT t.*, ");
-    search.write_rank(&mut sql, table);
-    sql.push(" AS ").ident(RANK).push(" FROM ").table(schema, &table.name).push(" t WHERE TRUE");
+    let mut sql = Sql::new(RECORD_OF_ROW);
+    sql.push(", t.").ident(RANK);
+    let mut inner = |sql: &mut Sql| {
+        sql.push(", ");
+        search.write_rank(sql, table);
+        sql.push(" AS ").ident(RANK);
+    };
+    write_rows(&mut sql, schema, table, page, &mut inner);
     selection.write(&mut sql, table);
     page.write_start(&mut sql, table);
     if let Some((rank, id)) = behind {
@@ -178,14 +193,40 @@ pub fn search(
         sql.bind(Bind::text(id.as_str())).push("))");
     }
     page.write_order(&mut sql, table, (!page.is_sorted()).then_some(RANK));
-    sql.push(") t CROSS JOIN LATERAL (SELECT ");
-    write_shown(&mut sql, table, fields);
-    sql.push(") r");
+    write_records(&mut sql, table, fields);
     sql
 }
 
+/// The record and the id of a row of `t`, the fields of which `r` has.
+const RECORD_OF_ROW: &str = "SELECT pg_catalog.row_to_json(r.*)::text, t.\"id\"";
+
+/// Appends the sort values of a sorted page, and its rows as `t` with further columns, to be
+/// continued with conditions.
+fn write_rows(
+    sql: &mut Sql,
+    schema: &str,
+    table: &Table,
+    page: &Page,
+    columns: &mut dyn FnMut(&mut Sql),
+) {
+    if page.is_sorted() {
+        sql.push(", ");
+        page.write_position(sql, table);
+    }
+    sql.push(" FROM (SELECT t.*");
+    columns(sql);
+    sql.push(" FROM ").table(schema, &table.name).push(" t WHERE TRUE");
+}
+
+/// Ends what [`write_rows`] has begun.
+fn write_records(sql: &mut Sql, table: &Table, fields: Option<&[String]>) {
+    sql.push(") t CROSS JOIN LATERAL (SELECT ");
+    write_shown(sql, table, fields);
+    sql.push(") r");
+}
+
 /// One page, and one row more to see whether it is the last; with `fields`, among which is `id`,
-/// no others of each row.
+/// no others of each row. A third column has the sort values of a sorted page.
 #[must_use]
 pub fn list(
     schema: &str,
@@ -194,12 +235,24 @@ pub fn list(
     page: &Page,
     fields: Option<&[String]>,
 ) -> Sql {
-    let mut sql = rows_of(schema, table, fields);
-    sql.push(" WHERE TRUE");
+    let is_sorted = page.is_sorted();
+    let mut sql = if is_sorted {
+        let mut sql = Sql::new(RECORD_OF_ROW);
+        write_rows(&mut sql, schema, table, page, &mut |_| {});
+        sql
+    } else {
+        let mut sql = rows_of(schema, table, fields);
+        sql.push(" WHERE TRUE");
+        sql
+    };
     selection.write(&mut sql, table);
     page.write_start(&mut sql, table);
     page.write_order(&mut sql, table, None);
-    sql.push(") r");
+    if is_sorted {
+        write_records(&mut sql, table, fields);
+    } else {
+        sql.push(") r");
+    }
     sql
 }
 

@@ -147,10 +147,10 @@ pub fn new_row(table: &Table, body: &Object, place: Place, budget: &Budget) -> R
                 .map(|(k, v)| (k.clone(), v.clone()))
                 .collect();
             let document = Value::Object(document);
-            if value::has_nul(&document) {
-                issues.push((DOCUMENT.into(), NUL.into()));
-            }
             let fields = document.as_object().into_iter().flatten();
+            for (key, _) in fields.clone().filter(|(k, v)| k.contains('\0') || value::has_nul(v)) {
+                issues.push((key.clone(), NUL.into()));
+            }
             for (key, _) in fields.filter(|(_, value)| json::is_deep(value)) {
                 issues.push((key.clone(), deep()));
             }
@@ -205,6 +205,12 @@ enum Operator {
 /// The name in `{"$op": name, …}`; without a name the value is an ordinary one (contract 12.2).
 fn operator_name(value: &Value) -> Option<&str> {
     value.get("$op")?.as_str()
+}
+
+/// Whether a value of a change is an operator, which says what to do with what is stored.
+#[must_use]
+pub fn is_operator(value: &Value) -> bool {
+    operator_name(value).is_some()
 }
 
 /// An operator that does not exist is a mistake of its own, whatever else the body holds.

@@ -6,7 +6,7 @@
 
 use crate::access::RowScope;
 use crate::db::statement::{Bind, Sql};
-use crate::query::column::{DOCUMENT, write_record};
+use crate::query::column::{DOCUMENT, write_document, write_record};
 use crate::query::record::{Change, Changes, NewRow};
 use edgebase_blocks::{FieldType, Table};
 use serde_json::Value;
@@ -59,6 +59,24 @@ pub fn update(
     scope: &RowScope,
     changes: &Changes,
 ) -> Sql {
+    returning(changed(schema, table, ids, scope, changes), table)
+}
+
+/// Changes the rows of those ids; only their ids come back.
+#[must_use]
+pub fn update_unseen(schema: &str, table: &Table, ids: &[String], changes: &Changes) -> Sql {
+    let mut sql = changed(schema, table, ids, &RowScope::All, changes);
+    sql.push(" RETURNING t.\"id\"");
+    sql
+}
+
+fn changed(
+    schema: &str,
+    table: &Table,
+    ids: &[String],
+    scope: &RowScope,
+    changes: &Changes,
+) -> Sql {
     let mut sql = Sql::new("UPDATE ");
     sql.table(schema, &table.name).push(" AS t SET ");
     let separator = Cell::new("");
@@ -80,7 +98,7 @@ pub fn update(
     }
     if table.is_schemaless() {
         set(&mut sql, DOCUMENT);
-        write_document(&mut sql, changes);
+        write_changed_document(&mut sql, changes);
     }
     for field in table.fields.iter().flatten().filter(|f| f.touched_on_update) {
         if !changes.iter().any(|(c, _)| *c == field.name) {
@@ -97,11 +115,11 @@ pub fn update(
     }
     sql.push(" WHERE t.\"id\" = ANY (").bind(Bind::Texts(ids.to_vec())).push(")");
     scope.write(&mut sql);
-    returning(sql, table)
+    sql
 }
 
 /// The document with keys set, counted up and removed.
-fn write_document(sql: &mut Sql, changes: &Changes) {
+fn write_changed_document(sql: &mut Sql, changes: &Changes) {
     let mut merged = serde_json::Map::new();
     let mut dropped = Vec::new();
     for (key, change) in changes {
@@ -113,7 +131,9 @@ fn write_document(sql: &mut Sql, changes: &Changes) {
             _ => {}
         }
     }
-    sql.push("((t.\"_doc\" || ")
+    sql.push("((");
+    write_document(sql);
+    sql.push(" || ")
         .bind(Bind::Json(Some(Value::Object(merged))))
         .push(") - ")
         .bind(Bind::Texts(dropped))

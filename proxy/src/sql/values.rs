@@ -11,7 +11,7 @@ use crate::db::wire::{Column, Step};
 use crate::db::{Bound, Transaction};
 use crate::json::{self, Numbers};
 use bytes::BytesMut;
-use edgebase_blocks::datetime::{Day, Moment};
+use edgebase_blocks::timestamp;
 use postgres_types::{Format, FromSql, IsNull, ToSql, Type, to_sql_checked};
 use serde_json::{Map, Number, Value};
 use std::borrow::Cow;
@@ -182,13 +182,8 @@ fn value(cell: Option<&[u8]>, kind: &Type) -> Result<Value, ReadError> {
         }
         Type::FLOAT8 => get::<f64>(cell, kind)?.map(float),
         Type::JSON | Type::JSONB => get::<JsonText>(cell, kind)?.map(document).transpose()?,
-        Type::TIMESTAMPTZ => get::<Count>(cell, kind)?.map(|Count(micros)| {
-            Moment::from_postgres(micros).map_or_else(|| infinity(micros), |m| m.to_string().into())
-        }),
-        Type::DATE => get::<Count>(cell, kind)?.map(|Count(days)| {
-            let day = i32::try_from(days).ok().and_then(Day::from_postgres);
-            day.map_or_else(|| infinity(days), |day| day.to_string().into())
-        }),
+        Type::TIMESTAMPTZ => get::<i64>(cell, kind)?.map(|n| timestamp::text(n).into()),
+        Type::DATE => get::<i32>(cell, kind)?.map(|n| timestamp::date_text(n).into()),
         Type::UUID => get::<Uuid>(cell, kind)?.map(|u| Value::from(u.to_string())),
         Type::VOID => None,
         _ => get::<String>(cell, kind)?.map(Value::from),
@@ -200,22 +195,6 @@ fn value(cell: Option<&[u8]>, kind: &Type) -> Result<Value, ReadError> {
 /// strings; counts are numbers for every SDK).
 fn integer(n: i64) -> Value {
     if n.unsigned_abs() <= 1 << 53 { Value::from(n) } else { Value::from(n.to_string()) }
-}
-
-/// An integer as PostgreSQL sends it, of four or eight bytes: days, or microseconds.
-struct Count(i64);
-
-impl<'a> FromSql<'a> for Count {
-    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, ReadError> {
-        Ok(Self(match raw.len() {
-            4 => i64::from(i32::from_be_bytes(raw.try_into()?)),
-            _ => i64::from_be_bytes(raw.try_into()?),
-        }))
-    }
-
-    fn accepts(_: &Type) -> bool {
-        true
-    }
 }
 
 /// The text of a document; the number of its format stands before that of a `jsonb`.
@@ -234,11 +213,6 @@ impl<'a> FromSql<'a> for JsonText<'a> {
 
 fn document(JsonText(text): JsonText<'_>) -> Result<Value, ReadError> {
     Ok(serde_json::from_str(&json::presentable(text, json::MAX_DEPTH, Numbers::Exact))?)
-}
-
-/// The ends of dates and timestamps, as PostgreSQL calls them.
-fn infinity(end: i64) -> Value {
-    Value::from(if end < 0 { "-infinity" } else { "infinity" })
 }
 
 /// Integral values print without a fraction.

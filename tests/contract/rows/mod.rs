@@ -10,6 +10,7 @@ mod access;
 mod batches;
 mod bodies;
 mod document;
+mod exact;
 mod examples;
 mod filters;
 mod keyless;
