@@ -83,7 +83,7 @@ pub fn class_named(name: &NameData, schema: Oid) -> Option<Class> {
     let cache = pg_sys::SysCacheIdentifier::RELNAMENSP as c_int;
     // SAFETY: a lookup in a cache that has such a key; what it finds is let go once.
     unsafe {
-        let tuple = pg_sys::SearchSysCache2(cache, Datum::from(name as *const _), schema.into());
+        let tuple = pg_sys::SearchSysCache2(cache, Datum::from(&raw const *name), schema.into());
         if tuple.is_null() {
             return None;
         }

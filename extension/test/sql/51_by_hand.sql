@@ -140,10 +140,20 @@ SET LOCAL SESSION AUTHORIZATION analyst_login;
 SELECT sum(n) FROM tenant.invoices;
 \ir ../lib/verdict.sql
 
+-- A server without ICU has no such collation, and reads the key.
+SELECT count(*) > 1 AS has_icu FROM pg_collation WHERE collprovider = 'i' \gset
+\if :has_icu
+\set collation 'provider = icu, locale = \'und-u-ks-level1\', deterministic = false'
+\set refused 42809
+\else
+\set collation 'locale = \'C\''
+\set refused 00000
+\endif
+
 \set attack 'a key whose collation takes different texts for equal is left to a statement'
-\set expect 42809
+\set expect :refused
 BEGIN;
-CREATE COLLATION reports.alike (provider = icu, locale = 'und-u-ks-level1', deterministic = false);
+CREATE COLLATION reports.alike (:collation);
 ALTER TABLE "tenant:hand".invoices ALTER id TYPE text COLLATE reports.alike;
 SET LOCAL SESSION AUTHORIZATION proxy_login;
 SELECT edgebase.read_record('tenant', 'hand', 'invoices', ARRAY['id'], 'H1');
