@@ -16,7 +16,7 @@ static ALLOCATOR: Budgeted = Budgeted;
 
 /// Rules that must be denied, and whether JavaScript's own limits must do it, without losing
 /// the thread.
-const RUNAWAYS: [(&str, &str, bool); 33] = [
+const RUNAWAYS: [(&str, &str, bool); 47] = [
     ("while_true", "() => { while (true) {} }", true),
     (
         "nested_loops",
@@ -57,11 +57,25 @@ const RUNAWAYS: [(&str, &str, bool); 33] = [
         "() => Array.from({ length: 20000 }, (_, i) => i).sort((a, b) => { for (let i = 0; i < 1000; i++); return b - a })",
         false,
     ),
-    ("repeat", "() => 'a'.repeat(1e9).length", false),
+    ("repeat", "() => 'a'.repeat(1e9).length", true),
+    ("repeat_of_text", "() => 'a'.repeat('1e9').length", true),
     ("regex", "() => /^(a+)+$/.test('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!')", false),
     ("regex_alternation", "() => /^(a|a)*$/.test('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!')", false),
-    ("fill", "() => Array(1e8).fill(0).length", false),
-    ("includes_length", "() => Array.prototype.includes.call({ length: 2 ** 40 }, 1)", false),
+    ("fill", "() => Array(1e8).fill(0).length", true),
+    ("includes_length", "() => Array.prototype.includes.call({ length: 2 ** 40 }, 1)", true),
+    ("array_of_length", "() => Array.from({ length: 1e9 }).length", true),
+    ("spread_of_holes", "() => [...Array(1e9)].length", true),
+    ("apply", "() => Math.max.apply(null, { length: 1e9 })", true),
+    ("join", "() => Array(20000).fill('a').join(LONG).length", true),
+    ("split", "() => LONG.split('').length", true),
+    ("spread_of_text", "() => [...LONG].length", true),
+    ("keys_of_text", "() => Object.keys(LONG).length", true),
+    ("replace_all", "() => LONG.replaceAll('a', 'b'.repeat(1000)).length", true),
+    ("replace_by_what_precedes", "() => LONG.replaceAll('a', '$`').length", true),
+    ("search", "() => LONG.includes(LONG.slice(1) + 'b')", true),
+    ("regex_of_long_text", "() => /(.|a)*?b/.test(LONG)", true),
+    ("encode", "() => encodeURIComponent(LONG).length", true),
+    ("parse", "() => JSON.parse('[' + COMMAS + '0]').length", true),
     (
         "deep_stringify",
         "() => { let o = {}; for (let i = 0; i < 90000; i++) o = { o }; return JSON.stringify(o).length }",
@@ -77,7 +91,7 @@ const RUNAWAYS: [(&str, &str, bool); 33] = [
         "() => { let p = {}; for (let i = 0; i < 90000; i++) p = new Proxy(p, {}); p.x; for (;;); }",
         false,
     ),
-    ("pad", "() => ''.padEnd(1e9, 'ab').length", false),
+    ("pad", "() => ''.padEnd(1e9, 'ab').length", true),
     (
         "doubling",
         "() => { let s = 'ab'; for (let i = 0; i < 60; i++) s += s; return s.length }",
@@ -90,7 +104,12 @@ const RUNAWAYS: [(&str, &str, bool); 33] = [
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_runaway_is_denied_in_time_while_others_are_answered() {
-    let mut text = String::from("export default { honest: (n) => new Map() && n === 7,\n");
+    let mut text = String::from(
+        "let LONG = 'a', COMMAS = '0,';
+         for (let i = 0; i < 22; i++) LONG += LONG;
+         for (let i = 0; i < 20; i++) COMMAS += COMMAS;
+         export default { honest: (n) => new Map() && n === 7,\n",
+    );
     for (name, rule, _) in RUNAWAYS {
         text.push_str(&format!("{name}: {rule},\n"));
     }
@@ -155,6 +174,42 @@ async fn every_runaway_is_denied_in_time_while_others_are_answered() {
     );
     assert!(slowest < Duration::from_secs(1), "an honest rule waited {slowest:?}");
     assert_eq!(denied, 0, "an honest rule was denied");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_honest_rules_ask_of_texts_and_arrays_is_answered() {
+    const HONEST: [&str; 16] = [
+        r"'ab '.repeat(3000).replace(/(\w+) (\w+)/g, '$2 $1').length === 9000",
+        "'aXbX'.replaceAll('X', '-$&-') === 'a-X-b-X-'",
+        "'e'.repeat(20000).replace('e', 'x'.repeat(1000)).length === 20999",
+        "'a,b,c'.split(',').length === 3 && 'abc'.split('').join('-') === 'a-b-c'",
+        "'7'.padStart(3, '0') === '007' && '7'.padEnd(2) === '7 '",
+        "[...'h\u{e9}llo'].length === 5 && Array.from('abc').length === 3",
+        "Array.from({ length: 3 }, (_, i) => i).join() === '0,1,2'",
+        "Array(1000).fill(1).map(x => x + 1).reduce((a, b) => a + b) === 2000",
+        "[1, [2, [3]]].flat(Infinity).concat([4], 5).includes(5)",
+        "Object.keys({ length: 5e9 }).length === 1",
+        "Object.entries(Object.assign({}, { a: 1 }, 'b')).length === 2",
+        "Math.max.apply(null, [1, 2]) === 2 && Reflect.apply(Math.max, null, [3]) === 3",
+        "JSON.parse(JSON.stringify({ list: Array(100).fill({ a: 'b' }) })).list.length === 100",
+        "/^[a-z]+$/.test('abc') && 'abc'.match(/./g).length === 3",
+        "encodeURIComponent('a b').normalize('NFC') === 'a%20b'",
+        "'a'.repeat.name === 'repeat' && ''.padStart.length === 1
+             && Array.prototype.values === Array.prototype[Symbol.iterator]
+             && !Object.keys(Array.prototype).length",
+    ];
+    let rules: String = HONEST
+        .iter()
+        .enumerate()
+        .map(|(n, rule)| format!("r{n}: () => new Map() && {rule},\n"))
+        .collect();
+    let loaded = loaded(&format!("export default {{ {rules} }}"));
+    let engine = Engine::start(&loaded, Limits::default()).expect("starts");
+    for (n, rule) in HONEST.iter().enumerate() {
+        let id = at(&loaded, &format!("r{n}"));
+        let decision = engine.allows(id, vec![], Duration::from_secs(5)).await;
+        assert_eq!(decision, Decision::Allow, "{rule}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

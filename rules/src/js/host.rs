@@ -3,7 +3,7 @@
 //! The engine's hooks, `console`, the allowed part of `process.env`, and nothing else: no
 //! files, no network, no timers, no code made from strings.
 
-use super::slice;
+use super::{guards, slice};
 use crate::syntax::TICK;
 use boa_engine::context::HostHooks;
 use boa_engine::object::ObjectInitializer;
@@ -86,6 +86,7 @@ pub(crate) fn furnish(
         .function(NativeFunction::from_fn_ptr(error), js_string!("error"), 0)
         .build();
     context.register_global_property(js_string!("console"), console, Attribute::empty())?;
+    guards::install(context)?;
     context.eval(Source::from_bytes(PRELUDE))?;
     context.eval(Source::from_bytes(FIX))?;
     #[cfg(test)]

@@ -5,6 +5,7 @@
 
 pub(crate) mod convert;
 mod effects;
+mod guards;
 pub(crate) mod host;
 pub(crate) mod jobs;
 pub(crate) mod queue;
