@@ -183,6 +183,7 @@ const DENIED_SYMBOLS: &[&str] = &[
     "pg_get_object_address",
     "pg_get_partition_constraintdef",
     "pg_partition_tree",
+    "pg_sequence_last_value",
     "table_to_xmlschema",
 ];
 

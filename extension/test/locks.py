@@ -57,7 +57,7 @@ FILLERS = {
     "oidvector": ["''::oidvector"], "refcursor": ["'c'::refcursor"], "jsonb": ["'{}'"], "json": ["'{}'"],
 }
 # Lock a sequence before they refuse it, beyond any savepoint; only a migration makes a sequence.
-SEQUENCES = ("nextval", "currval", "setval", "pg_sequence_last_value")
+SEQUENCES = ("nextval", "currval", "setval")
 # Calls in one transaction.
 GROUP = 200
 # What a text or name is taken to be, besides the role.
