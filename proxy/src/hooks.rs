@@ -211,14 +211,19 @@ impl Target<'_> {
 
 /// What the client is told of a hook that did not return.
 fn rejection(failure: Failure, event: &str) -> Error {
-    let Failure::Threw { message, typed } = failure else {
-        let cause = Cause::from(failure);
-        return match cause {
-            Cause::TooLarge => Error::BadRequest(format!(
+    let (message, typed) = match failure {
+        Failure::Threw { message, typed } => (message, typed),
+        Failure::Ended(Cause::TooLarge) => {
+            return Error::BadRequest(format!(
                 "The record is too large for the before{event} hook of this table."
-            )),
-            cause => Error::hook_not_completed(cause),
-        };
+            ));
+        }
+        // Its checks have not run, and repeating the request does not change that.
+        Failure::Ended(Cause::NoVerdict(what)) => {
+            tracing::error!("a before{event} hook returned {what}");
+            Default::default()
+        }
+        Failure::Ended(cause) => return Error::hook_not_completed(cause),
     };
     let message = if message.is_empty() {
         format!("{event} rejected by before{event} hook.")

@@ -113,7 +113,7 @@ impl DbRead {
 /// What a rule decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// The evaluation completed with a truthy value.
+    /// The evaluation completed with a truthy primitive, a plain object or an array.
     Allow,
     /// Anything else.
     Deny(Cause),
@@ -132,6 +132,8 @@ impl Decision {
 pub enum Cause {
     /// It completed with a falsy value.
     Falsy,
+    /// It completed with something that decides nothing: this.
+    NoVerdict(&'static str),
     /// It threw or its promise was rejected, with this message.
     Threw(String),
     /// It used up its own limit of CPU time, loops, recursion or memory.
@@ -164,7 +166,9 @@ impl Cause {
     #[must_use]
     pub fn incomplete(&self) -> Option<usize> {
         match self {
-            Self::Falsy | Self::Threw(_) | Self::Exceeded | Self::TooLarge => None,
+            Self::Falsy | Self::NoVerdict(_) | Self::Threw(_) | Self::Exceeded | Self::TooLarge => {
+                None
+            }
             Self::Timeout => Some(0),
             Self::Overload => Some(1),
             Self::WorkerLost => Some(2),
@@ -185,6 +189,7 @@ impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Falsy => "the rule returned a falsy value",
+            Self::NoVerdict(what) => return write!(f, "the rule returned {what}"),
             Self::Threw(message) => return write!(f, "the rule threw: {message}"),
             Self::Exceeded => "the rule exceeded its limit of CPU time, loops, recursion or memory",
             Self::TooLarge => "the value is larger or nested deeper than rules are given",

@@ -1,7 +1,8 @@
 //! Is anything allowed by accident?
 //!
 //! Every way in which an evaluation can end, in both forms and for rows, with the decision that
-//! belongs to it. The one that allows is a completed evaluation with a truthy value.
+//! belongs to it. The one that allows is a completed evaluation with a truthy primitive, a plain
+//! object or an array.
 
 use crate::api::{Arg, Cause, Context, DbRead, Decision, Form, Limits, ReadError, RowDenied};
 use crate::caller::Caller;
@@ -22,12 +23,13 @@ const AMPLE: Duration = Duration::from_secs(10);
 enum Expected {
     Allow,
     Falsy,
+    Nothing,
     Throw,
     Exceed,
     Timeout,
     Lack,
 }
-use Expected::{Allow, Exceed, Falsy, Lack, Throw, Timeout};
+use Expected::{Allow, Exceed, Falsy, Lack, Nothing, Throw, Timeout};
 
 /// Ends that both forms know: the bare rule is evaluated natively, and with `new Map()` in front
 /// of its result by the engine.
@@ -55,11 +57,40 @@ const VALUES: [(&str, Expected); 20] = [
 ];
 
 /// Ends that only the engine can reach.
-const OTHERS: [(&str, Expected); 21] = [
-    ("() => new Map()", Allow),
-    ("() => Symbol('no')", Allow),
+const OTHERS: [(&str, Expected); 50] = [
     ("() => 1n", Allow),
-    ("() => () => false", Allow),
+    ("() => ({})", Allow),
+    ("() => Object.create(null)", Allow),
+    ("() => JSON.parse('{}')", Allow),
+    ("() => Object.fromEntries([])", Allow),
+    ("() => 'a'.match(/a/)", Allow),
+    ("() => 'a'.match(/(?<a>.)/).groups", Allow),
+    ("() => [].concat(1)", Allow),
+    ("() => new Map()", Nothing),
+    ("() => new Set([1])", Nothing),
+    ("() => Symbol('no')", Nothing),
+    ("() => () => false", Nothing),
+    ("() => async () => false", Nothing),
+    ("() => function () { return false }", Nothing),
+    ("() => (() => false).bind(null)", Nothing),
+    ("() => new Proxy(() => false, {})", Nothing),
+    ("() => new Proxy({}, {})", Nothing),
+    ("() => class {}", Nothing),
+    ("() => new (class { allowed() { return false } })()", Nothing),
+    ("() => Array.isArray", Nothing),
+    ("(auth, row) => Boolean", Nothing),
+    ("async () => () => false", Nothing),
+    ("() => Promise.resolve(() => false)", Nothing),
+    ("function* () { return false }", Nothing),
+    ("async function* () { return false }", Nothing),
+    ("async () => (function* () {})()", Nothing),
+    ("() => [1].values()", Nothing),
+    ("() => 'a'.matchAll(/b/g)", Nothing),
+    ("() => new Error('no')", Nothing),
+    ("() => /^admin$/", Nothing),
+    ("() => new Boolean(false)", Nothing),
+    ("() => new Date(0)", Nothing),
+    ("() => Object.create({ admin: true })", Nothing),
     ("async () => new Map() && true", Allow),
     ("() => ({ then(done) { new Map(); done('yes') } })", Allow),
     ("() => { new Map() }", Falsy),
@@ -95,6 +126,7 @@ fn is(cause: Option<&Cause>, expected: Expected) -> bool {
     match expected {
         Allow => cause.is_none(),
         Falsy => matches!(cause, Some(Cause::Falsy)),
+        Nothing => matches!(cause, Some(Cause::NoVerdict(_))),
         Throw => matches!(cause, Some(Cause::Threw(_))),
         Exceed => matches!(cause, Some(Cause::Exceeded)),
         Timeout => matches!(cause, Some(Cause::Timeout)),
@@ -139,7 +171,7 @@ async fn only_a_completed_truthy_evaluation_allows() {
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_happens_around_an_evaluation_denies() {
     let rules = [
-        "() => new Map()",
+        "() => new Map() && true",
         "() => panicOnPurpose()",
         "() => /^(a+)+$/.test('a'.repeat(40) + '!')",
         "(auth, row) => auth === null",
@@ -209,13 +241,19 @@ async fn whatever_happens_around_an_evaluation_denies() {
         let rows = full.allows_rows(function, Arg::Null, rows(), AMPLE).await;
         assert_eq!(rows.is_ok(), decision == Decision::Allow, "{rows:?}");
     }
-    seen.extend([Cause::Falsy, Cause::Threw(String::new()), Cause::ReadFailed(String::new())]);
+    seen.extend([
+        Cause::Falsy,
+        Cause::NoVerdict(""),
+        Cause::Threw(String::new()),
+        Cause::ReadFailed(String::new()),
+    ]);
 
     // A new cause has to find its place in this file.
     let names: BTreeSet<&str> = seen
         .iter()
         .map(|cause| match cause {
             Cause::Falsy => "falsy",
+            Cause::NoVerdict(_) => "no verdict",
             Cause::Threw(_) => "threw",
             Cause::Timeout => "timeout",
             Cause::Overload => "overload",
@@ -232,6 +270,7 @@ async fn whatever_happens_around_an_evaluation_denies() {
     let all = [
         "exceeded",
         "falsy",
+        "no verdict",
         "overload",
         "read failed",
         "suspended",

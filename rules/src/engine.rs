@@ -427,7 +427,7 @@ mod tests {
     async fn a_panic_of_the_engine_denies_and_costs_only_its_thread() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("c.js");
-        let text = "export default { bad: () => panicOnPurpose(), good: () => new Map(),
+        let text = "export default { bad: () => panicOnPurpose(), good: () => new Map() && true,
             waits: () => new Promise(() => {}) }";
         std::fs::write(&file, text).unwrap();
         let loaded = crate::load(&file, &HashMap::new()).unwrap();

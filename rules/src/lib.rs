@@ -6,7 +6,7 @@
 //! decide alike, by JavaScript truthiness.
 //!
 //! Invariant: the only way to [`Decision::Allow`] is an evaluation that completed with a truthy
-//! value within its budget. Everything else denies and names its [`Cause`].
+//! primitive, a plain object or an array within its budget. Everything else denies and names its [`Cause`].
 #![deny(unsafe_code)]
 
 mod api;

@@ -224,6 +224,27 @@ async fn hooks_give_values_and_typed_errors() {
     assert!(matches!(ask("big").await, Err(Failure::Threw { .. })));
 }
 
+/// Its checks would not have run, and what it returned would have said that there are none.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hook_that_returns_a_function_or_a_generator_has_failed() {
+    let loaded = rules(&[
+        ("called", "(auth) => ({ n: 1 })"),
+        ("uncalled", "(auth) => () => { throw new Error('no') }"),
+        ("later", "async (auth) => class {}"),
+        ("generator", "function* (auth) { throw new Error('no') }"),
+        ("generator_later", "async function* (auth) { throw new Error('no') }"),
+    ]);
+    let engine = engine(&loaded);
+    let value = async |n: u32| engine.value(FunctionId(n), vec![Arg::Null], AMPLE).await;
+    assert_eq!(value(0).await, Ok(Some(json!({"n": 1}))));
+    for (n, word) in [(1, "a function"), (2, "a function"), (3, "a generator"), (4, "a generator")]
+    {
+        let failure = value(n).await.expect_err("no result");
+        assert!(matches!(failure, Failure::Ended(Cause::NoVerdict(_))), "{failure:?}");
+        assert!(failure.to_string().contains(word), "{failure}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn evaluations_are_counted() {
     let loaded =

@@ -215,7 +215,7 @@ async fn what_honest_rules_ask_of_texts_and_arrays_is_answered() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rule_that_keeps_costing_threads_is_suspended_for_its_caller() {
     let loaded = loaded(
-        "export default { bad: () => /^(a+)+$/.test('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!'), good: () => new Map() }",
+        "export default { bad: () => /^(a+)+$/.test('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!'), good: () => new Map() && true }",
     );
     let engine = Engine::start(&loaded, Limits::default()).expect("starts");
     let bad = at(&loaded, "bad");
@@ -296,7 +296,7 @@ async fn a_large_value_occupies_no_thread_and_one_that_is_not_looked_at_costs_no
 async fn whoever_keeps_the_engine_busy_does_not_keep_others_from_it() {
     let loaded = loaded(
         "export default { busy: (auth, row) => { for (let i = 0; i < 900000; i++); return true },
-           quick: () => new Map() }",
+           quick: () => new Map() && true }",
     );
     let limits = Limits { workers: 1, ..Limits::default() };
     let engine = Engine::start(&loaded, limits).expect("starts");
@@ -331,7 +331,7 @@ async fn whoever_keeps_the_engine_busy_does_not_keep_others_from_it() {
 async fn one_caller_cannot_fill_the_queue() {
     let loaded = loaded(
         "export default { wait: async () => { new Map(); return new Promise(() => {}) },
-           quick: () => new Map() }",
+           quick: () => new Map() && true }",
     );
     let limits = Limits { workers: 1, queue: 8, share: 4, ..Limits::default() };
     let engine = Engine::start(&loaded, limits).expect("starts");
@@ -379,7 +379,7 @@ async fn the_threads_of_a_dropped_engine_end() {
             .filter(|name| name.starts_with("rules-quiet"))
             .count()
     };
-    let loaded = loaded("export default { a: () => new Map() }");
+    let loaded = loaded("export default { a: () => new Map() && true }");
     let limits = Limits { workers: 3, name: "rules-quiet", ..Limits::default() };
     let engine = Engine::start(&loaded, limits).expect("starts");
     assert_eq!(

@@ -14,5 +14,6 @@ pub(crate) mod realm;
 pub(crate) mod seat;
 pub(crate) mod slice;
 pub(crate) mod thread;
+mod verdict;
 pub(crate) mod walk;
 pub(crate) mod worker;

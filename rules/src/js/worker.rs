@@ -7,7 +7,7 @@
 use super::realm::Evaluated;
 use super::seat::{Call, Message, Outcome, Running, Seat, Work, Yield};
 use super::thread::Parts;
-use super::{convert, reads, slice};
+use super::{convert, reads, slice, verdict};
 use crate::api::{Arg, Cause, Failure};
 use crate::budget;
 use crate::stalls::hash_of;
@@ -68,9 +68,9 @@ enum Row {
 
 impl Row {
     /// What a result means; `boolean` becomes false when it is of another kind.
-    fn of(value: &JsValue, boolean: &mut bool) -> Self {
+    fn of(value: &JsValue, boolean: &mut bool, context: &Context) -> Self {
         *boolean &= value.is_boolean();
-        if value.to_boolean() { Self::Allowed } else { Self::Denied(Cause::Falsy) }
+        verdict::of(value, context).map_or_else(Self::Denied, |()| Self::Allowed)
     }
 
     /// Where refused rows are listed, a row that the rule refused does not end the work.
@@ -172,7 +172,7 @@ impl<'p> Worker<'p> {
         let waited = settled.is_some();
         let mut step = match settled {
             None => Row::Allowed,
-            Some(Ok(value)) => Row::of(&value, boolean),
+            Some(Ok(value)) => Row::of(&value, boolean, &self.context),
             Some(Err(failure)) => Row::Denied(failure.into()),
         };
         step = step.listed(*from, refused);
@@ -239,7 +239,7 @@ impl<'p> Worker<'p> {
     ) -> Row {
         let row = convert::mentioned(row, self.mention(function, 1), &mut self.context);
         match self.call(call, function, &[auth.clone(), row]) {
-            Ok(Called::Settled(value)) => Row::of(&value, boolean),
+            Ok(Called::Settled(value)) => Row::of(&value, boolean, &self.context),
             Ok(Called::Pending(promise)) => Row::Waits(promise),
             Err(e) => Row::Denied(self.failure(&e).into()),
         }
@@ -398,13 +398,22 @@ impl<'p> Worker<'p> {
     fn settle(&mut self, work: &Work, value: &JsValue) -> Outcome {
         match work {
             Work::Value(_) => {
+                if let Some(what) = verdict::not_run(value) {
+                    return Err(Cause::NoVerdict(what).into());
+                }
                 let stringify = self.stringify.clone();
                 match convert::outward(value, &stringify, &mut self.context) {
                     Ok(json) => Ok(Yield::Value(json)),
                     Err(e) => Err(self.failure(&e)),
                 }
             }
-            _ => Ok(Yield::Truth { truthy: value.to_boolean(), boolean: value.is_boolean() }),
+            _ => match verdict::of(value, &self.context) {
+                Err(cause) if cause != Cause::Falsy => Err(cause.into()),
+                verdict => {
+                    let (truthy, boolean) = (verdict.is_ok(), value.is_boolean());
+                    Ok(Yield::Truth { truthy, boolean })
+                }
+            },
         }
     }
 
