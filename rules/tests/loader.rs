@@ -170,6 +170,40 @@ fn mistakes_are_shown_with_their_place() {
 }
 
 #[test]
+fn a_key_that_stands_twice_in_an_object_is_refused_with_its_place() {
+    for (file, text, place, name) in [
+        ("c.json", "{\"access\": {\n \"read\": \"false\",\n \"read\": \"true\"}}", "3:2", "read"),
+        ("c.json", "{\"databases\": {},\n\"d\\u0061tabases\": {}}", "2:1", "databases"),
+        ("c.json", "[{\"a\": [{\"\": 1, \"\": 1}]}]", "1:17", ""),
+        ("c.ts", "export default {\n a: 1,\n 'a': 2 }", "3:2", "a"),
+        ("c.ts", "export default { 1: 1, '1': 2 }", "1:24", "1"),
+        ("c.mjs", "export default { a() {}, ...{}, ['a']: 2 }", "1:34", "a"),
+        ("c.ts", "const t = { read: () => ({ b: 1, b: 2 }) };\nexport default {}", "1:34", "b"),
+        ("c.ts", "export default { get a() { return 1 }, a: 2 }", "1:40", "a"),
+    ] {
+        let error = error(&[(file, text)]);
+        assert!(error.starts_with(&format!("{file}:{place}: ")), "{text}: {error}");
+        assert!(
+            error.contains(&format!("'{name}' stands twice in this object")),
+            "{text}: {error}"
+        );
+    }
+    let imported = error(&[
+        ("c.ts", "import data from './d.json'; export default { data }"),
+        ("d.json", "{\"x\": 1,\n  \"x\": 2}"),
+    ]);
+    assert!(imported.starts_with("d.json:2:3: 'x' stands twice"), "{imported}");
+    let proto = error(&[("c.json", "{\"__proto__\": 1,\n\"__proto__\": 2}")]);
+    assert!(proto.starts_with("c.json:"), "{proto}");
+    // Neither the halves of one property nor objects beside one another repeat anything.
+    let honest = loaded(
+        "const k = 'a'; const o = { get x() { return 1 }, set x(v) {} };
+         export default { a: 1, [k]: 2, ...{ a: 3 }, list: [{ b: 1 }, { b: 2 }], x: o.x }",
+    );
+    assert_eq!(*honest.json(), json!({"a": 3, "list": [{"b": 1}, {"b": 2}], "x": 1}));
+}
+
+#[test]
 fn nothing_outside_the_folder_can_be_imported() {
     let folder = Folder::with(&[
         ("inner/c.ts", "import x from '../secret'; export default { x }"),

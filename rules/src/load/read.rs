@@ -142,7 +142,7 @@ impl Read {
             return Err(LoadError::at(location, &text, message));
         }
 
-        let places = syntax::json_places(&text);
+        let places = syntax::json_places(file, &text)?;
         let source = Source { text, places, links: HashMap::new() };
         self.sources.insert(file.to_owned(), source);
         let text = value.to_string();

@@ -12,6 +12,7 @@ mod mention;
 mod nesting;
 mod origins;
 mod places;
+mod repeated;
 mod ticks;
 
 pub(crate) use mention::Mention;
@@ -96,6 +97,9 @@ pub(crate) fn prepare(
     if let Some(offset) = ticks::too_deep(&program, DEEPEST_SYNTAX) {
         return Err(at(file, text, offset, "this is nested too deeply"));
     }
+    if let Some((offset, name)) = repeated::in_module(&program) {
+        return Err(at(file, text, offset, stands_twice(&name)));
+    }
     let semantic =
         SemanticBuilder::new().with_build_nodes(true).with_check_syntax_error(true).build(&program);
     if let Some(e) = semantic.diagnostics.errors().next() {
@@ -121,12 +125,23 @@ pub(crate) fn prepare(
 }
 
 /// The places of a JSON file's keys; its value is parsed elsewhere.
-pub(crate) fn json_places(text: &str) -> Places {
+pub(crate) fn json_places(file: &Path, text: &str) -> Result<Places, LoadError> {
     let allocator = Allocator::default();
-    match Parser::new(&allocator, text, SourceType::mjs()).parse_expression() {
-        Ok(expression) => places::of_json(&expression),
-        Err(_) => Places::default(),
+    // JSON is a part of JavaScript, but for a repeated `__proto__`.
+    let expression = Parser::new(&allocator, text, SourceType::mjs()).parse_expression().map_err(
+        |all| match all.first() {
+            Some(e) => diagnostic(file, text, e, |o| o),
+            None => LoadError::in_file(file, "this cannot be parsed"),
+        },
+    )?;
+    match repeated::in_json(&expression) {
+        Some((offset, name)) => Err(at(file, text, offset, stands_twice(&name))),
+        None => Ok(places::of_json(&expression)),
     }
+}
+
+fn stands_twice(name: &str) -> String {
+    format!("'{name}' stands twice in this object, and the later value would win: leave one out")
 }
 
 /// The tick number of the function whose source text (as `toString` gives it) this is.
