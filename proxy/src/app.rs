@@ -342,7 +342,7 @@ impl<'a> Target<'a> {
         let table = self.table()?;
         let query = query?;
         let body = if action.has_body() {
-            Some(body::read(head, body, &table.table).await?)
+            Some(body::read(head, body, &table.table.name, &action).await?)
         } else {
             None
         };

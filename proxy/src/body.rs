@@ -6,10 +6,11 @@
 
 use crate::app::Head;
 use crate::error::{Error, Result};
-use crate::json::{self, Fault};
+use crate::json::Fault;
+use crate::parameters::{self, Shape, keys};
+use crate::route::Action;
 use axum::body::{Body, HttpBody as _};
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use edgebase_blocks::Table;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde_json::{Map, Value};
 use std::time::Duration;
@@ -26,20 +27,34 @@ const PATIENCE: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// 400, 413 or 415.
-pub async fn read(head: &Head, body: Body, table: &Table) -> Result<Map<String, Value>> {
+pub async fn read(
+    head: &Head,
+    body: Body,
+    table: &str,
+    action: &Action,
+) -> Result<Map<String, Value>> {
+    let shape = match action {
+        Action::Batch => &Shape::Object(parameters::BATCH),
+        Action::BatchByFilter => &Shape::Object(parameters::BATCH_BY_FILTER),
+        _ => &Shape::Record,
+    };
     let action = if head.method == "PATCH" { "updating" } else { "inserting into" };
     let missing = format!(
-        "Invalid JSON body for {action} table '{}'. Send application/json with the expected fields.",
-        table.name
+        "Invalid JSON body for {action} table '{table}'. Send application/json with the expected fields."
     );
-    read_object(head, body, &missing).await
+    read_object(head, body, shape, &missing).await
 }
 
-/// The body as an object; `missing` is said when there is none at all.
+/// The body as an object of this shape; `missing` is said when there is none at all.
 ///
 /// # Errors
 /// 400, 413 or 415.
-pub async fn read_object(head: &Head, body: Body, missing: &str) -> Result<Map<String, Value>> {
+pub async fn read_object(
+    head: &Head,
+    body: Body,
+    shape: &Shape,
+    missing: &str,
+) -> Result<Map<String, Value>> {
     // Compressed, 10 MiB could be any amount.
     let encodings = head.headers.get_all(CONTENT_ENCODING).iter();
     let mut encodings = encodings.map(|value| String::from_utf8_lossy(value.as_bytes()));
@@ -65,9 +80,12 @@ pub async fn read_object(head: &Head, body: Body, missing: &str) -> Result<Map<S
     if values(&bytes) > MAX_VALUES {
         return Err(Error::TooManyValues(MAX_VALUES));
     }
-    match json::parse(&bytes) {
-        Ok(Value::Object(map)) => Ok(map),
-        Ok(other) => Err(Error::NotARecord(match other {
+    match keys::parse(&bytes, shape) {
+        Ok((_, Some(key))) => Err(Error::BadRequest(format!(
+            "The request body has the key '{key}' twice in one object. Send it once: which of the two values counts would be a guess."
+        ))),
+        Ok((Value::Object(map), None)) => Ok(map),
+        Ok((other, None)) => Err(Error::NotARecord(match other {
             Value::Null => "null",
             Value::Bool(_) => "boolean",
             Value::Number(_) => "number",

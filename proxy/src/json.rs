@@ -6,8 +6,10 @@
 //! Half a surrogate pair, which only the type `json` keeps, is shown as U+FFFD.
 
 pub use edgebase_blocks::depth::{MAX_DEPTH, is_deep};
-use serde_json::Value;
+use serde::de::DeserializeSeed;
+use serde_json::{Deserializer, Value};
 use std::borrow::Cow;
+use std::marker::PhantomData;
 
 /// Digits before the point of the least number beyond every double.
 const LONG: usize = 309;
@@ -39,7 +41,17 @@ pub enum Fault {
 /// # Errors
 /// What is wrong with it.
 pub fn parse(text: &[u8]) -> Result<Value, Fault> {
-    serde_json::from_slice(text).map_err(|error| {
+    parse_as(text, PhantomData::<Value>)
+}
+
+/// Reads what a client sent as `seed` has it.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn parse_as<'t, S: DeserializeSeed<'t>>(text: &'t [u8], seed: S) -> Result<S::Value, Fault> {
+    let mut reader = Deserializer::from_slice(text);
+    let whole = seed.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
+    whole.map_err(|error| {
         // The library tells these apart by words alone.
         let said = error.to_string();
         if said.starts_with("recursion limit exceeded") {

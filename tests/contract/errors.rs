@@ -54,6 +54,69 @@ async fn bodies_that_are_no_json_object_are_refused_by_what_they_are() {
 }
 
 #[tokio::test]
+async fn a_key_that_stands_twice_is_refused_and_nothing_is_done() {
+    let product = product();
+    let client = product.user("careless");
+    for place in both("posts") {
+        let made = client.post(&place.path, &json!({"title": "x"})).await.expect(201);
+        let id = made["id"].as_str().unwrap();
+        let record = place.record(id);
+        for (method, path, body, key) in [
+            ("POST", place.path.clone(), r#"{"title":"x","id":"a-1","id":"a-2"}"#, "id"),
+            ("POST", place.at("?upsert=true"), r#"{"title":"x","\u0074itle":"y"}"#, "title"),
+            ("PATCH", record.clone(), r#"{"title":"y","title":"z"}"#, "title"),
+            (
+                "PATCH",
+                record.clone(),
+                r#"{"views":{"$op":"increment","value":1,"value":1000}}"#,
+                "value",
+            ),
+            ("POST", place.at("/batch"), r#"{"deletes":["none"],"deletes":["ID"]}"#, "deletes"),
+            (
+                "POST",
+                place.at("/batch"),
+                r#"{"updates":[{"id":"none","id":"ID","data":{"title":"y"}}]}"#,
+                "id",
+            ),
+            (
+                "POST",
+                place.at("/batch"),
+                r#"{"inserts":[{"title":"x","title":"y"}],"deletes":["ID"]}"#,
+                "title",
+            ),
+            (
+                "POST",
+                place.at("/batch-by-filter"),
+                r#"{"action":"delete","filter":[["id","==","none"]],"filter":[["id","==","ID"]]}"#,
+                "filter",
+            ),
+            (
+                "POST",
+                place.at("/batch-by-filter"),
+                r#"{"action":"delete","filter":[["id","==","ID"]],"limit":0,"limit":500}"#,
+                "limit",
+            ),
+        ] {
+            let body = body.replace("ID", id).into_bytes();
+            let answer = client.send(method, &path, Some((JSON, body))).await;
+            let message = format!("The request body has the key '{key}' twice in one object.");
+            assert_eq!(answer.status, 400, "{path}: {}", answer.text);
+            assert!(answer.message().starts_with(&message), "{path}: {}", answer.text);
+        }
+        let is_there = client.get(&record).await.expect(200);
+        assert_eq!((&is_there["title"], &is_there["views"]), (&json!("x"), &json!(0)));
+        // Inside of a field the last value counts, as for JSON.parse.
+        let nested = br#"{"meta":{"a":1,"a":2}}"#.to_vec();
+        let changed = client.send("PATCH", &record, Some((JSON, nested))).await.expect(200);
+        assert_eq!(changed["meta"], json!({"a": 2}));
+    }
+    let sql = br#"{"namespace":"app","sql":"SELECT 1","sql":"SELECT 2"}"#.to_vec();
+    let answer = product.service().send("POST", "/api/sql", Some((JSON, sql))).await;
+    assert_eq!(answer.status, 400, "{}", answer.text);
+    assert!(answer.message().contains("the key 'sql' twice"), "{}", answer.text);
+}
+
+#[tokio::test]
 async fn values_of_the_wrong_type_are_named_field_by_field() {
     let product = product();
     let client = product.user("careless");

@@ -6,6 +6,7 @@
 //! count is a guess.
 
 pub mod body;
+pub mod keys;
 pub mod query;
 
 use crate::ops::MAX_OPERATIONS;

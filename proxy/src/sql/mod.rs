@@ -21,7 +21,7 @@ use crate::db::sqlstate::{self, Signal};
 use crate::db::{Outcome, Transaction};
 use crate::error::{Error, Result};
 use crate::parameters::query::malformed;
-use crate::parameters::{self, body::check};
+use crate::parameters::{self, Shape as BodyShape, body::check};
 use crate::respond;
 use crate::snapshot::Snapshot;
 use crate::{instances, sql::values::Param};
@@ -51,8 +51,8 @@ pub async fn run(app: &Arc<App>, snapshot: &Snapshot, head: &Head, body: Body) -
     if !snapshot.auth.may_execute_sql(&head.headers, head.peer)? {
         return Err(Error::ServiceKeyRequired("execute SQL".into()));
     }
-    let body =
-        body::read_object(head, body, "Missing required field 'sql' for SQL execution.").await?;
+    let missing = "Missing required field 'sql' for SQL execution.";
+    let body = body::read_object(head, body, &BodyShape::Object(parameters::SQL), missing).await?;
     let (namespace, id, text, params) = shape(&body)?;
     let scope = Scope {
         text: format!("sql:namespace:{namespace}:exec"),
