@@ -165,7 +165,7 @@ fn check_remarks_on_what_probably_means_something_else_and_accepts_it() {
         "rateLimiting.db.requests is -5",
         "'app.t.a' is required, and null is no default",
         "'app.t.b' refers to 't.id' by default",
-        "EDGEBASE_TEST_UNSET is not set",
+        "neither EDGEBASE_TEST_UNSET is set nor",
     ] {
         assert!(err.contains(words), "{words}: {err}");
     }

@@ -45,11 +45,11 @@ async fn a_block_in_another_database_is_served_ruled_migrated_and_read_by_rules_
     let first = config(&product, "first.ts", "active: 'boolean'");
 
     let unset = serve(&product, &first, &[]).err().expect("the variable is not set");
-    assert!(unset.contains("FAR_URL is not set"), "{unset}");
+    assert!(unset.contains("neither FAR_URL is set nor"), "{unset}");
     let early = serve(&product, &first, &environment).err().expect("it is not applied");
     assert!(early.contains("edgebase apply"), "{early}");
     let unset = run(edgebase(&product, &["apply", "--config", first.to_str().unwrap()])).await;
-    assert!(String::from_utf8_lossy(&unset.stderr).contains("FAR_URL_ADMIN is not set"));
+    assert!(String::from_utf8_lossy(&unset.stderr).contains("neither FAR_URL_ADMIN is set nor"));
     let (applied, said) = apply(&product, &first).await;
     assert!(applied && said.contains("far.members: create_table"), "{said}");
 
