@@ -33,6 +33,7 @@ impl AppConfig {
             .map_err(|e| anyhow!("{}", loaded.mistake(&e.path, e.to_string())))?;
         verify::verify(&config)
             .map_err(|e| anyhow!("{}", loaded.mistake(&e.path, e.to_string())))?;
+        verify::functions(&config, &loaded).map_err(|e| anyhow!("{e}"))?;
         config.warnings.extend(verify::remarks(&config, &loaded));
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
         Ok(Self { config, loaded, folder })

@@ -72,6 +72,13 @@ impl LoadError {
         }
     }
 
+    /// The same mistake, made by this part of the config.
+    #[must_use]
+    pub fn of_part(mut self, part: &str) -> Self {
+        self.message = format!("{part}: {}", self.message);
+        self
+    }
+
     /// The place, when known.
     #[must_use]
     pub fn location(&self) -> Option<&Location> {

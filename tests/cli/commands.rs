@@ -73,6 +73,16 @@ fn check_names_file_and_line_of_every_mistake() {
         ("broken_type.ts", "broken_type.ts:7:", "strin"),
         ("broken_syntax.ts", "broken_syntax.ts:4:", ""),
         ("broken_rule.ts", "broken_rule.ts:6:", "reed"),
+        (
+            "broken_call.ts",
+            "broken_call.ts:9:",
+            "databases.app.tables.posts.access.read: a function",
+        ),
+        (
+            "broken_generator.ts",
+            "broken_generator.ts:7:",
+            "databases.app.access.canCreate: a generator",
+        ),
         ("broken_import.ts", "broken_import.ts:1:", "databases"),
         ("broken.json", "broken.json:3:", "strin"),
     ] {

@@ -8,7 +8,7 @@ use crate::query::fit;
 use crate::sql::{condition, migration};
 use crate::{cors, limit};
 use edgebase_blocks::{Config, ConfigError, Field, FunctionId, Rule};
-use edgebase_rules::Loaded;
+use edgebase_rules::{LoadError, Loaded};
 
 /// Refuses what the server could not run on.
 ///
@@ -57,16 +57,39 @@ fn mistaken_pattern(field: &Field) -> Option<String> {
     is_lost.then(|| "no value of enum can be stored: none matches the pattern".into())
 }
 
+/// Refuses functions that cannot decide anything.
+///
+/// # Errors
+/// The first of them, with its place in the files.
+pub(super) fn functions(config: &Config, loaded: &Loaded) -> Result<(), LoadError> {
+    for (place, id, _) in asked(config) {
+        if let Some(mistake) = loaded.function_mistake(id) {
+            return Err(mistake.clone().of_part(&place));
+        }
+    }
+    Ok(())
+}
+
 /// What works and probably means something else.
 pub(super) fn remarks(config: &Config, loaded: &Loaded) -> Vec<String> {
     let mut all: Vec<String> = config.cors.iter().flat_map(cors::remarks).collect();
-    let mut compare = |place: String, function: Option<FunctionId>, given: usize| {
-        let Some(used) = function.map(|id| loaded.parameters_used(id)) else { return };
+    for (place, id, given) in asked(config) {
+        let used = loaded.parameters_used(id);
         if used > given {
             all.push(format!(
                 "{place} looks at an argument number {used} and is given {given}: the others are undefined"
             ));
         }
+    }
+    all
+}
+
+/// The rules and hooks that are functions, each with its place and the number of arguments that
+/// it is given.
+fn asked(config: &Config) -> Vec<(String, FunctionId, usize)> {
+    let mut all = Vec::new();
+    let mut add = |place: String, function: Option<FunctionId>, given: usize| {
+        all.extend(function.map(|id| (place, id, given)));
     };
     for (ns, block) in &config.databases {
         let (block_access, place) = (&block.access, format!("databases.{ns}"));
@@ -75,7 +98,7 @@ pub(super) fn remarks(config: &Config, loaded: &Loaded) -> Vec<String> {
             ("access", &block_access.access, 3),
             ("delete", &block_access.delete, 2),
         ] {
-            compare(format!("{place}.access.{name}"), function(rule.as_ref()), given);
+            add(format!("{place}.access.{name}"), function(rule.as_ref()), given);
         }
         for (name, table) in &block.tables {
             let place = format!("{place}.tables.{name}");
@@ -86,7 +109,7 @@ pub(super) fn remarks(config: &Config, loaded: &Loaded) -> Vec<String> {
                     ("update", &access.update, 2),
                     ("delete", &access.delete, 2),
                 ] {
-                    compare(format!("{place}.access.{name}"), function(rule.as_ref()), given);
+                    add(format!("{place}.access.{name}"), function(rule.as_ref()), given);
                 }
             }
             let hooks = &table.hooks;
@@ -99,11 +122,11 @@ pub(super) fn remarks(config: &Config, loaded: &Loaded) -> Vec<String> {
                 ("afterDelete", hooks.after_delete, 2),
                 ("onEnrich", hooks.on_enrich, 3),
             ] {
-                compare(format!("{place}.handlers.hooks.{name}"), hook.map(|h| h.id()), given);
+                add(format!("{place}.handlers.hooks.{name}"), hook.map(|h| h.id()), given);
             }
         }
     }
-    compare("auth.handlers.hooks.enrich".into(), config.enrich.map(|h| h.id()), 2);
+    add("auth.handlers.hooks.enrich".into(), config.enrich.map(|h| h.id()), 2);
     all
 }
 
@@ -211,5 +234,89 @@ mod tests {
         );
         let warnings = block.unwrap().config.warnings;
         assert!(warnings.len() == 1 && warnings[0].contains("w.access.canCreate"), "{warnings:?}");
+    }
+
+    const HELPERS: &str = "const isAdmin = (auth) => auth?.role === 'admin';
+const slow = async (auth) => auth?.role === 'admin';
+function* steps(auth) { yield auth }
+const alias = isAdmin;
+const hasAny = (auth) => isAdmin || auth !== null;
+";
+
+    fn with_helpers(text: &str) -> Result<AppConfig, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("c.ts");
+        let table = format!("{{ tables: {{ t: {{ {text} }} }} }}");
+        std::fs::write(
+            &file,
+            format!("{HELPERS}export default {{ databases: {{ app: {table} }} }}"),
+        )
+        .unwrap();
+        AppConfig::load(&file, &HashMap::new()).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn a_rule_that_tests_or_returns_what_is_always_truthy_is_refused_with_its_place() {
+        let (call, wait, run) = ("call it", "await it", "has not run");
+        for (rule, words) in [
+            ("() => isAdmin", call),
+            ("(auth) => { if (auth) return isAdmin; return false }", call),
+            ("async (auth) => await alias", call),
+            ("(auth) => auth !== null && isAdmin", call),
+            ("(auth) => () => false", call),
+            ("(auth) => class {}", call),
+            ("(auth) => isAdmin && auth.id === 'a'", call),
+            ("(auth) => !!alias", call),
+            ("(auth) => { if (isAdmin) return true; return false }", call),
+            ("(auth) => isAdmin ? true : false", call),
+            ("(auth) => slow(auth) && true", wait),
+            ("(auth) => !!slow(auth)", wait),
+            ("(auth) => (slow(auth) as any) ? true : false", wait),
+            ("(auth) => { const yes = slow(auth); if (!yes) return false; return true }", wait),
+            ("(auth) => slow(auth) !== false", wait),
+            ("(auth, row, ctx) => ctx.db.get('t', 'a') !== null", wait),
+            ("(auth, row, ctx) => ctx.db.exists('t', {}) && true", wait),
+            ("(auth) => steps(auth)", run),
+            ("(auth) => !!steps(auth)", run),
+            ("function* () { return false }", "a generator cannot stand here"),
+            ("async function* () { return false }", "a generator cannot stand here"),
+        ] {
+            let error = with_helpers(&format!("access: {{ read: {rule} }}")).expect_err(rule);
+            let place =
+                error.contains("c.ts:6:") && error.contains("databases.app.tables.t.access.read");
+            assert!(place && error.contains(words), "{rule}: {error}");
+        }
+        let error = with_helpers("access: { *read() { return false } }").unwrap_err();
+        assert!(error.contains("c.ts:6:") && error.contains("a generator"), "{error}");
+        let error = with_helpers("access: { read: (auth) => hasAny(auth) }").unwrap_err();
+        assert!(error.contains("c.ts:5:26:") && error.contains(call), "{error}");
+        let hook = "handlers: { hooks: { *beforeInsert() { throw new Error('no') } } }";
+        let error = with_helpers(hook).unwrap_err();
+        assert!(error.contains("hooks.beforeInsert: a generator"), "{error}");
+    }
+
+    #[test]
+    fn a_rule_that_calls_and_awaits_what_it_tests_is_accepted() {
+        for rule in [
+            "isAdmin",
+            "slow",
+            "(auth) => isAdmin(auth) && alias(auth)",
+            "(auth) => isAdmin && isAdmin(auth)",
+            "async (auth) => (await slow(auth)) && true",
+            "async (auth) => { const yes = slow(auth); return !(await yes) }",
+            "(auth) => auth === null || slow(auth)",
+            "(auth) => slow(auth).then((yes) => !yes)",
+            "(auth) => typeof isAdmin === 'function' && auth !== null",
+            "(auth) => [1].some(() => isAdmin(auth))",
+            "(auth) => [...steps(auth)].length > 0",
+            "(auth) => { const not = (f: any) => (a: any) => !f(a); return not(isAdmin)(auth) }",
+            "(auth) => { let f: any = isAdmin; f = false; return f || auth !== null }",
+            "async (auth, row, ctx) => (await ctx.db.get('t', 'a')) !== null",
+            "(auth, row, ctx) => ctx.db.exists('t', {})",
+            "function (auth) { return class_(auth); function class_(a: any) { return a !== null } }",
+        ] {
+            let loaded = with_helpers(&format!("access: {{ read: {rule} }}"));
+            assert!(loaded.is_ok(), "{rule}: {}", loaded.err().unwrap_or_default());
+        }
     }
 }

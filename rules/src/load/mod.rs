@@ -70,6 +70,8 @@ pub struct FunctionInfo {
 pub(crate) struct Facts {
     pub mentions: Vec<Mention>,
     pub fast: Result<Arc<fast::Program>, String>,
+    /// Why it cannot be a rule or hook.
+    pub mistake: Option<LoadError>,
 }
 
 struct Inner {
@@ -179,8 +181,13 @@ fn inside(path: &Path, environment: BTreeMap<String, String>) -> Result<Loaded, 
             || Facts {
                 mentions: vec![Mention::All; Mention::ANY_NUMBER],
                 fast: Err("its source is not in the config's files".into()),
+                mistake: None,
             },
-            |k| Facts { mentions: k.mentions.clone(), fast: k.fast.clone() },
+            |k| Facts {
+                mentions: k.mentions.clone(),
+                fast: k.fast.clone(),
+                mistake: k.mistake.clone(),
+            },
         ));
     }
     let inner = Inner {
@@ -241,6 +248,13 @@ impl Loaded {
             Some(Facts { fast: Err(reason), .. }) => Form::Engine(reason.clone()),
             None => Form::Engine("the config has no such function".into()),
         }
+    }
+
+    /// Why a function of the config cannot be a rule or hook, with the place: it is a generator, or
+    /// it tests or returns what is always truthy.
+    #[must_use]
+    pub fn function_mistake(&self, id: FunctionId) -> Option<&LoadError> {
+        self.inner.facts.get(id.0 as usize)?.mistake.as_ref()
     }
 
     /// Up to which of its arguments a function looks, as far as it names them; one that takes

@@ -26,6 +26,7 @@ pub(super) struct Known {
     pub location: Location,
     pub mentions: Vec<Mention>,
     pub fast: Result<Arc<fast::Program>, String>,
+    pub mistake: Option<LoadError>,
 }
 
 /// The texts, prepared.
@@ -90,7 +91,11 @@ pub(super) fn read(path: &Path) -> Result<Read, LoadError> {
         for function in prepared.functions {
             next_tick = next_tick.max(function.tick + 1);
             let location = Location::of(&file, &text, function.offset);
-            let known = Known { location, mentions: function.mentions, fast: function.fast };
+            let mistake = function.mistake.map(|(offset, message)| {
+                LoadError::at(Location::of(&file, &text, offset), &text, message)
+            });
+            let (mentions, fast) = (function.mentions, function.fast);
+            let known = Known { location, mentions, fast, mistake };
             read.functions.insert(function.tick, known);
         }
         let source = Source { text, places: prepared.places, links: linked };

@@ -9,6 +9,7 @@
 
 mod lower;
 mod mention;
+mod mistakes;
 mod nesting;
 mod origins;
 mod places;
@@ -22,6 +23,7 @@ pub(crate) use ticks::TICK;
 
 use crate::error::{LoadError, Location};
 use crate::fast;
+use mistakes::Mistake;
 use oxc_allocator::Allocator;
 use oxc_ast::ast::{Program, Statement};
 use oxc_codegen::{Codegen, CodegenOptions};
@@ -50,6 +52,8 @@ pub(crate) struct Described {
     pub mentions: Vec<Mention>,
     /// Its native form, or why it has none.
     pub fast: Result<Arc<fast::Program>, String>,
+    /// Why it must not decide anything.
+    pub mistake: Option<Mistake>,
 }
 
 /// An import that survives the stripping of types.
@@ -69,6 +73,9 @@ pub(crate) struct Prepared {
     pub places: Places,
     pub origins: Origins,
 }
+
+/// What a generator function is told where a rule or hook is wanted.
+const GENERATOR: &str = "a generator cannot stand here: calling it runs none of its code";
 
 /// Nested syntax beyond this is refused.
 const DEEPEST_SYNTAX: usize = 1_000;
@@ -108,6 +115,7 @@ pub(crate) fn prepare(
     let semantic = semantic.semantic;
     let inserted = ticks::insert(&program, text, first_tick)
         .map_err(|(offset, message)| at(file, text, offset, message))?;
+    let mistakes = mistakes::Mistakes::of(&semantic);
     let functions = inserted
         .functions
         .iter()
@@ -116,6 +124,11 @@ pub(crate) fn prepare(
             offset: f.offset,
             mentions: mention::mentions(&semantic, f.node),
             fast: lower::lower(&semantic, f.node).map(Arc::new),
+            mistake: match f.node {
+                ticks::Node::Function(g) if g.generator => Some((f.offset, GENERATOR)),
+                ticks::Node::Function(g) => mistakes.within(g.span),
+                ticks::Node::Arrow(g) => mistakes.within(g.span),
+            },
         })
         .collect();
     let places = places::places(&program);
