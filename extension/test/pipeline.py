@@ -16,9 +16,11 @@ import sys
 
 ENTER = "SELECT edgebase.enter('tenant', 'mallory')"
 # What is tried, what is sent with one Sync, and the SQLSTATE or, where all of it runs, the last value.
+# From PostgreSQL 18 on, what follows the first statement is in an implicit block, in which no procedure
+# can commit: it is refused before the seal has to.
 ATTACKS = [
     ("statements with one Sync run inside the instance", [ENTER, "SELECT current_user ~ '^eb_'"], "t"),
-    ("a procedure that commits leaves the seal", [ENTER, "CALL public.commits()", "SELECT current_user"], "EB008"),
+    ("a procedure that commits leaves the seal", [ENTER, "CALL public.commits()", "SELECT current_user"], "EB008 or 2D000"),
     ("a procedure that commits before the instance is entered",
      ["CALL public.commits()", ENTER, "SELECT current_user ~ '^eb_'"], "t"),
     ("a procedure behind BEGIN cannot commit", ["BEGIN", ENTER, "CALL public.commits()"], "2D000"),
@@ -79,7 +81,7 @@ def main():
             got = session.run(statements)
         except (OSError, struct.error):
             got = "nothing: the connection was lost"
-        print(f"ok {expected} - {name}" if got == expected else f"NOT OK expected {expected} got {got} - {name}")
+        print(f"ok {got} - {name}" if got in expected.split(" or ") else f"NOT OK expected {expected} got {got} - {name}")
         session.socket.close()
 
 
