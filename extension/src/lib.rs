@@ -7,8 +7,6 @@
 
 #![deny(unsafe_code)]
 
-use pgrx::prelude::*;
-
 #[allow(unsafe_code)]
 mod fence;
 
@@ -47,6 +45,3 @@ mod shape;
 mod spi;
 mod tables;
 mod verdicts;
-
-extension_sql_file!("../sql/bootstrap.sql", name = "bootstrap", bootstrap);
-extension_sql_file!("../sql/analytics.sql", name = "analytics", requires = ["bootstrap"]);

@@ -30,6 +30,17 @@ for script in "$here"/../sql/edgebase--*--*.sql; do
     cmp -s "$script" "$installed/${script##*/}" || not_ok "${script##*/} is not installed as it is in the tree"
 done
 is "nothing else of sql/ is installed" "$(ls "$installed" | grep -c '^bootstrap')" 0
+version=$(sed -n "s/^default_version = '\(.*\)'/\1/p" "$installed/edgebase.control")
+cat "$here/../sql/bootstrap.sql" "$here/../sql/analytics.sql" |
+    cmp -s - "$installed/edgebase--$version.sql" || not_ok "edgebase--$version.sql is not what the tree has"
+# A package holds, below its root, the same files in the same places.
+libraries=$("${1:-pg_config}" --pkglibdir)
+PG_CONFIG="${1:-pg_config}" DESTDIR="$dir/package" "$here/../../scripts/extension" 2>/dev/null ||
+    not_ok "scripts/extension makes no package"
+is "a package holds what is installed" \
+    "$(cd "$dir/package" && find . -type f | LC_ALL=C sort | while read -r file; do
+        cmp -s "$file" "/$file" && echo "${file##*/}"; done | tr '\n' ' ')" \
+    "edgebase.so $(cd "$here/../sql" && ls edgebase--*--*.sql | tr '\n' ' ')edgebase--$version.sql edgebase.control "
 
 start_cluster "$dir"
 newest=$(value postgres "SELECT default_version FROM pg_available_extensions WHERE name = 'edgebase'")
