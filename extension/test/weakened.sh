@@ -19,7 +19,7 @@ export CARGO_TARGET_DIR="$root/target/weakened"
 weaken() { # weaken NAME FILE SED
     case "$1" in *"${ONLY-}"*) ;; *) return 0 ;; esac
     rm -rf "$copy"/*
-    cp -r "$root/Cargo.toml" "$root/Cargo.lock" "$root/blocks" "$root/extension" "$root/scripts" "$copy"
+    cp -r "$root/Cargo.toml" "$root/Cargo.lock" "$root/rust-toolchain.toml" "$root/blocks" "$root/extension" "$root/scripts" "$copy"
     sed -i 's/^members = .*/members = ["blocks", "extension"]/; s/^default-members = .*/default-members = ["blocks"]/' "$copy/Cargo.toml"
     sed -i "$3" "$copy/extension/src/$2"
     if cmp -s "$copy/extension/src/$2" "$root/extension/src/$2"; then
