@@ -10,19 +10,19 @@
 //! request is about is a [`RowScope`].
 
 pub mod caller;
+pub mod enrich;
 mod refusal;
 mod row_scope;
 mod verdict;
 
 use crate::auth::Principal;
-use crate::denial::{Denial, Reason};
+use crate::error::denial::{Denial, Reason};
 use crate::error::{Error, Result};
 use crate::snapshot::Snapshot;
 use edgebase_blocks::block::{Block, TableConfig};
 use edgebase_blocks::{Rule, Table};
 use edgebase_rules::{Arg, Caller, Context, Engine};
 pub use refusal::{no_rule, refused_bulk, refused_drop, refused_record, refused_request};
-pub use row_scope::RowScope;
 use std::sync::Arc;
 use std::time::Duration;
 pub use verdict::{Refused, Standing, Verdict};

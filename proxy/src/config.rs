@@ -4,6 +4,9 @@
 //! [`AppConfig`] that exists is one that can be served. A mistake is reported with the file and
 //! line where it stands.
 
+pub mod applied;
+mod condition;
+mod migration;
 mod verify;
 
 use anyhow::{Result, anyhow};

@@ -9,7 +9,7 @@
 
 mod under_way;
 
-use crate::limit::network;
+use crate::http::rate_limit::network;
 use prometheus_client::metrics::counter::Counter;
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;

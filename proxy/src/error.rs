@@ -4,9 +4,10 @@
 //! the contract gives it (contract 2 and 4.3). What went wrong inside travels in `detail`, is
 //! logged with the request id and never reaches the client.
 
+pub mod denial;
 mod response;
 
-use crate::denial::Denial;
+use crate::error::denial::Denial;
 use axum::http::StatusCode;
 use serde_json::Value;
 

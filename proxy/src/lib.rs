@@ -1,47 +1,38 @@
 //! EdgeBase's HTTP API over PostgreSQL.
 //!
 //! A request is authenticated, judged by the config's rules, and run in its instance over a
-//! role-switched connection; [`app`] holds that path in one function. The library exists so
-//! that the `edgebase` command and the tests start the very same server.
+//! role-switched connection; [`request`] holds that path. The library exists so that the
+//! `edgebase` command and the tests start the very same server.
+//!
+//! Modules use what stands below them in this list, and nothing above:
+//! `server`, `request`, `api`, `ops`, `rule_db`, `resolve`, `state`, `access`, `snapshot`,
+//! `placement`, `config`, `auth`, `query`, `http`, `db`, `error`, and the rest, which use nothing.
 
 #![forbid(unsafe_code)]
 
 pub mod access;
 pub mod admin;
-pub mod app;
+mod after_hooks;
+mod api;
 pub mod auth;
-pub mod body;
 pub mod cluster;
 pub mod config;
 pub mod connections;
-pub mod cors;
 pub mod db;
-pub mod denial;
-pub mod deploy;
-pub mod descriptors;
-pub mod endpoints;
-pub mod envelope;
 pub mod error;
-pub mod export;
-pub mod home;
-pub mod hooks;
-pub mod instances;
+pub mod http;
 pub mod json;
-pub mod limit;
-mod linger;
-mod listener;
 mod memory;
-pub mod metrics;
-pub mod openapi;
-pub mod ops;
-pub mod parameters;
+mod metrics;
+mod ops;
 pub mod pattern;
+pub mod placement;
 pub mod query;
-pub mod reads;
-mod ready;
-pub mod respond;
-pub mod route;
+mod readiness;
+mod request;
+pub mod resolve;
+pub mod rule_db;
 pub mod server;
 pub mod snapshot;
-pub mod sql;
+pub mod state;
 pub mod tls;

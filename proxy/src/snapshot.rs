@@ -6,8 +6,8 @@
 use crate::auth::Auth;
 use crate::auth::token::SECRET_VARIABLE;
 use crate::config::AppConfig;
-use crate::home::{self, Home, Login, Places};
-use crate::limit;
+use crate::http::rate_limit;
+use crate::placement::{BlockPlacement, Login, RemotePools};
 use crate::query::cursor::CursorKey;
 use edgebase_blocks::Config;
 use edgebase_rules::{Engine, Limits, Loaded};
@@ -26,13 +26,10 @@ pub struct Snapshot {
     /// What cursors behind rows that were not shown are sealed with.
     pub cursors: CursorKey,
     /// How often callers may ask.
-    pub limits: limit::Limits,
-    /// Where the blocks are that are not in the server's own database.
-    pub elsewhere: HashMap<String, Home>,
+    pub limits: rate_limit::Limits,
+    /// Connections to the databases of the blocks that are not in the server's own.
+    pub remote: RemotePools,
 }
-
-/// Connections to another database, for requests, hooks and raw SQL.
-const CONNECTIONS: [usize; 3] = [8, 4, 4];
 
 impl Snapshot {
     /// Starts the rules engine for a config; `former` is the one that it replaces.
@@ -48,7 +45,7 @@ impl Snapshot {
         let limits = Limits { development: !app.config.release, ..Limits::default() };
         let engine = Engine::start(&app.loaded, limits).map_err(|e| anyhow::anyhow!("{e}"))?;
         let development = development_key.is_some();
-        let places = Places::of(&app.config, environment, Login::Proxy, development)?;
+        let placement = BlockPlacement::of(&app.config, environment, Login::Proxy, development)?;
         // Servers with the same secret open each other's cursors.
         let cursors = match (environment.get(SECRET_VARIABLE), former) {
             (Some(secret), _) => CursorKey::derive(secret.as_bytes()),
@@ -58,8 +55,12 @@ impl Snapshot {
         let cursors = cursors.map_err(|_| anyhow::anyhow!("the system gives no random bytes"))?;
         Ok(Self {
             cursors,
-            elsewhere: home::open(&places, environment, CONNECTIONS)?,
-            limits: limit::Limits::new(&app.config)?,
+            remote: RemotePools::open(
+                &placement,
+                environment,
+                former.map(|former| &former.remote),
+            )?,
+            limits: rate_limit::Limits::new(&app.config)?,
             auth: Auth::new(
                 &app.config,
                 environment,

@@ -15,7 +15,7 @@ use edgebase_blocks::{Rule, StoredBlock, Table, ddl};
 use edgebase_proxy::db::statement::Sql;
 use edgebase_proxy::query::read;
 use edgebase_proxy::query::row_filter::{Compiled, RowFilter};
-use edgebase_proxy::respond;
+use edgebase_proxy::query::row_json;
 use edgebase_rules::{Arg, Cause, Decision, Engine, FunctionId, Limits};
 use edgebase_tests::sql::connect;
 use edgebase_tests::{Product, unique};
@@ -189,7 +189,7 @@ async fn shown(database: &Client, schema: &str, table: &Table) -> Seen {
     let sql = read::all(schema, table);
     let rows = database.query_typed(sql.text(), &sql.params()).await.unwrap();
     let decoded = rows.iter().map(|row| {
-        let text = respond::shown(table, row.get(0)).unwrap();
+        let text = row_json::shown(table, row.get(0)).unwrap();
         (row.get(1), Arc::new(serde_json::from_str(&text).unwrap()))
     });
     decoded.collect()

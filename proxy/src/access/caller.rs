@@ -4,9 +4,9 @@
 //! each apart for every instance. The engine keeps queues and suspensions by this, so whoever
 //! overloads or stalls it does so at their own expense.
 
-use crate::app::Head;
 use crate::auth::Principal;
-use crate::limit::network;
+use crate::http::head::RequestHead;
+use crate::http::rate_limit::network;
 use crate::snapshot::Snapshot;
 use edgebase_rules::Caller;
 
@@ -14,7 +14,7 @@ use edgebase_rules::Caller;
 #[must_use]
 pub fn of(
     snapshot: &Snapshot,
-    head: &Head,
+    head: &RequestHead,
     principal: &Principal,
     namespace: &str,
     instance: Option<&str>,

@@ -1,57 +1,17 @@
 //! Which rows of a table does a rule leave to its caller?
 //!
-//! A rule about rows is a filter, which the database evaluates where the rule can be compiled: what it refuses does not exist for the caller, in lists, searches,
-//! counts and writes by filter. A rule that does not look at rows is asked once, before anything
+//! A rule about rows is a filter, which the database evaluates where the rule can be compiled: what
+//! it refuses does not exist for the caller, in lists, searches, counts and writes by filter. A rule that does not look at rows is asked once, before anything
 //! touches the table, so that its answer cannot depend on what is in it. A rule that could not be
 //! asked is neither a yes nor a no, but an error.
 
 use super::{Access, Standing, Verdict, no_rule, refused_request};
-use crate::db::statement::Sql;
-use crate::denial::Reason;
+use crate::error::denial::Reason;
 use crate::error::{Error, Result};
-use crate::query::row_filter::{Compiled, RowFilter};
+use crate::query::row_scope::RowScope;
 use edgebase_blocks::{Rule, Table};
 use serde_json::Value;
 use std::sync::Arc;
-
-/// The rows that a rule leaves to a caller.
-#[derive(Clone, Debug, PartialEq)]
-pub enum RowScope {
-    /// All of them.
-    All,
-    /// None, and the request is refused for this reason.
-    None(Reason),
-    /// None, because of what the rule says of rows: as in an empty table.
-    Empty,
-    /// Those for which a condition holds.
-    Sql(RowFilter),
-    /// Each row has to be asked about.
-    PerRow,
-}
-
-impl RowScope {
-    /// Appends the condition on the rows of `t` with a leading ` AND `, where there is one.
-    pub fn write(&self, sql: &mut Sql) {
-        match self {
-            Self::All | Self::PerRow => {}
-            Self::Sql(filter) => filter.write(sql),
-            Self::Empty | Self::None(_) => {
-                sql.push(" AND FALSE");
-            }
-        }
-    }
-}
-
-impl From<Compiled> for RowScope {
-    fn from(compiled: Compiled) -> Self {
-        match compiled {
-            Compiled::All => Self::All,
-            Compiled::None => Self::Empty,
-            Compiled::When(filter) => Self::Sql(filter),
-            Compiled::Opaque(_) => Self::PerRow,
-        }
-    }
-}
 
 impl Access<'_> {
     /// The rows that the rule called `name` leaves to the caller.

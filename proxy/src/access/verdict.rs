@@ -5,12 +5,13 @@
 //! that is decided by the config is not asked at all, one that does not look at rows is asked once
 //! for all of them. A service key passes over row rules.
 
-use super::{Access, RowScope, TABLE_BUDGET};
+use super::{Access, TABLE_BUDGET};
 use crate::auth::Principal;
-use crate::denial::Reason;
 use crate::error::Result;
+use crate::error::denial::Reason;
 use crate::query::row_filter::RowFilter;
-use crate::respond::{self, Record};
+use crate::query::row_json::{self, Record};
+use crate::query::row_scope::RowScope;
 use edgebase_blocks::{Rule, Table};
 use edgebase_rules::{Arg, Cause, Decision};
 use serde_json::Value;
@@ -146,15 +147,15 @@ impl Access<'_> {
     /// than the rule.
     ///
     /// # Errors
-    /// As [`respond::decode`].
+    /// As [`row_json::decode`].
     pub fn seen(&self, rule: Option<&Rule>, record: &Record) -> Result<Value> {
         match rule {
-            Some(Rule::Owner(field)) => respond::decode_fields(record, &[field]),
+            Some(Rule::Owner(field)) => row_json::decode_fields(record, &[field]),
             Some(Rule::Function(f)) => match self.snapshot.engine.row_fields(*f) {
-                Some(fields) => respond::decode_fields(record, fields),
-                None => respond::decode(record),
+                Some(fields) => row_json::decode_fields(record, fields),
+                None => row_json::decode(record),
             },
-            _ => respond::decode(record),
+            _ => row_json::decode(record),
         }
     }
 

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use edgebase_proxy::admin::{self, Change};
 use edgebase_proxy::config::AppConfig;
 use edgebase_proxy::db::source::text_of;
-use edgebase_proxy::home::{Login, Places};
+use edgebase_proxy::placement::{BlockPlacement, Login};
 use indexmap::{IndexMap, IndexSet};
 use std::collections::HashMap;
 
@@ -49,10 +49,10 @@ pub struct Arguments {
 pub async fn run(arguments: Arguments) -> Result<()> {
     let environment = environment();
     let app = AppConfig::load(&arguments.config.resolve()?, &environment)?;
-    let places = Places::of(&app.config, &environment, Login::Admin, false)?;
+    let placement = BlockPlacement::of(&app.config, &environment, Login::Admin, false)?;
     let client = arguments.database.connect().await?;
-    let mut changes = admin::apply_config(&client, &places.here, arguments.dry_run).await?;
-    changes.extend(elsewhere(&places, &environment, arguments.dry_run).await?);
+    let mut changes = admin::apply_config(&client, &placement.own, arguments.dry_run).await?;
+    changes.extend(elsewhere(&placement, &environment, arguments.dry_run).await?);
     if arguments.json {
         return changes.iter().try_for_each(|c| print(serde_json::to_string(c)?));
     }
@@ -71,12 +71,12 @@ pub async fn run(arguments: Arguments) -> Result<()> {
 
 /// Registers the blocks that are in other databases, each in its own.
 pub async fn elsewhere(
-    places: &Places<'_>,
+    placement: &BlockPlacement<'_>,
     environment: &HashMap<String, String>,
     dry_run: bool,
 ) -> Result<Vec<Change>> {
     let mut changes = Vec::new();
-    for (variable, blocks) in &places.elsewhere {
+    for (variable, blocks) in &placement.remote {
         let place = || format!("in the database that {variable} names");
         let url = text_of(environment, variable).with_context(place)?;
         let client = admin::connect(&url).await.with_context(place)?;

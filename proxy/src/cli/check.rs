@@ -14,8 +14,8 @@ use edgebase_blocks::issuer::Keys;
 use edgebase_blocks::{Block, BlockKind, Rule, Table};
 use edgebase_proxy::auth::Auth;
 use edgebase_proxy::config::AppConfig;
-use edgebase_proxy::home::{self, Login, Places};
 use edgebase_proxy::pattern::{MAX_BACKTRACKED, Pattern};
+use edgebase_proxy::placement::{BlockPlacement, Login, RemotePools};
 use edgebase_rules::{Form, FunctionId, Loaded};
 use std::fmt::Write as _;
 
@@ -41,9 +41,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     if !app.config.issuers.is_empty() {
         Auth::new(&app.config, &environment(), None, &app.folder, None)?;
     }
-    match Places::of(&app.config, &environment(), Login::Proxy, false) {
+    match BlockPlacement::of(&app.config, &environment(), Login::Proxy, false) {
         // Reads the addresses and connects to none.
-        Ok(places) => drop(home::open(&places, &environment(), [1, 1, 1])?),
+        Ok(placement) => drop(RemotePools::open(&placement, &environment(), None)?),
         // In development such a block is served from the server's own database.
         Err(unset) => tracing::warn!("{unset}"),
     }

@@ -15,7 +15,7 @@ use edgebase_proxy::admin;
 use edgebase_proxy::cluster::{Cluster, Options};
 use edgebase_proxy::config::AppConfig;
 use edgebase_proxy::db::source::Source;
-use edgebase_proxy::home::{Login, Places};
+use edgebase_proxy::placement::{BlockPlacement, Login};
 use edgebase_proxy::server::{Server, Settings};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
@@ -154,18 +154,18 @@ async fn start(arguments: &Arguments, path: &Path) -> Result<Running> {
     if let Some(block) = &arguments.reset {
         reset::reset(&admin, block.as_deref()).await?;
     }
-    let places = Places::of(&app.config, &environment, Login::Admin, true)?;
-    apply::elsewhere(&places, &environment, false).await?;
-    let changes = match admin::apply_config(&admin, &places.here, false).await {
+    let placement = BlockPlacement::of(&app.config, &environment, Login::Admin, true)?;
+    apply::elsewhere(&placement, &environment, false).await?;
+    let changes = match admin::apply_config(&admin, &placement.own, false).await {
         Err(e) if reset::is_loss(&e) => {
-            let loss = reset::Loss::find(&admin, &places.here).await?;
+            let loss = reset::Loss::find(&admin, &placement.own).await?;
             if arguments.json || !loss.may_reset()? {
                 bail!(loss);
             }
             for block in &loss.blocks {
                 reset::reset(&admin, Some(block)).await?;
             }
-            admin::apply_config(&admin, &places.here, false).await
+            admin::apply_config(&admin, &placement.own, false).await
         }
         applied => applied,
     }
@@ -199,10 +199,10 @@ async fn reload(running: &Running, path: &Path) -> Result<(Vec<PathBuf>, usize)>
     let app = AppConfig::load(path, &running.environment)?;
     let files = app.loaded.files().to_vec();
     let admin = admin::connect(&running.cluster.admin_url()).await?;
-    let places = Places::of(&app.config, &running.environment, Login::Admin, true)?;
-    apply::elsewhere(&places, &running.environment, false).await?;
-    let changes = match admin::apply_config(&admin, &places.here, false).await {
-        Err(e) if reset::is_loss(&e) => bail!(reset::Loss::find(&admin, &places.here).await?),
+    let placement = BlockPlacement::of(&app.config, &running.environment, Login::Admin, true)?;
+    apply::elsewhere(&placement, &running.environment, false).await?;
+    let changes = match admin::apply_config(&admin, &placement.own, false).await {
+        Err(e) if reset::is_loss(&e) => bail!(reset::Loss::find(&admin, &placement.own).await?),
         applied => applied?,
     };
     running.server.swap(app).await?;

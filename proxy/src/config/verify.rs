@@ -3,10 +3,10 @@
 //! What takes the engines of patterns and rules, and settings that the database does not know. A
 //! mistake is what would fail at the start, or at every request of a kind.
 
+use super::{condition, migration};
+use crate::http::{cors, rate_limit};
 use crate::pattern::{Budget, Pattern};
 use crate::query::fit;
-use crate::sql::{condition, migration};
-use crate::{cors, limit};
 use edgebase_blocks::{Config, ConfigError, Field, FunctionId, Rule};
 use edgebase_rules::{LoadError, Loaded};
 
@@ -15,7 +15,7 @@ use edgebase_rules::{LoadError, Loaded};
 /// # Errors
 /// The first mistake, with its place in the config.
 pub(super) fn verify(config: &Config) -> Result<(), ConfigError> {
-    limit::Limits::new(config)?;
+    rate_limit::Limits::new(config)?;
     config.cors.as_ref().map_or(Ok(()), cors::validate)?;
     for (ns, block) in &config.databases {
         for (name, table) in &block.tables {

@@ -115,6 +115,12 @@ impl Source {
         Ok(Self { origin, current })
     }
 
+    /// Whether another source has the same address with the same certificates at present.
+    #[must_use]
+    pub fn is_same_address(&self, other: &Self) -> bool {
+        self.current().fingerprint == other.current().fingerprint
+    }
+
     /// The address as it was read last.
     #[must_use]
     pub fn current(&self) -> Arc<Address> {

@@ -4,7 +4,7 @@
 //! authenticate or which rule refused. Only what the error says to clients is in them, never its `detail`.
 
 use super::Error;
-use crate::denial;
+use crate::error::denial;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};

@@ -8,7 +8,7 @@
 use super::Target;
 use crate::access::Standing;
 use crate::query::record::{Object, is_operator};
-use crate::respond::{self, Record};
+use crate::query::row_json::{self, Record};
 use edgebase_blocks::Rule;
 use edgebase_blocks::block::TableConfig;
 use serde_json::Value;
@@ -57,7 +57,7 @@ pub(super) async fn record(
 /// The answers about several records, each with what the caller sent.
 ///
 /// # Errors
-/// As [`respond::decode`].
+/// As [`row_json::decode`].
 pub(super) async fn records(
     target: &Target<'_>,
     config: &TableConfig,
@@ -68,7 +68,7 @@ pub(super) async fn records(
     let each = records.iter().zip(sent).zip(readable);
     each.map(|((record, sent), readable)| {
         if readable {
-            respond::decode(record)
+            row_json::decode(record)
         } else {
             Ok(Value::Object(echo(Some(&record.id), sent)))
         }

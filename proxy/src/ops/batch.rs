@@ -4,29 +4,29 @@
 //! own rule, updates and deletes on each row they touch (contract 13.1 with the design's
 //! choices). Only the keys that were sent come back.
 
+use super::answer;
 use super::record::{RowChange, change_row, finish, first, hooked_row};
+use super::target::{IfAbsent, Target};
+use super::upsert::is_upsert;
 use super::upsert::{Upsert, conflict_target, refuse_target, upsert_row};
-use super::{Need, Target, answer};
 use crate::access::{Refused, Standing, refused_record};
-use crate::app::is_upsert;
+
 use crate::db::Transaction;
 use crate::error::{Error, Result};
-use crate::hooks::Event;
-use crate::parameters::query::Query;
-use crate::parameters::{self, body::check};
+use crate::http::parameters::query::Query;
+use crate::http::parameters::{self, MAX_OPERATIONS, body::check};
+use crate::http::response;
+use crate::ops::hooks::Event;
 use crate::pattern::Budget;
 use crate::query::record::{self, NewRow, Object, Place};
+use crate::query::row_json::{self, Record};
 use crate::query::{read, write};
-use crate::respond::{self, Record};
 use axum::http::StatusCode;
 use axum::response::Response;
 use edgebase_blocks::Table;
 use edgebase_blocks::block::TableConfig;
 use serde_json::{Value, json};
 use std::sync::Arc;
-
-/// Operations of one batch (contract 13.1).
-pub const MAX_OPERATIONS: usize = 500;
 
 #[derive(Debug)]
 enum Inserts {
@@ -153,19 +153,19 @@ pub(super) async fn batch(target: &Target<'_>, request: BatchRequest) -> Result<
         }
         None => false,
     };
-    let need = if creates { Need::Creates } else { Need::Existing };
+    let need = if creates { IfAbsent::Create } else { IfAbsent::Nothing };
     let answer = match target.begin_on(table, need).await? {
         None => absent(&request),
         Some(transaction) => {
             let work = Work { transaction: &transaction, target, config }.perform(&request).await;
             let (answer, events) = finish(transaction, table, work).await?;
             for event in events {
-                target.announce(config, event);
+                target.spawn_after_hook(config, event);
             }
             answer
         }
     };
-    Ok(respond::json(StatusCode::OK, answer.to_string()))
+    Ok(response::json(StatusCode::OK, answer.to_string()))
 }
 
 /// The answer of an instance or table that does not exist: nothing is found.
@@ -240,11 +240,11 @@ impl Work<'_> {
         for chunk in hooked.chunks((60_000 / columns).max(1)) {
             let statement = write::insert(self.transaction.schema(), table, chunk, false);
             let rows = self.transaction.query(&statement, table).await?;
-            records.extend(respond::records(table, &rows)?);
+            records.extend(row_json::records(table, &rows)?);
         }
         if self.config.hooks.after_insert.is_some() {
             for record in &records {
-                events.push(Event::Inserted(respond::decode(record)?));
+                events.push(Event::Inserted(row_json::decode(record)?));
             }
         }
         // Rows come back in the order of their VALUES.
@@ -266,7 +266,7 @@ impl Work<'_> {
         for (((row, record), happened), readable) in
             rows.iter().zip(&records).zip(happenings).zip(readable)
         {
-            let value = respond::decode(record)?;
+            let value = row_json::decode(record)?;
             shown.push(if readable { value.clone() } else { row.echo(record, &happened) });
             events.push(happened.event(value));
         }
@@ -302,7 +302,7 @@ impl Work<'_> {
         let records: Vec<Record> = written.iter().flatten().cloned().collect();
         let mut readable = answer::readable(self.target, self.config, &records).await.into_iter();
         let each = updates.iter().zip(&written).map(|(update, record)| match record {
-            Some(record) if readable.next() == Some(true) => respond::decode(record),
+            Some(record) if readable.next() == Some(true) => row_json::decode(record),
             _ => Ok(update.echo()),
         });
         each.collect::<Result<_>>().map(Value::Array)
@@ -345,8 +345,8 @@ impl Work<'_> {
             .transaction
             .query(&read::lock(self.transaction.schema(), table, ids), table)
             .await?;
-        let records = respond::records(table, &rows)?;
-        let values = Arc::new(records.iter().map(respond::decode).collect::<Result<Vec<_>>>()?);
+        let records = row_json::records(table, &rows)?;
+        let values = Arc::new(records.iter().map(row_json::decode).collect::<Result<Vec<_>>>()?);
         match access.first_refused(rule, &values).await {
             None => Ok(records),
             Some(Refused { index, reason }) => {

@@ -5,21 +5,24 @@
 //! is in rows that the caller may only write. Other rows are left alone and not counted. The
 //! filter must not be empty: "everything" has to be said in so many words.
 
+use super::answer;
 use super::list::too_many;
 use super::record::{RowChange, change_row, finish};
 use super::scan::{BOUND, CHUNK};
-use super::{Need, Target, answer};
-use crate::access::{RowScope, no_rule, refused_bulk};
+use super::target::{IfAbsent, Target};
+use crate::access::{no_rule, refused_bulk};
 use crate::db::{PAGE, Row, Transaction};
 use crate::error::{Error, Result};
-use crate::hooks::Event;
+use crate::http::parameters::{BATCH_BY_FILTER, body::check};
+use crate::http::response;
 use crate::memory;
-use crate::parameters::{BATCH_BY_FILTER, body::check};
+use crate::ops::hooks::Event;
 use crate::pattern::Budget;
 use crate::query::filter::Filter;
 use crate::query::read::{self, Selection};
 use crate::query::record::{self, Object, Place};
-use crate::respond::{self, Record};
+use crate::query::row_json::{self, Record};
+use crate::query::row_scope::RowScope;
 use axum::http::StatusCode;
 use axum::response::Response;
 use edgebase_blocks::block::TableConfig;
@@ -105,7 +108,7 @@ pub(super) async fn bulk(target: &Target<'_>, request: BulkRequest) -> Result<Re
     let per_row = scopes.contains(&RowScope::PerRow);
     let selection = Selection { filter: &request.filter, search: None, scopes: &scopes };
     let open = target
-        .begin(table, Need::Existing, &|s| {
+        .begin(table, IfAbsent::Nothing, &|s| {
             vec![if per_row {
                 read::none(s, table)
             } else if change.is_hooked(config) {
@@ -124,7 +127,7 @@ pub(super) async fn bulk(target: &Target<'_>, request: BulkRequest) -> Result<Re
                 let chosen = if per_row {
                     work.choose(change, request.limit).await?
                 } else if change.is_hooked(config) {
-                    Chosen::Records(respond::records(table, locked)?)
+                    Chosen::Records(row_json::records(table, locked)?)
                 } else {
                     let keys = locked.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>();
                     Chosen::Keys(keys.map_err(Error::internal)?)
@@ -134,12 +137,12 @@ pub(super) async fn bulk(target: &Target<'_>, request: BulkRequest) -> Result<Re
             .await;
             let (done, events) = finish(transaction, table, work).await?;
             for event in events {
-                target.announce(config, event);
+                target.spawn_after_hook(config, event);
             }
             done
         }
     };
-    Ok(respond::json(StatusCode::OK, json!({"processed": done, "succeeded": done}).to_string()))
+    Ok(response::json(StatusCode::OK, json!({"processed": done, "succeeded": done}).to_string()))
 }
 
 /// The rules that a row has to pass.
@@ -241,7 +244,7 @@ impl Work<'_> {
         let table = &self.config.table;
         let access = self.target.access();
         let mut records: Vec<Record> =
-            rows.iter().filter_map(|row| respond::record(table, row).ok()).collect();
+            rows.iter().filter_map(|row| row_json::record(table, row).ok()).collect();
         for (rule, name) in [(self.rules.write, operation), (self.rules.read, "read")] {
             let mut seen = Vec::with_capacity(records.len());
             records.retain(|record| access.seen(rule, record).map(|v| seen.push(v)).is_ok());

@@ -6,22 +6,23 @@
 use super::Target;
 use super::answer::read_rule;
 use super::scan::{BOUND, Found, Scan, rank};
-use crate::access::RowScope;
 use crate::auth::Principal;
 use crate::db::{Bound, Row};
 use crate::error::{Error, Result};
-use crate::hooks;
-use crate::parameters::query::{Query, malformed};
-use crate::parameters::{
+use crate::http::parameters::query::{Query, malformed};
+use crate::http::parameters::{
     FIELDS, FILTER, HIGHLIGHT_POST, HIGHLIGHT_PRE, INCLUDE_TOTAL, OR_FILTER, Parameter, Q,
     SEARCH_TERM, SORT,
 };
+use crate::http::response::{self, List};
+use crate::ops::hooks;
 use crate::query::column::Column;
 use crate::query::filter::Filter;
 use crate::query::page::Page;
 use crate::query::read::{self, Selection};
+use crate::query::row_json::{self, Record};
+use crate::query::row_scope::RowScope;
 use crate::query::search::Search;
-use crate::respond::{self, List, Record};
 use axum::http::StatusCode;
 use axum::response::Response;
 use edgebase_blocks::Table;
@@ -111,7 +112,7 @@ pub(super) async fn list(target: &Target<'_>, request: ListRequest) -> Result<Re
     let name = if request.is_search { "search" } else { "list" };
     let scopes = [target.access().readable(rule, table, name).await?];
     if request.is_search && request.search.is_none() {
-        return Ok(respond::json(StatusCode::OK, json!({"items": []}).to_string()));
+        return Ok(response::json(StatusCode::OK, json!({"items": []}).to_string()));
     }
     let context = cursor_context(target, &request.query);
     let cursors = &target.snapshot.cursors;
@@ -191,11 +192,11 @@ async fn whole_page(
     let has_more = cut(&mut rows, usize::try_from(page.limit).unwrap_or_default());
     let last = rows.last().filter(|_| has_more && !ranked);
     Ok(Found {
-        records: respond::records(table, &rows)?,
+        records: row_json::records(table, &rows)?,
         ranks: if ranked { rows.iter().map(rank).collect::<Result<_>>()? } else { Vec::new() },
         has_more,
         total: results.first().map(|rows| number(rows)).transpose()?,
-        last: last.map(|row| respond::position(page, row, 2)).transpose()?,
+        last: last.map(|row| row_json::position(page, row, 2)).transpose()?,
         resume: None,
     })
 }
@@ -236,8 +237,8 @@ async fn shown(
     let deadline = hooks::deadline();
     for (i, record) in records.iter().enumerate() {
         let mut value = match fields {
-            Some(fields) => respond::decode_fields(record, fields)?,
-            None => respond::decode(record)?,
+            Some(fields) => row_json::decode_fields(record, fields)?,
+            None => row_json::decode(record)?,
         };
         if let Some((search, ranks)) = &hits {
             search.decorate(&config.table, &mut value, ranks.get(i).copied().unwrap_or_default());
@@ -268,7 +269,7 @@ pub(super) async fn count(target: &Target<'_>, request: CountRequest) -> Result<
             rows.as_ref().and_then(|results| results.first()).map_or(Ok(0), |rows| number(rows))?
         }
     };
-    Ok(respond::json(StatusCode::OK, json!({"total": total}).to_string()))
+    Ok(response::json(StatusCode::OK, json!({"total": total}).to_string()))
 }
 
 /// The refusal to ask a rule about more rows than one request may examine.

@@ -5,19 +5,22 @@
 //! rule and hook decide, and the write follows in the same transaction, so that what they saw is
 //! what is written over.
 
+use super::answer;
 use super::list::{fields, only};
-use super::{Need, Target, answer};
-use crate::access::{RowScope, Standing, refused_record};
+use super::target::{IfAbsent, Target};
+use crate::access::{Standing, refused_record};
 use crate::db::statement::Sql;
 use crate::db::{Row, Transaction};
-use crate::denial::Reason;
+use crate::error::denial::Reason;
 use crate::error::{Error, Result};
-use crate::hooks::{self, Event, arg};
-use crate::parameters::query::Query;
+use crate::http::parameters::query::Query;
+use crate::http::response;
+use crate::ops::hooks::{self, Event, arg};
 use crate::pattern::Budget;
 use crate::query::record::{self, Changes, NewRow, Object, Place};
+use crate::query::row_json::{self, Record};
+use crate::query::row_scope::RowScope;
 use crate::query::{read, write};
-use crate::respond::{self, Record};
 use axum::http::StatusCode;
 use axum::response::Response;
 use edgebase_blocks::block::TableConfig;
@@ -167,7 +170,7 @@ impl RowChange {
             Self::Update { .. } => {
                 let after = written
                     .first()
-                    .map_or(Ok(Value::Null), |row| respond::decode_row(table, row))?;
+                    .map_or(Ok(Value::Null), |row| row_json::decode_row(table, row))?;
                 Event::Updated { before, after }
             }
             Self::Delete => Event::Deleted(before),
@@ -181,7 +184,7 @@ pub(super) fn not_found(table: &Table, id: &str) -> Error {
 
 /// The first record of a statement's rows.
 pub(super) fn first(table: &Table, rows: &[Row]) -> Result<Option<Record>> {
-    rows.first().map(|row| respond::record(table, row)).transpose()
+    rows.first().map(|row| row_json::record(table, row)).transpose()
 }
 
 /// The first record of the first statement of several.
@@ -198,21 +201,21 @@ pub(super) async fn get(target: &Target<'_>, request: GetRequest) -> Result<Resp
     let looks = target.access().standing(rule) == Standing::PerRow;
     let fields = only(config, request.fields.as_deref()).filter(|_| !looks);
     let row = target.record(table, id, fields).await?.ok_or_else(|| not_found(table, id))?;
-    let record = respond::record(table, &row)?;
+    let record = row_json::record(table, &row)?;
     allow(target, table, rule, "read", &record).await?;
     let text = if request.fields.is_none() && config.hooks.on_enrich.is_none() {
         record.text
     } else {
-        let mut value = respond::decode(&record)?;
+        let mut value = row_json::decode(&record)?;
         if let Some(fields) = &request.fields {
-            value = respond::project(&value, fields);
+            value = row_json::project(&value, fields);
         }
         if let Some(hook) = config.hooks.on_enrich {
             value = target.enrich(hook, value, hooks::deadline()).await;
         }
         value.to_string()
     };
-    Ok(respond::json(StatusCode::OK, text))
+    Ok(response::json(StatusCode::OK, text))
 }
 
 pub(super) async fn insert(target: &Target<'_>, request: InsertRequest) -> Result<Response> {
@@ -223,7 +226,7 @@ pub(super) async fn insert(target: &Target<'_>, request: InsertRequest) -> Resul
         None => {
             let row = [row];
             target
-                .run(table, Need::Creates, &|s| vec![write::insert(s, table, &row, false)])
+                .run(table, IfAbsent::Create, &|s| vec![write::insert(s, table, &row, false)])
                 .await?
         }
         Some(_) => {
@@ -241,9 +244,9 @@ pub(super) async fn insert(target: &Target<'_>, request: InsertRequest) -> Resul
     let record = first_of(table, &rows.unwrap_or_default())?
         .ok_or_else(|| Error::internal("an insert returned no row"))?;
     if config.hooks.after_insert.is_some() {
-        target.announce(config, Event::Inserted(respond::decode(&record)?));
+        target.spawn_after_hook(config, Event::Inserted(row_json::decode(&record)?));
     }
-    Ok(respond::json(StatusCode::CREATED, answer::record(target, config, record, &body).await))
+    Ok(response::json(StatusCode::CREATED, answer::record(target, config, record, &body).await))
 }
 
 /// The row as `beforeInsert` wants it, validated once more, and the body that would make it.
@@ -287,7 +290,7 @@ pub(super) async fn change(target: &Target<'_>, request: ChangeRequest) -> Resul
     let change = &request.change;
     let rows = if let Some(scope) = scope_at_once(target, config, change) {
         let write = |schema: &str| vec![change.within(schema, table, &ids, &scope)];
-        let results = target.run(table, Need::Existing, &write).await?;
+        let results = target.run(table, IfAbsent::Nothing, &write).await?;
         let rows = results.and_then(|r| r.into_iter().next()).unwrap_or_default();
         if rows.is_empty() && scope != RowScope::All {
             return Err(not_written(target, config, change, id).await?);
@@ -295,14 +298,14 @@ pub(super) async fn change(target: &Target<'_>, request: ChangeRequest) -> Resul
         rows
     } else {
         let Some((transaction, locked)) =
-            target.begin(table, Need::Existing, &|s| vec![read::lock(s, table, &ids)]).await?
+            target.begin(table, IfAbsent::Nothing, &|s| vec![read::lock(s, table, &ids)]).await?
         else {
             return Err(not_found(table, id));
         };
         let decided = async {
             let row = first_of(table, &locked)?.ok_or_else(|| not_found(table, id))?;
             allow(target, table, change.rule(config), change.operation(), &row).await?;
-            let existing = respond::decode(&row)?;
+            let existing = row_json::decode(&row)?;
             Ok((change.before(target, config, &existing).await?, existing))
         }
         .await;
@@ -316,17 +319,17 @@ pub(super) async fn change(target: &Target<'_>, request: ChangeRequest) -> Resul
         let statement = change.statement(transaction.schema(), table, &ids);
         let results = transaction.finish(&[statement], table).await?;
         let rows = results.into_iter().next().unwrap_or_default();
-        target.announce(config, change.event(table, before, &rows)?);
+        target.spawn_after_hook(config, change.event(table, before, &rows)?);
         rows
     };
     match change {
         RowChange::Delete if !rows.is_empty() => {
-            Ok(respond::json(StatusCode::OK, r#"{"deleted":true}"#.into()))
+            Ok(response::json(StatusCode::OK, r#"{"deleted":true}"#.into()))
         }
         RowChange::Delete => Err(not_found(table, id)),
         RowChange::Update { body, .. } => {
             let record = first(table, &rows)?.ok_or_else(|| not_found(table, id))?;
-            Ok(respond::json(StatusCode::OK, answer::record(target, config, record, body).await))
+            Ok(response::json(StatusCode::OK, answer::record(target, config, record, body).await))
         }
     }
 }
@@ -357,7 +360,7 @@ async fn not_written(
 ) -> Result<Error> {
     let table = &config.table;
     let Some(row) = target.record(table, id, None).await? else { return Ok(not_found(table, id)) };
-    let record = respond::record(table, &row)?;
+    let record = row_json::record(table, &row)?;
     let refused = allow(target, table, change.rule(config), change.operation(), &record).await;
     // The row has changed since, so that the rule lets it pass now.
     Ok(refused.err().unwrap_or(Error::Conflict))
@@ -373,7 +376,7 @@ pub(super) async fn change_row(
     row: &Record,
 ) -> Result<(Vec<Row>, Value)> {
     let table = &config.table;
-    let existing = respond::decode(row)?;
+    let existing = row_json::decode(row)?;
     let change = change.before(target, config, &existing).await?;
     let ids = [row.id.clone()];
     let rows =

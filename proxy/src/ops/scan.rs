@@ -13,7 +13,7 @@ use crate::memory;
 use crate::query::cursor::Position;
 use crate::query::page::Page;
 use crate::query::read::{self, Hit, Selection};
-use crate::respond::{self, Record};
+use crate::query::row_json::{self, Record};
 use edgebase_blocks::{Rule, Table};
 use std::sync::Arc;
 
@@ -154,7 +154,7 @@ impl Scan<'_> {
         let mut candidates = Vec::with_capacity(rows.len());
         let mut values = Vec::with_capacity(rows.len());
         for row in rows {
-            if let Ok(record) = respond::record(self.table, row)
+            if let Ok(record) = row_json::record(self.table, row)
                 && let Ok(value) = access.seen(self.rule, &record)
             {
                 let rank = if self.ranked { Some(rank(row)?) } else { None };
@@ -179,7 +179,7 @@ impl Scan<'_> {
     }
 
     fn position(&self, row: &Row) -> Result<Position> {
-        respond::position(self.page, row, if self.ranked { 3 } else { 2 })
+        row_json::position(self.page, row, if self.ranked { 3 } else { 2 })
     }
 }
 

@@ -11,15 +11,16 @@ use super::{Target, answer};
 use crate::db::Transaction;
 use crate::db::statement::Bind;
 use crate::error::{Error, Result};
-use crate::hooks::Event;
-use crate::parameters::CONFLICT_TARGET;
-use crate::parameters::query::{Query, malformed};
+use crate::http::parameters::query::{Query, malformed};
+use crate::http::parameters::{CONFLICT_TARGET, UPSERT};
+use crate::http::response;
+use crate::ops::hooks::Event;
 use crate::pattern::Budget;
 use crate::query::column::DOCUMENT;
 use crate::query::filter::Filter;
 use crate::query::record::{self, Change, Changes, NewRow, Object, Place};
+use crate::query::row_json::{self, Record};
 use crate::query::{read, write};
-use crate::respond::{self, Record};
 use axum::http::StatusCode;
 use axum::response::Response;
 use edgebase_blocks::Table;
@@ -149,7 +150,7 @@ pub(super) async fn upsert(target: &Target<'_>, request: UpsertRequest) -> Resul
     let transaction = target.begin_writing(table).await?;
     let work = upsert_row(&transaction, target, config, &request.row).await;
     let (record, happened) = finish(transaction, table, work).await?;
-    let value = respond::decode(&record)?;
+    let value = row_json::decode(&record)?;
     let (status, action) = match happened {
         Happened::Inserted => (StatusCode::CREATED, "inserted"),
         Happened::Updated(_) => (StatusCode::OK, "updated"),
@@ -159,11 +160,11 @@ pub(super) async fn upsert(target: &Target<'_>, request: UpsertRequest) -> Resul
             Some(true) => value.clone(),
             _ => request.row.echo(&record, &happened),
         };
-    target.announce(config, happened.event(value));
+    target.spawn_after_hook(config, happened.event(value));
     if let Value::Object(map) = &mut shown {
         map.insert("action".into(), action.into());
     }
-    Ok(respond::json(status, shown.to_string()))
+    Ok(response::json(status, shown.to_string()))
 }
 
 /// Writes one row inside an open transaction.
@@ -221,4 +222,10 @@ pub(super) async fn upsert_row(
         }
     }
     Err(Error::Conflict)
+}
+
+/// Whether an insert may change a row that is there.
+#[must_use]
+pub fn is_upsert(query: &Query<'_>) -> bool {
+    query.boolean(&UPSERT) == Some(true)
 }

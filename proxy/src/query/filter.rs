@@ -6,16 +6,13 @@
 
 use crate::db::statement::{Bind, Sql};
 use crate::error::{Error, Result};
+use crate::http::parameters::{MAX_AND, MAX_OR};
 use crate::query::column::{Column, KEY};
 use crate::query::search::literal;
 use crate::query::value;
 use edgebase_blocks::{FieldType, Table};
 use serde_json::Value;
 
-/// Conditions in one OR group (contract 11).
-pub const MAX_OR: usize = 5;
-/// Conditions in one filter, so that a statement stays bounded.
-pub const MAX_AND: usize = 100;
 /// Elements of an `in` list.
 const MAX_LIST: usize = 1_000;
 

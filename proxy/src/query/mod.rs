@@ -11,6 +11,8 @@ pub mod page;
 pub mod read;
 pub mod record;
 pub mod row_filter;
+pub mod row_json;
+pub mod row_scope;
 pub mod search;
 pub mod value;
 pub mod write;

@@ -7,8 +7,8 @@
 
 use crate::db::statement::{Bind, Sql};
 use crate::error::{Error, Result};
-use crate::parameters::query::{Query, malformed};
-use crate::parameters::{AFTER, BEFORE, LIMIT, OFFSET, PAGE, PER_PAGE, SORT};
+use crate::http::parameters::query::{Query, malformed};
+use crate::http::parameters::{AFTER, BEFORE, LIMIT, OFFSET, PAGE, PER_PAGE, SORT};
 use crate::query::column::Column;
 use crate::query::cursor::{self, CursorKey, Position};
 use edgebase_blocks::Table;
@@ -383,7 +383,7 @@ mod tests {
         let encode =
             |v| percent_encoding::utf8_percent_encode(v, percent_encoding::NON_ALPHANUMERIC);
         let pairs: Vec<_> = query.iter().map(|(k, v)| format!("{k}={}", encode(v))).collect();
-        Page::parse(&table(), &Query::read(crate::parameters::LIST, &pairs.join("&"))?)
+        Page::parse(&table(), &Query::read(crate::http::parameters::LIST, &pairs.join("&"))?)
     }
 
     #[test]

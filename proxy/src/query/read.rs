@@ -3,12 +3,12 @@
 //! Each returns two columns: the whole row as JSON text made by Postgres, so that a row no rule
 //! or hook looks at passes through the proxy unparsed, and the row's id.
 
-use crate::access::RowScope;
 use crate::db::Bound;
 use crate::db::statement::{Bind, Sql};
 use crate::query::column::{DOCUMENT, write_record, write_shown};
 use crate::query::filter::Filter;
 use crate::query::page::Page;
+use crate::query::row_scope::RowScope;
 use crate::query::search::Search;
 use edgebase_blocks::{InstanceKey, Table};
 

@@ -4,10 +4,10 @@
 //! server's own columns are set here: `createdAt` and `updatedAt` come from the transaction's
 //! clock, never from the client (contract 12.1, 12.2).
 
-use crate::access::RowScope;
 use crate::db::statement::{Bind, Sql};
 use crate::query::column::{DOCUMENT, write_document, write_record};
 use crate::query::record::{Change, Changes, NewRow};
+use crate::query::row_scope::RowScope;
 use edgebase_blocks::{FieldType, Table};
 use serde_json::Value;
 use std::cell::Cell;

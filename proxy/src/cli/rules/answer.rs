@@ -4,7 +4,7 @@
 
 use super::Operation;
 use edgebase_blocks::Rule;
-use edgebase_proxy::denial::Denial;
+use edgebase_proxy::error::denial::Denial;
 use edgebase_proxy::snapshot::Snapshot;
 use edgebase_rules::Form;
 use serde_json::{Value, json};

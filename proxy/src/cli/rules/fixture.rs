@@ -6,7 +6,7 @@
 use anyhow::{Result, bail};
 use edgebase_blocks::InstanceKey;
 use edgebase_proxy::query::page::MAX_LIMIT;
-use edgebase_proxy::reads::find;
+use edgebase_proxy::rule_db::find;
 use edgebase_proxy::snapshot::Snapshot;
 use edgebase_rules::{Context, DbRead, ReadError};
 use futures::FutureExt as _;

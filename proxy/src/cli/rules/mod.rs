@@ -13,16 +13,16 @@ use anyhow::{Context as _, Result, bail};
 use edgebase_blocks::block::TableConfig;
 use edgebase_blocks::{Block, BlockKind, InstanceKey, Rule};
 use edgebase_proxy::access::{Access, Standing};
-use edgebase_proxy::app::App;
 use edgebase_proxy::auth::Principal;
 use edgebase_proxy::config::AppConfig;
 use edgebase_proxy::connections::Bounds;
 use edgebase_proxy::db::source::Source;
-use edgebase_proxy::denial::Denial;
 use edgebase_proxy::error::Error;
-use edgebase_proxy::instances;
-use edgebase_proxy::reads::{Lane, RuleReads};
+use edgebase_proxy::error::denial::Denial;
+use edgebase_proxy::resolve;
+use edgebase_proxy::rule_db::{PoolKind, RuleDb};
 use edgebase_proxy::snapshot::Snapshot;
+use edgebase_proxy::state::App;
 use edgebase_rules::{Caller, Context};
 use fixture::Fixture;
 use serde_json::{Value, json};
@@ -212,7 +212,7 @@ impl Test {
             let known: Vec<_> = snapshot.config.databases.keys().map(String::as_str).collect();
             format!("The config has no block '{namespace}'. It has: {}.", known.join(", "))
         })?;
-        let key = instances::key(block, id)?;
+        let key = resolve::instance_key(block, id)?;
         Ok((block, key))
     }
 
@@ -309,12 +309,12 @@ impl Test {
         Ok(match &self.database_url {
             Some(url) => {
                 let database = Arc::new(Source::fixed(url)?);
-                Arc::new(RuleReads {
+                Arc::new(RuleDb {
                     app: Arc::new(App::new(&database, Arc::clone(&snapshot), Bounds::default())?),
                     snapshot,
                     namespace: key.namespace().to_owned(),
                     key: Some(key),
-                    lane: Lane::Requests,
+                    pool: PoolKind::Requests,
                 })
             }
             None => Arc::new(Fixture::new(snapshot, key, data)?),
