@@ -17,8 +17,14 @@ SELECT namespace, count(*)
 \echo 'The last twenty lifecycle events'
 SELECT * FROM edgebase.audit ORDER BY 1 DESC LIMIT 20;
 
+-- A superuser is a member of every role; one is listed here only where it was granted this one.
 \echo 'Roles that can log in and are proxies; none of them may be a superuser'
 SELECT r.rolname, r.rolsuper, r.rolbypassrls
   FROM pg_roles r
- WHERE r.rolcanlogin AND pg_has_role(r.oid, 'edgebase_proxy', 'MEMBER') AND NOT r.rolsuper
+ WHERE r.rolcanlogin
+   AND CASE WHEN r.rolsuper
+            THEN EXISTS (SELECT FROM pg_auth_members m
+                          WHERE m.member = r.oid AND m.roleid = 'edgebase_proxy'::regrole)
+            ELSE pg_has_role(r.oid, 'edgebase_proxy', 'MEMBER')
+       END
  ORDER BY 1;

@@ -51,6 +51,17 @@ is "of a schema that is gone the rest is deleted" "$(
     value postgres 'DROP SCHEMA "many:b" CASCADE' >/dev/null
     in_db postgres proxy_login -c "SELECT edgebase.drop_instance('many', 'b') ->> 'rows'")" 0
 
+# What an operator looks at: an instance, its events, and a proxy that may do too much.
+value postgres "CREATE ROLE too_much LOGIN SUPERUSER IN ROLE edgebase_proxy" >/dev/null
+in_db postgres admin_login -c "SELECT edgebase.create_instance('many', 'seen')" >/dev/null
+health=$(in_db postgres admin_login -v ON_ERROR_STOP=1 -f "$here/../../sql/health.sql" 2>&1; echo "status $?")
+is "sql/health.sql runs as an administrator" "$(echo "$health" | tail -n 1)" "status 0"
+is "it shows instances by block" "$(echo "$health" | grep -c '^many|active|1|')" 1
+is "and their events" "$(echo "$health" | grep -c '|created|many|seen|\||create|many|seen|')" 1
+is "and every proxy, with what it may" "$(echo "$health" | grep -E '^[a-z_]+\|[tf]\|[tf]$' | tr '\n' ' ')" \
+    "proxy_login|f|f too_much|t|f "
+value postgres "DROP ROLE too_much" >/dev/null
+
 # The script that makes the login roles: twice, and with another password, and beside a role that has too much.
 roles() { # roles DATABASE PROXY_PASSWORD
     in_db "$1" postgres -v proxy_password="$2" -v admin_password=a -f "$here/../../sql/roles.sql" 2>&1
