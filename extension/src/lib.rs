@@ -1,8 +1,8 @@
 //! EdgeBase on PostgreSQL: every tenant its own sealed schema.
 //!
 //! This crate is the extension. SQL objects are created by `sql/bootstrap.sql` and
-//! `sql/analytics.sql`, which a DBA can read from top to bottom; the functions they declare are
-//! listed in [`fence::exports`]. Everything `unsafe` is in [`fence`]; the attribute below makes the
+//! `sql/analytics.sql`, which a DBA can read from top to bottom and `scripts/extension` installs as
+//! one; the functions they declare are listed in [`fence::exports`]. Everything `unsafe` is in [`fence`]; the attribute below makes the
 //! compiler keep it there.
 
 #![deny(unsafe_code)]

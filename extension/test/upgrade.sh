@@ -31,8 +31,9 @@ for script in "$here"/../sql/edgebase--*--*.sql; do
 done
 is "nothing else of sql/ is installed" "$(ls "$installed" | grep -c '^bootstrap')" 0
 version=$(sed -n "s/^default_version = '\(.*\)'/\1/p" "$installed/edgebase.control")
-cat "$here/../sql/bootstrap.sql" "$here/../sql/analytics.sql" |
-    cmp -s - "$installed/edgebase--$version.sql" || not_ok "edgebase--$version.sql is not what the tree has"
+for name in $(sed -n 's/^INSTALL="\(.*\)"/\1/p' "$here/../../scripts/extension"); do
+    cat "$here/../sql/$name.sql"
+done | cmp -s - "$installed/edgebase--$version.sql" || not_ok "edgebase--$version.sql is not what the tree has"
 # A package holds, below its root, the same files in the same places.
 libraries=$("${1:-pg_config}" --pkglibdir)
 PG_CONFIG="${1:-pg_config}" DESTDIR="$dir/package" "$here/../../scripts/extension" 2>/dev/null ||
