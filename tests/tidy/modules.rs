@@ -22,8 +22,9 @@ pub fn crates() -> Vec<String> {
     found
 }
 
-/// The modules of a crate.
+/// The modules of a crate, except those that its tests alone have.
 pub fn of(name: &str) -> BTreeSet<String> {
+    let root = tree::read(&format!("{name}/src/lib.rs"));
     tree::entries(&format!("{name}/src"))
         .into_iter()
         .filter_map(|(entry, is_folder)| match entry.strip_suffix(".rs") {
@@ -31,6 +32,7 @@ pub fn of(name: &str) -> BTreeSet<String> {
             Some("lib" | "main" | "tests") | None => None,
             Some(module) => Some(module.to_owned()),
         })
+        .filter(|module| !root.contains(&format!("#[cfg(test)]\nmod {module};")))
         .collect()
 }
 
@@ -55,7 +57,7 @@ pub fn edges(name: &str) -> BTreeSet<Edge> {
     for path in tree::files(&["rs"]) {
         let Some(inside) = path.strip_prefix(&prefix) else { continue };
         let mut steps: Vec<&str> = inside.trim_end_matches(".rs").split('/').collect();
-        if steps.iter().any(|step| matches!(*step, "tests" | "lib" | "main")) {
+        if !modules.contains(steps[0]) || steps.contains(&"tests") {
             continue;
         }
         steps.retain(|step| *step != "mod");
