@@ -24,7 +24,7 @@ mod sparse;
 mod step;
 
 pub use guide::Guide;
-pub use lasting::{Lasting, lasting};
+pub use lasting::{Lasting, Past, past};
 pub use path::path;
 pub use sparse::kept;
 pub use step::{Change, Lock, Statement, Step, Work};

@@ -52,7 +52,7 @@ conditions! {
     /// A statement that the SQL of a config may not contain.
     CONFINED = "EB009", "confined_config",
         "Migrations and expressions may change rows and define tables, indexes, views, triggers and functions, without settings, grants or SECURITY DEFINER.";
-    /// A snapshot from before a table was rewritten would find it empty.
+    /// A snapshot from before a table was rewritten or exchanged would find it empty, or a part of it.
     TABLE_REWRITTEN = "EB010", "table_rewritten",
         "Try again: the whole transaction, if its isolation level is above READ COMMITTED.";
 }

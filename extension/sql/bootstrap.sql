@@ -329,11 +329,12 @@ SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'edgebase_exported_tables';
 REVOKE ALL ON FUNCTION edgebase.exported_tables(text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION edgebase.exported_tables(text, text) TO edgebase_owner;
-COMMENT ON FUNCTION edgebase.exported_tables(text, text) IS 'Locks the tables of an instance that an export reads, and lists them';
+COMMENT ON FUNCTION edgebase.exported_tables(text, text) IS 'Locks the tables of an instance that an export reads, and names those of its block';
 
 -- Runs as edgebase_owner and not as a superuser: it evaluates whatever a migration has made of
--- the tenant's tables. STABLE gives all tables one snapshot, which must see them as they are. The
--- settings are those of blocks/src/settings.rs; what row security would hide is an error.
+-- the tenant's tables. STABLE gives all tables, and the list of them, one snapshot, which must see
+-- them as they are: each plan is compared with what the snapshot had under its names. The settings
+-- are those of blocks/src/settings.rs; what row security would hide is an error.
 CREATE FUNCTION edgebase.export_instance(namespace text, id text DEFAULT NULL)
 RETURNS TABLE (table_name text, record jsonb)
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY DEFINER
@@ -352,6 +353,7 @@ SET xmlbinary = base64
 AS $$
 DECLARE
     found jsonb;
+    qualified text;
     keyed boolean;
 BEGIN
     IF edgebase.locate(namespace, id) IS NULL THEN
@@ -359,11 +361,26 @@ BEGIN
             USING ERRCODE = 'EB002', HINT = 'Nothing to export.';
     END IF;
     found := edgebase.exported_tables(namespace, id);
-    FOR table_name, keyed IN
-        SELECT e ->> 0, (e ->> 1)::boolean FROM jsonb_array_elements(found -> 'tables') AS e
+    FOR table_name, qualified, keyed IN
+        SELECT c.relname::text, format('%I.%I', n.nspname, c.relname),
+               EXISTS (SELECT FROM pg_attribute a
+                       WHERE a.attrelid = c.oid AND a.attname = 'id' AND NOT a.attisdropped)
+        FROM pg_namespace n
+        JOIN pg_depend d ON d.refclassid = 'pg_namespace'::regclass AND d.refobjid = n.oid
+             AND d.classid = 'pg_class'::regclass AND d.deptype = 'n'
+        JOIN pg_class c ON c.oid = d.objid
+        WHERE n.nspname = (found ->> 'schema')::name
+          AND (found -> 'tables' ? c.relname::text
+               OR c.relkind IN ('r', 'p') AND c.relowner = to_regrole('edgebase_owner')
+                  AND NOT EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = c.oid))
+        ORDER BY c.relname COLLATE "C"
     LOOP
-        RETURN QUERY EXECUTE format('SELECT %L::text, to_jsonb(t) FROM %I.%I AS t %s',
-                                    table_name, found ->> 'schema', table_name,
+        IF to_regclass(qualified) IS NULL THEN
+            RAISE EXCEPTION 'table % was rewritten after the snapshot was taken', qualified
+                USING ERRCODE = 'EB010',
+                      HINT = 'Try again: the whole transaction, if its isolation level is above READ COMMITTED.';
+        END IF;
+        RETURN QUERY EXECUTE format('SELECT %L::text, to_jsonb(t) FROM %s AS t %s', table_name, qualified,
                                     CASE WHEN keyed THEN 'ORDER BY t.id' ELSE '' END);
     END LOOP;
 END

@@ -83,7 +83,7 @@ pub fn may_search(schema: Oid) -> bool {
     schema == CATALOG
         || home().is_none_or(|home| {
             let now = Identity::current();
-            schema == home || !binds() || catalog::schema_owner(schema) != Some(now.user)
+            schema == home || !binds() || catalog::schema(schema).map(|s| s.owner) != Some(now.user)
         })
 }
 

@@ -14,8 +14,8 @@ use crate::attempt::trial;
 use crate::audit;
 use crate::error::Error;
 use crate::instance::{self, as_owner};
-use crate::lifecycle::{bounded_waits, lock_instance};
-use crate::lock::{self, Mode};
+use crate::lifecycle::{bounded_waits, lock_instance, schema_of};
+use crate::lock::Mode;
 use crate::registry;
 use crate::spi;
 use edgebase_blocks::quote::ident;
@@ -115,9 +115,7 @@ pub fn verify_version(args: &Args) -> Result<Answer, Error> {
     let (key, _) = registry::resolve(&namespace, id.as_deref())?;
     let _bounded = bounded_waits()?;
     let row = lock_instance(&key, Mode::Use)?;
-    if lock::schema_oid(&row.schema).is_none() {
-        return Err(Error::SchemaMissing(key.to_string()));
-    }
+    schema_of(&key, &row)?;
     let mut shapes = Shapes::default();
     let differences = match shapes.version_of(&namespace, &row.schema, &row.version)? {
         Some(found) if found == row.version => Vec::new(),

@@ -20,10 +20,22 @@ use sha2::{Digest, Sha256};
 /// Dependants that an error names.
 const NAMED: i64 = 10;
 
-/// Refuses while anything outside the schema depends on what is in it. Parts of what is inside, such
+/// Refuses a change of the instance while anything outside its schema depends on what is in it.
+pub fn refuse_dependants(
+    key: &InstanceKey,
+    schema: Oid,
+    change: &'static str,
+) -> Result<(), Error> {
+    match dependants(schema)? {
+        None => Ok(()),
+        Some(names) => Err(Error::Dependants { instance: key.to_string(), change, names }),
+    }
+}
+
+/// What stands outside a schema and depends on what is in it, described. Parts of what is inside, such
 /// as indexes, defaults and triggers, are inside; a partition elsewhere is a table of its own.
-pub fn refuse_dependants(key: &InstanceKey, schema: Oid) -> Result<(), Error> {
-    let found = spi::one::<String>(
+pub fn dependants(schema: Oid) -> Result<Option<String>, Error> {
+    spi::one::<String>(
         "WITH RECURSIVE inside AS (
              SELECT classid, objid FROM pg_depend
              WHERE refclassid = 'pg_namespace'::regclass AND refobjid = $1 AND deptype = 'n'
@@ -47,11 +59,7 @@ pub fn refuse_dependants(key: &InstanceKey, schema: Oid) -> Result<(), Error> {
          )
          SELECT string_agg(name, ', ' ORDER BY name) FROM named",
         &[schema.into(), NAMED.into()],
-    )?;
-    match found {
-        None => Ok(()),
-        Some(names) => Err(Error::Dependants { instance: key.to_string(), names }),
-    }
+    )
 }
 
 /// What is about to be deleted: tables, rows, bytes, when, by whom, and a SHA-256 over all of it. A

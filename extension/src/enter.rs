@@ -86,7 +86,7 @@ fn hold(namespace: &str, id: Option<&str>) -> Result<Held, Error> {
             registry::instance(&key).ok_or_else(|| Error::UnknownInstance(key.to_string()))?;
         let Some(schema_oid) = lock::schema_oid(&instance.schema) else {
             if registry::instance(&key).is_some_and(|again| again == instance) {
-                return Err(Error::SchemaMissing(key.to_string()));
+                return Err(Error::SchemaMissing { key: key.to_string(), schema: instance.schema });
             }
             continue;
         };

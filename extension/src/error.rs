@@ -6,6 +6,7 @@
 
 use crate::shape::Obstacle;
 use edgebase_blocks::name::NameError;
+use edgebase_blocks::quote::ident;
 use edgebase_blocks::sqlstate::{self, Condition};
 use pgrx::spi::{SpiError, SpiErrorCodes};
 
@@ -21,6 +22,14 @@ pub enum Error {
     /// The instance is older than its block.
     #[error("instance \"{0}\" is behind the configuration of its block")]
     Behind(String),
+    /// What the instance has of a table depends on a migration that is still to run.
+    #[error("instance \"{key}\" has still to run a migration that renames table \"{table}\"")]
+    Renamed {
+        /// The instance.
+        key: String,
+        /// The table.
+        table: String,
+    },
     /// A namespace or id is no legal name.
     #[error("{part} {cause}")]
     InvalidName {
@@ -75,10 +84,12 @@ pub enum Error {
     #[error("block \"{0}\" is single-instance and configured: its instance cannot be dropped")]
     Configured(String),
     /// What an operator made outside the schema of an instance depends on what is in it.
-    #[error("instance \"{instance}\" cannot be dropped: {names} depend on it")]
+    #[error("instance \"{instance}\" cannot be {change}: {names} depend on it")]
     Dependants {
         /// The instance.
         instance: String,
+        /// What was to be done to it.
+        change: &'static str,
         /// Some of them, described.
         names: String,
     },
@@ -89,8 +100,13 @@ pub enum Error {
     #[error("the role of instance \"{0}\" does not exist in this database")]
     RoleMissing(String),
     /// The instance's schema is missing although the registry knows it.
-    #[error("the schema of instance \"{0}\" does not exist")]
-    SchemaMissing(String),
+    #[error("the schema of instance \"{key}\" does not exist: {}", ident(.schema))]
+    SchemaMissing {
+        /// The instance.
+        key: String,
+        /// What it is called.
+        schema: String,
+    },
     /// The instance's schema is there under another name.
     #[error(
         "the schema of instance \"{key}\" was renamed: ALTER SCHEMA {now} RENAME TO {schema} gives it its name back"
@@ -101,6 +117,17 @@ pub enum Error {
         /// What it is called now, quoted.
         now: String,
         /// What it is to be called, quoted.
+        schema: String,
+    },
+    /// A table of the instance is there in another schema.
+    #[error(
+        "table {now} was moved out of its instance: ALTER TABLE {now} SET SCHEMA {} puts it back",
+        ident(.schema)
+    )]
+    TableMoved {
+        /// Where it is, quoted.
+        now: String,
+        /// The schema that it belongs to.
         schema: String,
     },
     /// Every name that the schema could have is taken by others.
@@ -167,7 +194,7 @@ impl Error {
         match self {
             Self::UnknownBlock(_) => Some(sqlstate::UNKNOWN_BLOCK),
             Self::UnknownInstance(_) => Some(sqlstate::UNKNOWN_INSTANCE),
-            Self::Behind(_) => Some(sqlstate::INSTANCE_BEHIND),
+            Self::Behind(_) | Self::Renamed { .. } => Some(sqlstate::INSTANCE_BEHIND),
             Self::InvalidName { .. } | Self::InvalidKey(_) => Some(sqlstate::INVALID_KEY),
             Self::EnterRefused(_) => Some(sqlstate::ENTER_REFUSED),
             Self::InvalidConfig(_) => Some(sqlstate::INVALID_CONFIG),
@@ -193,8 +220,9 @@ impl Error {
             Self::Dependants { .. } => "2BP01",
             Self::Isolation => "25000",
             Self::RoleMissing(_)
-            | Self::SchemaMissing(_)
+            | Self::SchemaMissing { .. }
             | Self::SchemaRenamed { .. }
+            | Self::TableMoved { .. }
             | Self::DefaultPrivileges => "55000",
             Self::OwnerNotSuperuser => "42501",
             Self::TooManyAtOnce(_) => "54000",
@@ -240,7 +268,7 @@ impl Error {
             Self::RoleMissing(_) => Some(
                 "After restoring a dump, run SELECT edgebase.repair() as a superuser or edgebase_admin.",
             ),
-            Self::SchemaMissing(_) => Some(
+            Self::SchemaMissing { .. } => Some(
                 "If it was renamed, ALTER SCHEMA ... RENAME TO gives it the name in edgebase.instances back. Else restore it from a backup, or remove what is left with edgebase.drop_instance.",
             ),
             Self::OwnerNotSuperuser => Some("Run SELECT edgebase.repair() as a superuser."),
@@ -256,7 +284,9 @@ impl Error {
                 "Run CALL edgebase.repair_all() or the command edgebase repair, which take a \
                  transaction for each batch of them.",
             ),
-            Self::SchemaRenamed { .. } => Some("Run that statement, and try again."),
+            Self::SchemaRenamed { .. } | Self::TableMoved { .. } => {
+                Some("Run that statement, and try again.")
+            }
             Self::SchemaTaken(_) => Some("Rename the schema that stands in the way."),
             Self::NotARelation(_) => {
                 Some("Only edgebase.apply_config makes relations over all instances of a block.")

@@ -5,87 +5,52 @@
 //! of an export; a table of the block that was taken away from its owner is, and fails it. Partitions
 //! and other heirs are read with the table that they are part of.
 //!
-//! An export shows one moment, that of its query. So its tables are locked, and then must be the
-//! ones that the query's snapshot knows: an instance that was migrated in between is tried again.
+//! An export shows one moment, that of its query. So which tables there are is read by the query's own
+//! snapshot, and each has to be there still, with the rows that the snapshot had under its name
+//! ([`history`]): what was migrated, restored or exchanged in between is tried again.
 
 use crate::answer::Answer;
 use crate::args::Args;
 use crate::confine;
 use crate::error::Error;
-use crate::fence::plain;
+use crate::fence::history;
 use crate::fence::rows::Snapshot;
+use crate::lifecycle::schema_of;
 use crate::lock;
 use crate::registry;
 use crate::relation;
-use crate::spi;
-use edgebase_blocks::InstanceKey;
-use pgrx::datum::JsonB;
-use pgrx::pg_sys::Oid;
-use serde_json::{Value, json};
+use crate::tables;
+use edgebase_blocks::sparse::Names;
+use serde_json::json;
 
-/// How often the tables are looked up, where others change them at the same time.
-const ATTEMPTS: usize = 3;
-
-/// `edgebase.exported_tables(namespace text, id text)`: `{"schema", "tables": [[name, whether it has
-/// an id]]}`, in the order of their names. The tables stay locked against changes to the end of the
-/// transaction.
+/// `edgebase.exported_tables(namespace text, id text)`: `{"schema", "tables"}`, the names of the
+/// block's tables. Those that are there stay locked against changes to the end of the transaction.
 pub fn exported_tables(args: &Args) -> Result<Answer, Error> {
     if confine::is_at_home() {
         return Err(Error::Confined("function exported_tables".to_owned()));
     }
     let (namespace, id) = (args.text(0, "namespace")?, args.text_or_null(1));
     let (key, _) = registry::resolve(&namespace, id.as_deref())?;
-    let mut found = tables(&key)?;
-    for _ in 0..ATTEMPTS {
-        for name in names(&found) {
-            let schema = found["schema"].as_str().unwrap_or_default();
-            if let Some(table) = relation::oid(schema, name) {
-                lock::share_table(table, || Ok::<_, Error>(()))?;
-            }
-        }
-        let again = tables(&key)?;
-        if again == found {
-            check_moment(&key)?;
-            return Ok(Answer::Json(found));
-        }
-        found = again;
-    }
-    Err(Error::Interfered(key.to_string()))
-}
-
-fn names(found: &Value) -> impl Iterator<Item = &str> {
-    found["tables"].as_array().into_iter().flatten().filter_map(|table| table[0].as_str())
-}
-
-fn tables(key: &InstanceKey) -> Result<Value, Error> {
-    let row = registry::instance(key).ok_or_else(|| Error::UnknownInstance(key.to_string()))?;
-    let schema = lock::schema_oid(&row.schema).unwrap_or(Oid::INVALID);
-    let owner = plain::get_role_oid(c"edgebase_owner", true);
+    let row = registry::instance(&key).ok_or_else(|| Error::UnknownInstance(key.to_string()))?;
     let block = registry::definition(&row.version)?;
-    let names: Vec<&String> = block.tables.iter().map(|table| &table.name).collect();
-    let tables = spi::json(
-        "SELECT coalesce(jsonb_agg(jsonb_build_array(c.relname, EXISTS (
-                    SELECT FROM pg_attribute a
-                    WHERE a.attrelid = c.oid AND a.attname = 'id' AND NOT a.attisdropped))
-                ORDER BY c.relname COLLATE \"C\"), '[]')
-         FROM pg_depend d JOIN pg_class c ON c.oid = d.objid
-         WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = $1
-           AND d.classid = 'pg_class'::regclass AND d.deptype = 'n'
-           AND ($2 ? c.relname::text
-                OR c.relkind IN ('r', 'p') AND c.relowner = $3
-                   AND NOT EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = c.oid))",
-        &[schema.into(), JsonB(json!(names)).into(), owner.into()],
-    )?;
-    Ok(json!({ "schema": row.schema, "tables": tables }))
-}
-
-/// Refuses an instance that the query's snapshot knows as another, or of another version.
-fn check_moment(key: &InstanceKey) -> Result<(), Error> {
-    let then = Snapshot::active(|active| registry::instance_at(key, active));
-    if then == registry::instance(key) {
-        return Ok(());
+    let mut lacking = Names::new();
+    for table in &block.tables {
+        match relation::oid(&row.schema, &table.name) {
+            Some(oid) => lock::share_table(oid, || Ok::<_, Error>(()))?,
+            None => drop(lacking.insert(table.name.clone())),
+        }
     }
-    Err(Error::Rewritten(format!("instance \"{key}\"")))
+    // Now nobody migrates or restores it any more.
+    let schema = schema_of(&key, &row)?;
+    tables::refuse_moved(&row, &lacking)?;
+    let is_another = Snapshot::active(|then| {
+        registry::instance_at(&key, then).as_ref() != Some(&row)
+            || history::is_other_schema(then, schema)
+    });
+    if is_another || registry::instance(&key).as_ref() != Some(&row) {
+        return Err(Error::Rewritten(format!("instance \"{key}\"")));
+    }
+    Ok(Answer::Json(json!({ "schema": row.schema, "tables": block.names() })))
 }
 
 #[cfg(test)]

@@ -70,6 +70,7 @@ pub fn create(
     names: Option<&[String]>,
 ) -> Result<(InstanceRow, bool), Error> {
     if let Some(row) = registry::instance(key) {
+        schema_of(key, &row)?;
         return Ok((row, false));
     }
     instance::refuse_default_privileges()?;
@@ -183,10 +184,11 @@ fn drop_by(args: &Args, caller: Option<&str>) -> Result<Answer, Error> {
     let _bounded = bounded_waits()?;
     let row = evict_instance(&key)?;
     let schema = lock::schema_oid(&row.schema);
-    if let Some(schema) = schema {
-        deletion::refuse_dependants(&key, schema)?;
+    match schema {
+        Some(schema) => deletion::refuse_dependants(&key, schema, "dropped")?,
+        // What is deleted would stay.
+        None => renamed(&key, &row)?.map_or(Ok(()), Err)?,
     }
-    refuse_renamed(&key, &row)?;
     let receipt = deletion::receipt(&key, &row, caller)?;
     if schema.is_some() {
         instance::as_owner(&row.schema, || {
@@ -208,25 +210,28 @@ fn drop_role(role: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// Fails where the schema is there under another name: what is deleted would stay.
-fn refuse_renamed(key: &InstanceKey, row: &InstanceRow) -> Result<(), Error> {
-    let Some(role) = role_oid(&row.role()).filter(|_| lock::schema_oid(&row.schema).is_none())
-    else {
-        return Ok(());
-    };
+/// The schema of an instance, or what became of it by hand.
+pub fn schema_of(key: &InstanceKey, row: &InstanceRow) -> Result<Oid, Error> {
+    if let Some(schema) = lock::schema_oid(&row.schema) {
+        return Ok(schema);
+    }
+    let missing = || Error::SchemaMissing { key: key.to_string(), schema: row.schema.clone() };
+    Err(renamed(key, row)?.unwrap_or_else(missing))
+}
+
+/// The refusal, where a schema that is not there is there under another name: its role may use it.
+fn renamed(key: &InstanceKey, row: &InstanceRow) -> Result<Option<Error>, Error> {
+    let Some(role) = role_oid(&row.role()) else { return Ok(None) };
     let found = spi::one::<String>(
         "SELECT n.nspname::text FROM pg_catalog.pg_namespace n, pg_catalog.aclexplode(n.nspacl) AS acl
          WHERE acl.grantee OPERATOR(pg_catalog.=) $1 LIMIT 1",
         &[role.into()],
     )?;
-    match found {
-        None => Ok(()),
-        Some(now) => Err(Error::SchemaRenamed {
-            key: key.to_string(),
-            now: ident(&now),
-            schema: ident(&row.schema),
-        }),
-    }
+    Ok(found.map(|now| Error::SchemaRenamed {
+        key: key.to_string(),
+        now: ident(&now),
+        schema: ident(&row.schema),
+    }))
 }
 
 fn is_configured(namespace: &str) -> Result<bool, Error> {

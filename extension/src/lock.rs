@@ -75,11 +75,15 @@ pub fn schema(oid: Oid, mode: Mode) -> Result<(), Error> {
     Ok(())
 }
 
+/// Whether all statements of the transaction see what the first one saw.
+pub fn keeps_snapshot() -> bool {
+    plain::XactIsoLevel() >= pg_sys::XACT_REPEATABLE_READ as i32
+}
+
 /// Refuses a transaction that keeps its snapshot: it would not see what others committed while they
 /// were waited for, and so change or count some of the rows only.
 fn refuse_old_snapshot() -> Result<(), Error> {
-    let keeps = plain::XactIsoLevel() >= pg_sys::XACT_REPEATABLE_READ as i32;
-    if keeps { Err(Error::Isolation) } else { Ok(()) }
+    if keeps_snapshot() { Err(Error::Isolation) } else { Ok(()) }
 }
 
 /// Excludes everyone from these schemas and their tables to the end of the transaction: from all

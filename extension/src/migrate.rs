@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::failure::Failure;
 use crate::guc;
 use crate::instance;
-use crate::lifecycle::{bounded_waits, lock_instance};
+use crate::lifecycle::{bounded_waits, lock_instance, schema_of};
 use crate::lock::Mode;
 use crate::registry::{self, BlockRow, InstanceRow};
 use crate::spi;
@@ -106,6 +106,7 @@ fn is_interference(failure: &Failure) -> bool {
 fn lock_behind(key: &InstanceKey) -> Result<Option<(InstanceRow, BlockRow)>, Error> {
     let row = registry::instance(key).ok_or_else(|| Error::UnknownInstance(key.to_string()))?;
     if row.version == block_of(key)?.version {
+        schema_of(key, &row)?;
         return Ok(None);
     }
     let row = lock_instance(key, Mode::Alone)?;
@@ -183,6 +184,7 @@ fn note_failure(
 /// Everything that makes the instance, which is ours alone, one of the block's present shape. What
 /// the steps lose was approved when their versions were applied.
 fn take_steps(key: &InstanceKey, row: &InstanceRow, block: &BlockRow) -> Result<(), Error> {
+    schema_of(key, row)?;
     instance::refuse_default_privileges()?;
     let new = registry::definition(&block.version)?;
     let between = registry::between(key.namespace(), &row.version, &block.version)?;

@@ -31,20 +31,14 @@ pub fn open<G>(
     schema: Oid,
     role: Oid,
     name: &str,
-    bound: impl FnOnce() -> Result<G, Error>,
+    bound: impl Fn() -> Result<G, Error>,
 ) -> Result<Option<Relation>, Error> {
-    let Ok(c_name) = CString::new(name) else { return Ok(None) };
-    let table = plain::get_relname_relid(&c_name, schema);
-    if table == Oid::INVALID {
-        return Ok(None);
-    }
-    lock::share_table(table, bound)?;
-    let Some(open) = Relation::open(table, Lock::ToTheEnd) else { return Ok(None) };
+    let Some(open) = locked(schema, name, bound)? else { return Ok(None) };
     let denied = || Error::PermissionDenied(name.to_owned());
     if !may_use(schema, role) {
         return Err(denied());
     }
-    if plain::pg_class_aclcheck(table, role, pg_sys::ACL_SELECT as AclMode) != ACLCHECK_OK {
+    if plain::pg_class_aclcheck(open.oid(), role, pg_sys::ACL_SELECT as AclMode) != ACLCHECK_OK {
         return Err(denied());
     }
     let heirs = open.may_have_heirs().then_some(Obstacle::Heirs);
@@ -52,6 +46,29 @@ pub fn open<G>(
         Some(obstacle) => Err(unreadable(&open, obstacle)),
         None => Ok(Some(open)),
     }
+}
+
+/// The table that has the name once its lock is held.
+fn locked<G>(
+    schema: Oid,
+    name: &str,
+    bound: impl Fn() -> Result<G, Error>,
+) -> Result<Option<Relation>, Error> {
+    let Ok(c_name) = CString::new(name) else { return Ok(None) };
+    let mut named = plain::get_relname_relid(&c_name, schema);
+    while named != Oid::INVALID {
+        lock::share_table(named, &bound)?;
+        let now = plain::get_relname_relid(&c_name, schema);
+        if now == named {
+            return Ok(Relation::open(named, Lock::ToTheEnd));
+        }
+        named = now;
+    }
+    if lock::keeps_snapshot() {
+        let schema = plain::get_namespace_name(schema).unwrap_or_default();
+        Snapshot::now(|now| history::check_absent(now, &schema, name))?;
+    }
+    Ok(None)
 }
 
 fn unreadable(table: &Relation, obstacle: Obstacle) -> Error {

@@ -1,5 +1,6 @@
 //! What do the catalogs and the file system know of a relation that is not opened?
 
+use crate::fence::open::{Lock, Relation};
 use crate::fence::{catalog, plain};
 use crate::lock::schema_oid;
 use pgrx::pg_sys::{self, Oid};
@@ -20,6 +21,21 @@ pub fn oid(schema: &str, name: &str) -> Option<Oid> {
     let (schema, name) = (schema_oid(schema)?, CString::new(name).ok()?);
     let oid = plain::get_relname_relid(&name, schema);
     (oid != Oid::INVALID).then_some(oid)
+}
+
+/// Opens the relation that has the name once its lock is held, if there is one: while the lock was
+/// waited for, another may have got the name.
+pub fn open(schema: &str, name: &str, lock: Lock) -> Option<Relation> {
+    let mut named = oid(schema, name);
+    loop {
+        let open = Relation::open(named?, lock);
+        let now = oid(schema, name);
+        if now == named {
+            return open;
+        }
+        named = now;
+        pgrx::check_for_interrupts!();
+    }
 }
 
 /// Whether it is a table, and no view that a migration has put in a table's place.

@@ -4,11 +4,15 @@
 //! names in one transaction, with everybody kept out as for a deletion. The registry gets the version
 //! whose shape the restored schema has, so it is migrated like any instance that is behind. What was
 //! there before stays under the other name, marked, until somebody drops it or swaps it back.
+//!
+//! What stands elsewhere and depends on the instance, such as a view for a report, would go on showing
+//! what is set aside. So it is named, and refuses the exchange, as it does a deletion.
 
 use crate::answer::Answer;
 use crate::args::Args;
 use crate::audit;
 use crate::conformance::{self, Shapes};
+use crate::deletion;
 use crate::error::Error;
 use crate::instance::{self, SET_ASIDE};
 use crate::lifecycle::{self, bounded_waits};
@@ -30,6 +34,10 @@ pub fn restore_instance(args: &Args) -> Result<Answer, Error> {
     let from = args.text(2, "from_schema")?;
     let (key, _) = registry::resolve(&namespace, id.as_deref())?;
     let row = lifecycle::evict_instance(&key)?;
+    if let Some(schema) = lock::schema_oid(&row.schema) {
+        // They would stay with what is set aside.
+        deletion::refuse_dependants(&key, schema, "replaced")?;
+    }
     check_owner(&from)?;
     let mut shapes = Shapes::default();
     let Some(version) = shapes.version_of(&namespace, &from, &row.version)? else {

@@ -9,11 +9,14 @@
 use crate::answer::Answer;
 use crate::args::Args;
 use crate::error::Error;
+use crate::fence::plain;
+use crate::identity::role_oid;
 use crate::instance;
-use crate::lifecycle::{bounded_waits, lock_instance};
-use crate::lock::{self, Mode};
+use crate::lifecycle::{bounded_waits, lock_instance, schema_of};
+use crate::lock::Mode;
 use crate::registry::{self, InstanceRow};
 use crate::relation;
+use crate::spi;
 use edgebase_blocks::sparse::Names;
 use edgebase_blocks::{InstanceKey, StoredBlock};
 use serde_json::json;
@@ -41,17 +44,50 @@ pub fn ensure(
     row: &InstanceRow,
     names: Option<&[String]>,
 ) -> Result<Names, Error> {
-    if lock::schema_oid(&row.schema).is_none() {
-        return Err(Error::SchemaMissing(key.to_string()));
-    }
+    schema_of(key, row)?;
     let lacking = lacking(key, row, names)?;
     if !lacking.tables.is_empty() {
+        refuse_moved(row, &lacking.names())?;
         instance::refuse_default_privileges()?;
         instance::as_owner(&row.schema, || {
             instance::make_tables(&row.schema, row.number, &lacking)
         })?;
     }
     Ok(lacking.names())
+}
+
+/// Refuses where one of the tables that the instance has not got is there in another schema: its
+/// role may use it.
+pub fn refuse_moved(row: &InstanceRow, lacking: &Names) -> Result<(), Error> {
+    let moved = moved(row, lacking)?;
+    match moved.into_iter().next() {
+        None => Ok(()),
+        Some((_, now)) => Err(Error::TableMoved { now, schema: row.schema.clone() }),
+    }
+}
+
+/// Those of the tables that are there in another schema, each with where it is.
+pub fn moved(row: &InstanceRow, lacking: &Names) -> Result<Vec<(String, String)>, Error> {
+    let Some(role) = role_oid(&row.role()).filter(|_| !lacking.is_empty()) else {
+        return Ok(Vec::new());
+    };
+    let lacking: Vec<String> = lacking.iter().cloned().collect();
+    let found = spi::json(
+        "SELECT coalesce(jsonb_agg(jsonb_build_array(c.relname, format('%I.%I', n.nspname, c.relname))
+                    ORDER BY c.relname, n.nspname), '[]')
+         FROM pg_shdepend d JOIN pg_class c ON c.oid = d.objid JOIN pg_namespace n ON n.oid = c.relnamespace
+         WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = $1 AND d.deptype = 'a'
+           AND d.classid = 'pg_class'::regclass AND d.dbid = $2
+           AND c.relname::text = ANY ($3) AND c.relkind IN ('r', 'p') AND n.nspname::text <> $4
+           AND c.relowner = to_regrole('edgebase_owner')",
+        &[
+            role.into(),
+            plain::MyDatabaseId().into(),
+            lacking.into(),
+            row.schema.as_str().into(),
+        ],
+    )?;
+    serde_json::from_value(found).map_err(|e| Error::Internal(e.to_string()))
 }
 
 /// The tables of those names, with all that they refer to; all for `None`.

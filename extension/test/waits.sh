@@ -63,12 +63,15 @@ is "and then succeeds" "$(psql proxy_login -At -c "SELECT edgebase.migrate('many
 # Whoever waits for a table that is being rewritten does not take it for empty.
 psql proxy_login -c "SELECT edgebase.create_instance('many', 'rewritten')" >/dev/null
 psql postgres -c "INSERT INTO \"many:rewritten\".t (id, a) SELECT n, 'x' FROM generate_series(1, 100) n"
-meanwhile() { # meanwhile USER SQL: what it gives, and its error
-    psql postgres -c "BEGIN; ALTER TABLE \"many:rewritten\".t ALTER a TYPE text USING a || ''" -c "SELECT pg_sleep(1)" -c COMMIT >/dev/null &
-    rewriting=$!
+during() { # during WORK USER SQL: what it gives, and its error, while a superuser's WORK is not committed
+    psql postgres -c "BEGIN; $1" -c "SELECT pg_sleep(1)" -c COMMIT >/dev/null 2>&1 &
+    working=$!
     sleep 0.4
-    psql "$1" -At -v VERBOSITY=sqlstate -c "$2" 2>&1 | sed 's/^ERROR:  //' | tail -n 1
-    wait "$rewriting"
+    psql "$2" -At -v VERBOSITY=sqlstate -c "$3" 2>&1 | sed 's/^ERROR:  //' | tail -n 1
+    wait "$working"
+}
+meanwhile() { # meanwhile USER SQL
+    during "ALTER TABLE \"many:rewritten\".t ALTER a TYPE text USING a || ''" "$@"
 }
 is "an export that waits for a table to be rewritten fails" \
     "$(meanwhile admin_login "SELECT count(*) FROM edgebase.export_instance('many', 'rewritten')")" EB010
@@ -80,6 +83,56 @@ is "a record of one that is waited for is there" \
     "$(meanwhile proxy_login "SELECT edgebase.read_record('many', 'rewritten', 't', ARRAY['id', 'a'], '7')")" '{"id":"7","a":"x"}'
 is "a deletion that waits for one counts its rows" \
     "$(meanwhile admin_login "SELECT edgebase.drop_instance('many', 'rewritten') ->> 'rows'")" 100
+
+# Nor the table, or a part of it, for another one that was put in its place meanwhile.
+psql proxy_login -c "SELECT edgebase.create_instance('many', 'replaced')" >/dev/null
+psql postgres -c "INSERT INTO \"many:replaced\".t (id, a) SELECT n, 'x' FROM generate_series(1, 100) n"
+count="SELECT count(*) FROM t" record='{"id":"7","a":"x"}'
+# What each reader finds who waits for WORK. BEFORE is done before each; RECORD is what a record is then.
+four_ways() { # four_ways NAME WORK BEFORE [RECORD]
+    for reader in export relation inside record; do
+        psql postgres -c "$3" >/dev/null 2>&1
+        case $reader in
+            export) is "an export that waits for $1 fails" \
+                "$(during "$2" admin_login "SELECT count(*) FROM edgebase.export_instance('many', 'replaced')")" EB010 ;;
+            relation) is "a query over all instances that waits for $1 fails" \
+                "$(during "$2" analyst_login "SELECT count(*) FROM many.t")" EB010 ;;
+            inside) is "a statement inside that waits for $1 sees all rows" \
+                "$(during "$2" proxy_login "BEGIN; SELECT edgebase.enter('many', 'replaced'); $count; COMMIT")" 100 ;;
+            record) is "a record that waits for $1 is the one by now" \
+                "$(during "$2" proxy_login "SELECT edgebase.read_record('many', 'replaced', 't', ARRAY['id', 'a'], '7')")" "${4-$record}" ;;
+        esac
+    done
+}
+role=$(psql postgres -At -c "SELECT role FROM edgebase.instances WHERE key = 'many:replaced'")
+path='SET search_path = "many:replaced"'
+part="$path; DROP TABLE IF EXISTS old; CREATE TABLE new (LIKE t INCLUDING ALL); INSERT INTO new SELECT * FROM t WHERE id::int <= 60; ALTER TABLE new OWNER TO edgebase_owner; GRANT SELECT ON new TO $role"
+four_ways "a table that changes names with another" \
+    "$path; LOCK TABLE t; UPDATE t SET a = 'stale' WHERE id::int <= 60; INSERT INTO new SELECT * FROM t WHERE id::int > 60; ALTER TABLE t RENAME TO old; ALTER TABLE new RENAME TO t" "$part"
+four_ways "a table that is made anew" \
+    "$path; CREATE TABLE new (LIKE t INCLUDING ALL); INSERT INTO new SELECT * FROM t; DROP TABLE t; ALTER TABLE new RENAME TO t; ALTER TABLE t OWNER TO edgebase_owner; GRANT SELECT ON t TO $role" "$path; DROP TABLE IF EXISTS old"
+four_ways "a table that takes over what inherits" \
+    "$path; LOCK TABLE t; ALTER TABLE kid NO INHERIT t; INSERT INTO t SELECT * FROM kid; DROP TABLE kid" \
+    "$path; CREATE TABLE kid () INHERITS (t); INSERT INTO kid SELECT * FROM t WHERE id::int <= 40; DELETE FROM ONLY t WHERE id::int <= 40; ALTER TABLE kid OWNER TO edgebase_owner" 42809
+four_ways "a table that is restored" "SELECT edgebase.restore_instance('many', 'replaced', 'beside')" \
+    "DROP SCHEMA IF EXISTS beside CASCADE; CREATE SCHEMA beside AUTHORIZATION edgebase_owner; SET ROLE edgebase_owner; CREATE TABLE beside.t (LIKE \"many:replaced\".t INCLUDING ALL); ALTER TABLE beside.t RENAME CONSTRAINT t_pkey TO \"t.pkey\"; INSERT INTO beside.t SELECT * FROM \"many:replaced\".t"
+psql postgres -c "DROP SCHEMA beside CASCADE" 2>/dev/null
+is "a table that is moved away meanwhile fails a query over all instances" \
+    "$(during 'CREATE SCHEMA away; ALTER TABLE "many:replaced".t SET SCHEMA away' analyst_login "SELECT count(*) FROM many.t")" EB010
+psql postgres -c 'ALTER TABLE away.t SET SCHEMA "many:replaced"; DROP SCHEMA away'
+is "and an export" "$(during 'CREATE SCHEMA away; ALTER TABLE "many:replaced".t SET SCHEMA away; ALTER TABLE away.t OWNER TO postgres' \
+    admin_login "SELECT count(*) FROM edgebase.export_instance('many', 'replaced')")" EB010
+psql postgres -c 'ALTER TABLE away.t SET SCHEMA "many:replaced"; DROP SCHEMA away; ALTER TABLE "many:replaced".t OWNER TO edgebase_owner'
+# A migration may do that, too.
+rebuilt=$(echo "$after" | sed 's|"many": {"instance": true, "tables": {"t": {|&"migrations": [{"version": 2, "description": "rebuild", "up": "CREATE TABLE u (LIKE t INCLUDING ALL); INSERT INTO u SELECT * FROM t; DROP TABLE t; ALTER TABLE u RENAME TO t"}], |')
+psql admin_login -At -c "$apply'$rebuilt')" >/dev/null
+psql admin_login -At -c "SELECT edgebase.migrate('many', 'one')" >/dev/null
+is "a query over all instances, one of which has still to run a migration that renames the table, fails" \
+    "$(code_of analyst_login "SELECT count(*) FROM many.t")" EB003
+is "the others can be read" "$(psql analyst_login -At -c "SELECT count(*) FROM many.t WHERE instance_id = 'one'")" 0
+is "a query over all instances that waits for a migration to rebuild the table fails" \
+    "$(during "SELECT edgebase.migrate('many', 'replaced')" analyst_login "SELECT count(*) FROM many.t WHERE instance_id = 'replaced'")" EB010
+is "and then finds all rows" "$(psql analyst_login -At -c "SELECT count(*) FROM many.t WHERE instance_id = 'replaced'")" 100
 
 # A tenant that keeps its instance busy, in every way that it has, is deleted within the time.
 busy() { # busy NAME ID SQL...: the session's error, if any, is in $dir/ID

@@ -3,13 +3,26 @@
 //!
 //! A name alone says little: a shape between may have dropped a field that the present one has
 //! again, and a migration may have given a field's name to another. What the instance has under the
-//! name is then something else than what the config says of it, and perhaps what it hid.
+//! name is then something else than what the config says of it, and perhaps what it hid. Where a
+//! migration that is still to run renames tables, no shape says what the present one will hold.
 
 use super::{has_word, new_migrations, predecessor};
 use crate::ddl;
 use crate::sparse::Names;
 use crate::storage::StoredBlock;
 use crate::table::AUTO_FIELDS;
+use std::rc::Rc;
+
+/// What a table of an instance that missed some shapes is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Past {
+    /// The present one, with these columns.
+    Same(Rc<Lasting>),
+    /// Another one that goes, if any: the present one will be empty.
+    Other,
+    /// What a migration that is still to run, and renames tables, makes of it.
+    Unknown,
+}
 
 /// The columns of a table that it has had all the way.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,21 +33,21 @@ pub struct Lasting {
     pub touched: Names,
 }
 
-/// The columns that a table has in each of the shapes, from the instance's own to the present one;
-/// `None` where it is not the same table.
+/// What a table is in the first of the shapes, the instance's own, seen from the last, the present
+/// one: which columns it has in each of them.
 #[must_use]
-pub fn lasting(shapes: &[StoredBlock], table: &str) -> Option<Lasting> {
-    let mut columns: Option<Names> = None;
-    for shape in shapes {
-        let here: Names =
-            ddl::columns(shape.table(table)?).into_iter().map(|column| column.name).collect();
-        columns = Some(columns.map_or_else(|| here.clone(), |before| &before & &here));
-    }
+pub fn past(shapes: &[StoredBlock], table: &str) -> Past {
     let scripts: Vec<String> = shapes.windows(2).flat_map(|w| scripts(&w[0], &w[1])).collect();
     let name = table.to_lowercase();
     let about = |text: &String| has_word(text, &name) || puts_together(text);
     if scripts.iter().any(|text| about(text) && has_phrase(text, "rename to")) {
-        return None;
+        return Past::Unknown;
+    }
+    let mut columns: Option<Names> = None;
+    for shape in shapes {
+        let Some(table) = shape.table(table) else { return Past::Other };
+        let here: Names = ddl::columns(table).into_iter().map(|column| column.name).collect();
+        columns = Some(columns.map_or_else(|| here.clone(), |before| &before & &here));
     }
     let empties =
         |text: &&String| ["delete", "truncate", "drop table"].iter().any(|w| has_phrase(text, w));
@@ -45,7 +58,7 @@ pub fn lasting(shapes: &[StoredBlock], table: &str) -> Option<Lasting> {
         !AUTO_FIELDS.contains(&column.as_str()) && (all_touched || scripts.iter().any(mentions))
     };
     let (touched, same) = columns.unwrap_or_default().into_iter().partition(is_touched);
-    Some(Lasting { same, touched })
+    Past::Same(Rc::new(Lasting { same, touched }))
 }
 
 /// The migrations between two shapes, in lower case.
@@ -80,7 +93,7 @@ mod tests {
 
     /// The fields that are the same, those that are touched.
     fn found(shapes: &[StoredBlock]) -> (String, String) {
-        let all = lasting(shapes, "t").unwrap();
+        let Past::Same(all) = past(shapes, "t") else { panic!("{:?}", past(shapes, "t")) };
         let own = |names: &Names| {
             let own: Vec<&str> =
                 names.iter().map(String::as_str).filter(|n| !AUTO_FIELDS.contains(n)).collect();
@@ -99,7 +112,9 @@ mod tests {
         let shapes = [shape(&with, &[]), shape(&without, &[]), shape(&with, &[])];
         assert_eq!(found(&shapes), ("a".into(), String::new()));
         let none = StoredBlock { tables: Vec::new(), ..shape(&with, &[]) };
-        assert_eq!(lasting(&[shape(&with, &[]), none, shape(&with, &[])], "t"), None);
+        let again = [shape(&with, &[]), none.clone(), shape(&with, &[])];
+        assert_eq!(past(&again, "t"), Past::Other);
+        assert_eq!(past(&[none, shape(&with, &[])], "t"), Past::Other);
     }
 
     #[test]
@@ -117,7 +132,11 @@ mod tests {
             assert_eq!(found(&shapes), (same.into(), touched.into()), "{up}");
         }
         let swapped = ["ALTER TABLE t RENAME TO o;\nALTER TABLE s RENAME\n TO t"];
-        assert_eq!(lasting(&[shape(&fields, &[]), shape(&fields, &swapped)], "t"), None);
+        assert_eq!(past(&[shape(&fields, &[]), shape(&fields, &swapped)], "t"), Past::Unknown);
+        let named = ["ALTER TABLE o RENAME TO t"];
+        let mut other = shape(&fields, &[]);
+        other.tables[0].name = "o".into();
+        assert_eq!(past(&[other, shape(&fields, &named)], "t"), Past::Unknown);
         assert_eq!(found(&[shape(&fields, &[]), shape(&fields, &[])]).0, "a pin");
     }
 }

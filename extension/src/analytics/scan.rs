@@ -4,9 +4,10 @@
 //! instances, is `instances`; which column is which, `columns`; which index serves, `fit`.
 //!
 //! The lock is waited for, as by any query: skipping an instance that is being migrated would make
-//! sums wrong. What is gone once the lock is there is skipped. What was written anew since the
-//! query's snapshot, and what a change by hand made unreadable, fails the query: rows are never left
-//! out. Tables that inherit from an instance's, partitions among them, are read after it.
+//! sums wrong. An instance that is gone once the lock is there is skipped, and so is one that has not
+//! made the table yet. What was written anew or put in the table's place since the query's snapshot,
+//! what a change by hand made unreadable, and what a migration to come renames fails the query: rows
+//! are never left out. Tables that inherit from an instance's, partitions among them, are read after it.
 //!
 //! The relation cache grows with the instances read, as a backend never evicts from it. It is
 //! emptied every `edgebase.analytics_cache` instances.
@@ -29,10 +30,11 @@ use crate::fence::rows::Snapshot;
 use crate::fence::session::Scope;
 use crate::fence::value::Value;
 use crate::guc;
+use crate::lock;
 use crate::registry::{self, Place};
 use crate::relation;
 use crate::shape::Shape;
-use edgebase_blocks::diff::{Lasting, lasting};
+use edgebase_blocks::diff::{Lasting, Past, past};
 use edgebase_blocks::quote::qualified;
 use edgebase_blocks::settings;
 use pgrx::pg_sys::Oid;
@@ -81,7 +83,7 @@ pub struct Scan {
     /// The block's present version.
     version: String,
     /// What the table of an instance of another version has in common with the present one.
-    lasting: HashMap<String, Option<Rc<Lasting>>>,
+    lasting: HashMap<String, Past>,
     /// Since the scan began, restarts included.
     pub read: u64,
     pub by_index: u64,
@@ -206,12 +208,28 @@ impl Scan {
         }
         self.read += 1;
         self.forget_caches();
-        let table = relation::oid(&place.schema, &self.known.table);
-        let table = table.and_then(|oid| Relation::open(oid, Lock::WhileOpen));
-        let Some(table) = table else { return Ok(()) };
+        let table = relation::open(&place.schema, &self.known.table, Lock::WhileOpen);
+        let Some(table) = table else { return self.check_absent(node, &place) };
         let heirs = table.heirs().into_iter().map(|heir| (place.clone(), heir));
         self.heirs.extend(heirs);
         self.read(node, place, table)
+    }
+
+    /// Refuses to leave out an instance without such a table, unless it is gone or has not made the
+    /// table yet.
+    fn check_absent(&mut self, node: Executing, place: &Place) -> Result<(), Error> {
+        let has_schema = lock::schema_oid(&place.schema).is_some();
+        // Afterwards: schema and row of an instance go at the same time.
+        let Some(version) = self.present(&place.id) else { return Ok(()) };
+        if !has_schema {
+            let key = format!("{}:{}", self.known.namespace, place.id);
+            return Err(Error::SchemaMissing { key, schema: place.schema.clone() });
+        }
+        history::check_absent(node.snapshot(), &place.schema, &self.known.table)?;
+        if version != self.version {
+            self.lasting(&version, place)?;
+        }
+        Ok(())
     }
 
     /// Begins to read a table of an instance.
@@ -222,7 +240,7 @@ impl Scan {
             return Err(unreadable(obstacle));
         }
         let version = match history::since(node.snapshot(), &table) {
-            Since::Unchanged => place.version,
+            Since::Unchanged => place.version.clone(),
             Since::Rewritten => return Err(history::rewritten(table.oid())),
             // Migrated since, as the registry has it by now; or gone with its instance.
             Since::Changed => match self.present(&place.id) {
@@ -232,7 +250,7 @@ impl Scan {
         };
         let lasting = match version == self.version {
             true => None,
-            false => match self.lasting(&version)? {
+            false => match self.lasting(&version, &place)? {
                 Some(lasting) => Some(lasting),
                 None => return Ok(()),
             },
@@ -272,15 +290,20 @@ impl Scan {
     }
 
     /// What the table of an instance of that version has in common with the present one; `None` if
-    /// it is another table.
-    fn lasting(&mut self, version: &str) -> Result<Option<Rc<Lasting>>, Error> {
-        if let Some(known) = self.lasting.get(version) {
-            return Ok(known.clone());
+    /// it is another table, and the present one empty.
+    fn lasting(&mut self, version: &str, place: &Place) -> Result<Option<Rc<Lasting>>, Error> {
+        if !self.lasting.contains_key(version) {
+            let shapes = registry::shapes(&self.known.namespace, version, &self.version)?;
+            self.lasting.insert(version.to_owned(), past(&shapes, &self.known.table));
         }
-        let shapes = registry::shapes(&self.known.namespace, version, &self.version)?;
-        let found = lasting(&shapes, &self.known.table).map(Rc::new);
-        self.lasting.insert(version.to_owned(), found.clone());
-        Ok(found)
+        match &self.lasting[version] {
+            Past::Same(lasting) => Ok(Some(Rc::clone(lasting))),
+            Past::Other => Ok(None),
+            Past::Unknown => Err(Error::Renamed {
+                key: format!("{}:{}", self.known.namespace, place.id),
+                table: self.known.table.clone(),
+            }),
+        }
     }
 
     /// The index that serves the checks best, when the table is not small and one does.

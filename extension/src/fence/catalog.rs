@@ -52,6 +52,8 @@ pub struct Class {
     pub file: Oid,
     pub name: NameData,
     pub schema: Oid,
+    /// Whether other relations may inherit from it.
+    pub has_heirs: bool,
 }
 
 impl Class {
@@ -67,6 +69,7 @@ impl Class {
                 file: form.relfilenode,
                 name: form.relname,
                 schema: form.relnamespace,
+                has_heirs: form.relhassubclass,
             }
         }
     }
@@ -93,11 +96,24 @@ pub fn class_named(name: &NameData, schema: Oid) -> Option<Class> {
     }
 }
 
-/// Who owns a schema.
-pub fn schema_owner(schema: Oid) -> Option<Oid> {
-    row(pg_sys::SysCacheIdentifier::NAMESPACEOID as c_int, schema, |tuple| {
-        // SAFETY: the row is valid here, and this is the fixed part of a row of pg_namespace.
-        unsafe { (*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_namespace>()).nspowner }
+/// A schema's row of `pg_namespace`.
+pub struct Schema {
+    pub name: NameData,
+    pub owner: Oid,
+    /// The transaction that wrote it.
+    pub writer: TransactionId,
+}
+
+/// The newest row of `pg_namespace` of a schema.
+pub fn schema(oid: Oid) -> Option<Schema> {
+    row(pg_sys::SysCacheIdentifier::NAMESPACEOID as c_int, oid, |tuple| {
+        // SAFETY: the row is valid here; this is the fixed part of a row of pg_namespace, whose
+        // header is that of a stored one.
+        unsafe {
+            let form = &*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_namespace>();
+            let writer = (*(*tuple).t_data).t_choice.t_heap.t_xmin;
+            Schema { name: form.nspname, owner: form.nspowner, writer }
+        }
     })
 }
 

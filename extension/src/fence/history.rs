@@ -1,30 +1,31 @@
-//! Has a table been written anew since a snapshot was taken?
+//! Is a table, with its rows, the one that a snapshot had under its name?
 //!
-//! A change of a column's type and `TRUNCATE` give a table new files, and whoever drops a table may
-//! put another under its name. To a snapshot from before that the new rows are invisible and the
-//! old ones gone, and PostgreSQL lets it read an empty table. The catalog tells: under that
-//! snapshot, the table's row of `pg_class` names the files that it had then. So each table that a
+//! A change of a column's type and `TRUNCATE` give a table new files. Another table, or another
+//! schema, may be put under its name, and what inherits from it taken away. To a snapshot from before
+//! that the new rows are invisible and the old ones gone, and PostgreSQL lets it read an empty table,
+//! or a part. The catalogs tell what was what under that snapshot. So each table that a
 //! snapshot reads is compared once it is locked, when nothing can change any more.
 //!
 //! `VACUUM FULL`, `CLUSTER` and a change of tablespace give a table new files too. They keep its
-//! rows for old snapshots, but nothing in the catalog tells them apart, so they count as well.
+//! rows for old snapshots, but nothing in the catalog tells them apart, so they count as well. So does
+//! another name: which of its rows would have been read under it is not known.
 
 use super::lists::pointers;
-use super::open::{Lock, Relation};
-use super::plain;
+use super::open::Relation;
 use super::rows::Snapshot;
-use super::{catalog, catalog::Class};
+use super::value::name;
+use super::{catalog, catalog::Class, catalog::Schema, plain, then};
 use crate::error::Error;
 use edgebase_blocks::quote::qualified;
-use pgrx::datum::IntoDatum;
-use pgrx::pg_sys::{self, Datum, FormData_pg_class, Oid, ScanKeyData};
+use pgrx::pg_sys::{self, NameData, Oid};
+use std::ffi::CString;
 
 /// What has become of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Since {
     /// Nothing that its row of `pg_class` would show.
     Unchanged,
-    /// It is newer than the snapshot, or its definition is; its rows are those of before.
+    /// It is newer than the snapshot, and none was under its name; or its definition is newer.
     Changed,
     /// The snapshot does not see its rows.
     Rewritten,
@@ -35,10 +36,11 @@ pub fn since(snapshot: Snapshot, table: &Relation) -> Since {
     let form = table.form();
     let named = catalog::class_named(&form.relname, form.relnamespace);
     let now = named.filter(|class| class.relation == table.oid());
-    now.map_or(Since::Changed, |now| compare(snapshot, &now))
+    let now = now.or_else(|| catalog::class(table.oid()));
+    now.map_or(Since::Rewritten, |now| compare(snapshot, &now))
 }
 
-/// Refuses a table, which is locked, if it was written anew since the snapshot was taken.
+/// Refuses a table, which is locked, if its rows are not those that the snapshot had under its name.
 pub fn check(snapshot: Snapshot, table: Oid) -> Result<(), Error> {
     match catalog::class(table).map(|now| compare(snapshot, &now)) {
         Some(Since::Rewritten) => Err(rewritten(table)),
@@ -46,16 +48,61 @@ pub fn check(snapshot: Snapshot, table: Oid) -> Result<(), Error> {
     }
 }
 
+/// Refuses the name of a table that is not there, if there was one when the snapshot was taken.
+pub fn check_absent(snapshot: Snapshot, schema: &str, table: &str) -> Result<(), Error> {
+    let (Some(in_schema), Some(named)) = (name_of(schema), name_of(table)) else { return Ok(()) };
+    if then::was_named(snapshot, &in_schema, &named) {
+        return Err(Error::Rewritten(format!("table {}", qualified(schema, table))));
+    }
+    Ok(())
+}
+
+/// Whether another schema, or none, had the name.
+pub fn is_other_schema(snapshot: Snapshot, schema: Oid) -> bool {
+    catalog::schema(schema).is_none_or(|now| !is_same_schema(snapshot, schema, &now))
+}
+
 fn compare(snapshot: Snapshot, now: &Class) -> Since {
-    if snapshot.is_past(now.writer) {
-        return Since::Unchanged;
+    let Some(schema) = catalog::schema(now.schema) else { return Since::Rewritten };
+    let (mut since, mut has_heirs) = (Since::Unchanged, now.has_heirs);
+    if !snapshot.is_past(now.writer) || !snapshot.is_past(schema.writer) {
+        since = Since::Changed;
+        match then::class(snapshot, now.relation) {
+            Some(then) => {
+                let is_same = then.file == now.file
+                    && then.schema == now.schema
+                    && name(&then.name) == name(&now.name)
+                    && is_same_schema(snapshot, now.schema, &schema);
+                if !is_same {
+                    return Since::Rewritten;
+                }
+                has_heirs |= then.has_heirs;
+            }
+            None if then::was_named(snapshot, &schema.name, &now.name) => return Since::Rewritten,
+            None => return Since::Changed,
+        }
     }
-    match file_then(snapshot, now.relation) {
-        Some(file) if file == now.file => Since::Changed,
-        Some(_) => Since::Rewritten,
-        None if named_then(snapshot, now) => Since::Rewritten,
-        None => Since::Changed,
-    }
+    if has_heirs && !has_same_heirs(snapshot, now.relation) { Since::Rewritten } else { since }
+}
+
+fn is_same_schema(snapshot: Snapshot, oid: Oid, now: &Schema) -> bool {
+    snapshot.is_past(now.writer)
+        || then::schema_name(snapshot, oid).is_some_and(|then| name(&then) == name(&now.name))
+}
+
+/// Whether the tables that inherit are those of then, and others that have come since.
+fn has_same_heirs(snapshot: Snapshot, table: Oid) -> bool {
+    let (then, now) = (then::heirs(snapshot, table), then::heirs(Snapshot::NEWEST, table));
+    then.is_subset(&now) && now.difference(&then).all(|heir| then::class(snapshot, *heir).is_none())
+}
+
+/// The text as a name.
+fn name_of(text: &str) -> Option<NameData> {
+    let text = CString::new(text).ok()?;
+    let mut name = NameData::default();
+    // SAFETY: it copies at most 63 bytes of a NUL-terminated text and ends them with a NUL.
+    unsafe { pg_sys::namestrcpy(&mut name, text.as_ptr()) };
+    Some(name)
 }
 
 /// The refusal, by the table's name.
@@ -81,62 +128,17 @@ pub unsafe fn check_plan(query: *mut pg_sys::QueryDesc) -> Result<(), Error> {
         pointers::<pg_sys::RangeTblEntry>((*(*query).plannedstmt).rtable)
             .filter(|entry| {
                 (**entry).rtekind == pg_sys::RTEKind::RTE_RELATION
-                    && (**entry).relkind as u8 == pg_sys::RELKIND_RELATION
+                    && is_read((**entry).relkind as u8)
                     && (**entry).relid.to_u32() >= pg_sys::FirstNormalObjectId
             })
             .try_for_each(|entry| check(snapshot, (*entry).relid))
     }
 }
 
-/// The file that the table had, if it was there.
-fn file_then(snapshot: Snapshot, table: Oid) -> Option<Oid> {
-    let keys = [key(pg_sys::Anum_pg_class_oid, pg_sys::F_OIDEQ, table.into_datum()?)];
-    class_then(snapshot, pg_sys::ClassOidIndexId, keys, |form| form.relfilenode)
-}
-
-/// Whether another table had the name.
-fn named_then(snapshot: Snapshot, now: &Class) -> bool {
-    let (name, schema) = (Datum::from(&raw const now.name), Datum::from(now.schema));
-    let keys = [
-        key(pg_sys::Anum_pg_class_relname, pg_sys::F_NAMEEQ, name),
-        key(pg_sys::Anum_pg_class_relnamespace, pg_sys::F_OIDEQ, schema),
-    ];
-    class_then(snapshot, pg_sys::ClassNameNspIndexId, keys, |_| ()).is_some()
-}
-
-fn key(column: u32, function: u32, value: Datum) -> ScanKeyData {
-    let mut key = ScanKeyData::default();
-    // SAFETY: the function compares values of the column's type, of which the value is one.
-    unsafe {
-        pg_sys::ScanKeyInit(
-            &mut key,
-            column as i16,
-            pg_sys::BTEqualStrategyNumber as u16,
-            function.into(),
-            value,
-        );
-    }
-    key
-}
-
-/// What `read` takes from the row of `pg_class` that the snapshot shows.
-fn class_then<T, const N: usize>(
-    snapshot: Snapshot,
-    index: u32,
-    mut keys: [ScanKeyData; N],
-    read: impl FnOnce(&FormData_pg_class) -> T,
-) -> Option<T> {
-    let classes = Relation::open(pg_sys::RelationRelationId, Lock::WhileOpen)?;
-    // SAFETY: the index is one of the catalog's and has the columns of the keys; the scan is closed
-    // here, or by the abort on the way out of an ERROR. The row is valid until then.
-    unsafe {
-        let (relation, keys) = (classes.as_ptr(), keys.as_mut_ptr());
-        let index = Oid::from(index);
-        let scan =
-            pg_sys::systable_beginscan(relation, index, true, snapshot.raw(), N as i32, keys);
-        let tuple = pg_sys::systable_getnext(scan);
-        let found = (!tuple.is_null()).then(|| read(&*pg_sys::GETSTRUCT(tuple).cast()));
-        pg_sys::systable_endscan(scan);
-        found
-    }
+/// Whether relations of a kind have rows of tables: their own, those of partitions, or of a query.
+fn is_read(kind: u8) -> bool {
+    matches!(
+        kind,
+        pg_sys::RELKIND_RELATION | pg_sys::RELKIND_PARTITIONED_TABLE | pg_sys::RELKIND_VIEW
+    )
 }

@@ -12,7 +12,7 @@
 //! | [`session`] | what is switched for a while: user, settings, subtransactions |
 //! | [`plain`] | what else of PostgreSQL may safe code call, a table |
 //! | [`open`], [`rows`], [`value`], [`lists`] | how are relations, rows and values read |
-//! | [`history`] | does a snapshot still see the rows of a table |
+//! | [`history`], [`then`] | does a snapshot still see the rows of a table, what had the catalogs then |
 //!
 //! What queries over all instances need besides is in [`fdw`]; no request of a tenant comes there.
 //!
@@ -44,4 +44,5 @@ pub mod raise;
 pub mod rows;
 pub mod session;
 pub mod statements;
+mod then;
 pub mod value;

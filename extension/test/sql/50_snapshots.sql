@@ -1,7 +1,7 @@
 -- run: login=postgres
--- Does whoever reads with an older snapshot than a table's last rewriting learn it, rather than find
--- the table empty? Run as a superuser, who takes on the other roles; the other session is a second
--- psql that ends before the next line.
+-- Does whoever reads with an older snapshot than a table's last rewriting or exchange learn it, rather
+-- than find it empty, or a part? Run as a superuser, who takes on the other roles; the other session is
+-- a second psql that ends before the next line.
 \setenv PGHOST :HOST
 \setenv PGDATABASE postgres
 
@@ -150,6 +150,228 @@ SELECT 1 \g /dev/null
 SELECT count(*) FROM edgebase.export_instance('tenant', 'twice');
 \ir ../lib/verdict.sql
 SELECT edgebase.drop_instance('tenant', 'twice') \g /dev/null
+
+-- Another table under the name, which the snapshot has seen with some of the rows only.
+SELECT edgebase.create_instance('tenant', 'exchanged') \g /dev/null
+SELECT role FROM edgebase.instances WHERE key = 'tenant:exchanged' \gset
+SET search_path = "tenant:exchanged";
+INSERT INTO invoices (id, n, note) SELECT 'r' || n, n, 'a row' FROM generate_series(1, 100) n;
+CREATE TABLE other (LIKE invoices INCLUDING ALL);
+INSERT INTO other SELECT * FROM invoices WHERE n <= 60;
+ALTER TABLE other OWNER TO edgebase_owner;
+GRANT SELECT ON other TO :role;
+RESET search_path;
+\setenv EXCHANGE 'SET search_path = "tenant:exchanged"; ALTER TABLE invoices RENAME TO between; ALTER TABLE other RENAME TO invoices; ALTER TABLE between RENAME TO other'
+
+\set attack 'an export of a table that has changed names with another since'
+\set expect EB010
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT 1 \g /dev/null
+\! "$PSQL" -X -q -U postgres -c "$EXCHANGE"
+SELECT count(*) FROM edgebase.export_instance('tenant', 'exchanged');
+\ir ../lib/verdict.sql
+
+\set attack 'a relation over such a table'
+\set expect EB010
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT 1 \g /dev/null
+\! "$PSQL" -X -q -U postgres -c "$EXCHANGE"
+SELECT count(*) FROM tenant.invoices WHERE instance_id = 'exchanged';
+\ir ../lib/verdict.sql
+
+SET SESSION AUTHORIZATION proxy_login;
+\set attack 'a statement inside that reads such a table'
+\set expect EB010
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT edgebase.enter('tenant', 'exchanged') \g /dev/null
+\! "$PSQL" -X -q -U postgres -c "$EXCHANGE"
+SELECT count(*) FROM invoices;
+\ir ../lib/verdict.sql
+
+\set attack 'a record of such a table'
+\set expect EB010
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT 1 \g /dev/null
+\! "$PSQL" -X -q -U postgres -c "$EXCHANGE"
+SELECT edgebase.read_record('tenant', 'exchanged', 'invoices', ARRAY['id'], 'r1');
+\ir ../lib/verdict.sql
+RESET SESSION AUTHORIZATION;
+
+\set attack 'a statement inside that reads a view put in the place of its table'
+\set expect EB010
+BEGIN;
+ALTER TABLE "tenant:exchanged".invoices RENAME TO between;
+CREATE VIEW "tenant:exchanged".invoices AS SELECT * FROM "tenant:exchanged".other;
+GRANT SELECT ON "tenant:exchanged".invoices TO :role;
+COMMIT;
+\setenv UNDO 'SET search_path = "tenant:exchanged"; DROP VIEW invoices; ALTER TABLE between RENAME TO invoices'
+\setenv REDO 'SET search_path = "tenant:exchanged"; ALTER TABLE invoices RENAME TO between; CREATE VIEW invoices AS SELECT * FROM other'
+\! "$PSQL" -X -q -U postgres -c "$UNDO"
+SET SESSION AUTHORIZATION proxy_login;
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT edgebase.enter('tenant', 'exchanged') \g /dev/null
+\! "$PSQL" -X -q -U postgres -c "$REDO; GRANT SELECT ON invoices TO PUBLIC"
+SELECT count(*) FROM invoices;
+\ir ../lib/verdict.sql
+RESET SESSION AUTHORIZATION;
+\! "$PSQL" -X -q -U postgres -c "$UNDO"
+
+-- A table that is in another schema, or nowhere.
+\setenv AWAY 'CREATE SCHEMA away; ALTER TABLE "tenant:exchanged".invoices SET SCHEMA away'
+\setenv BACK 'ALTER TABLE away.invoices SET SCHEMA "tenant:exchanged"; DROP SCHEMA away'
+
+\set attack 'an export of a table that was moved to another schema since'
+\set expect EB010
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT 1 \g /dev/null
+\! "$PSQL" -X -q -U postgres -c "$AWAY; ALTER TABLE away.invoices OWNER TO postgres"
+SELECT count(*) FROM edgebase.export_instance('tenant', 'exchanged');
+\ir ../lib/verdict.sql
+\! "$PSQL" -X -q -U postgres -c "$BACK"
+ALTER TABLE "tenant:exchanged".invoices OWNER TO edgebase_owner;
+
+\set attack 'an export that says which table is missing, and how it comes back'
+\set expect 55000
+\! "$PSQL" -X -q -U postgres -c "$AWAY"
+SELECT count(*) FROM edgebase.export_instance('tenant', 'exchanged');
+\ir ../lib/verdict.sql
+\! "$PSQL" -X -q -U postgres -c "$BACK"
+
+\set attack 'a relation over such a table'
+\set expect EB010
+SET SESSION AUTHORIZATION analyst_login;
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT 1 \g /dev/null
+\! "$PSQL" -X -q -U postgres -c "$AWAY"
+SELECT count(*) FROM tenant.invoices;
+\ir ../lib/verdict.sql
+RESET SESSION AUTHORIZATION;
+\! "$PSQL" -X -q -U postgres -c "$BACK"
+
+\set attack 'a record of such a table'
+\set expect EB010
+SET SESSION AUTHORIZATION proxy_login;
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT 1 \g /dev/null
+\! "$PSQL" -X -q -U postgres -c "$AWAY"
+SELECT edgebase.read_record('tenant', 'exchanged', 'invoices', ARRAY['id'], 'r1');
+\ir ../lib/verdict.sql
+RESET SESSION AUTHORIZATION;
+\! "$PSQL" -X -q -U postgres -c "$BACK"
+
+-- What inherits.
+SET search_path = "tenant:exchanged";
+DROP TABLE other;
+CREATE TABLE kid () INHERITS (invoices);
+INSERT INTO kid (id, n) VALUES ('k1', 1), ('k2', 2);
+RESET search_path;
+SELECT edgebase.repair() \g /dev/null
+\setenv LEAVE 'SET search_path = "tenant:exchanged"; ALTER TABLE kid NO INHERIT invoices'
+\setenv JOIN 'SET search_path = "tenant:exchanged"; ALTER TABLE kid INHERIT invoices'
+
+\set attack 'an export of a table that another has inherited from'
+\set expect EB010
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT 1 \g /dev/null
+\! "$PSQL" -X -q -U postgres -c "$LEAVE"
+SELECT count(*) FROM edgebase.export_instance('tenant', 'exchanged');
+\ir ../lib/verdict.sql
+
+\set attack 'an export of a table that another inherits from by now'
+\set expect EB010
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT 1 \g /dev/null
+\! "$PSQL" -X -q -U postgres -c "$JOIN"
+SELECT count(*) FROM edgebase.export_instance('tenant', 'exchanged');
+\ir ../lib/verdict.sql
+
+\set attack 'a relation over a table that another has inherited from'
+\set expect EB010
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT 1 \g /dev/null
+\! "$PSQL" -X -q -U postgres -c "$LEAVE; ANALYZE invoices"
+SELECT count(*) FROM tenant.invoices WHERE instance_id = 'exchanged';
+\ir ../lib/verdict.sql
+
+\set attack 'a statement inside, the same'
+\set expect EB010
+\! "$PSQL" -X -q -U postgres -c "$JOIN"
+SET SESSION AUTHORIZATION proxy_login;
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT edgebase.enter('tenant', 'exchanged') \g /dev/null
+\! "$PSQL" -X -q -U postgres -c "$LEAVE"
+SELECT count(*) FROM invoices;
+\ir ../lib/verdict.sql
+RESET SESSION AUTHORIZATION;
+
+\set attack 'a table that came since and inherits has no rows that the snapshot sees'
+\set expect 00000
+\! "$PSQL" -X -q -U postgres -c "$JOIN"
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT 1 \g /dev/null
+\! "$PSQL" -X -q -U postgres -c 'CREATE TABLE "tenant:exchanged".late () INHERITS ("tenant:exchanged".invoices)' -c 'ALTER TABLE "tenant:exchanged".late OWNER TO edgebase_owner' -c 'INSERT INTO "tenant:exchanged".late (id) VALUES ($$late$$)'
+SELECT 1 / (count(*) = 102)::int FROM tenant.invoices WHERE instance_id = 'exchanged' \g /dev/null
+SELECT 1 / (count(*) = 102)::int FROM edgebase.export_instance('tenant', 'exchanged') \g /dev/null
+\ir ../lib/verdict.sql
+DROP TABLE "tenant:exchanged".kid, "tenant:exchanged".late;
+ANALYZE "tenant:exchanged".invoices;
+
+-- Another schema under the name: one with a table that the snapshot has seen, and one without any.
+CREATE SCHEMA beside AUTHORIZATION edgebase_owner;
+\setenv RESTORE 'SELECT edgebase.restore_instance($$tenant$$, $$exchanged$$, $$beside$$)'
+
+\set attack 'an export of an instance that was restored since'
+\set expect EB010
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT 1 \g /dev/null
+\! "$PSQL" -X -q -o /dev/null -U postgres -c "$RESTORE"
+SELECT count(*) FROM edgebase.export_instance('tenant', 'exchanged');
+\ir ../lib/verdict.sql
+
+\set attack 'a relation over one that was restored since, with a table that it had not'
+\set expect EB010
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT 1 \g /dev/null
+\! "$PSQL" -X -q -o /dev/null -U postgres -c "$RESTORE"
+SELECT count(*) FROM tenant.invoices;
+\ir ../lib/verdict.sql
+
+\set attack 'a relation over one that was restored since, without a table that it had'
+\set expect EB010
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT 1 \g /dev/null
+\! "$PSQL" -X -q -o /dev/null -U postgres -c "$RESTORE"
+SELECT count(*) FROM tenant.invoices;
+\ir ../lib/verdict.sql
+
+SET SESSION AUTHORIZATION proxy_login;
+\set attack 'a record of one that was restored since'
+\set expect EB010
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT 1 \g /dev/null
+\! "$PSQL" -X -q -o /dev/null -U postgres -c "$RESTORE"
+SELECT edgebase.read_record('tenant', 'exchanged', 'invoices', ARRAY['id'], 'r1');
+\ir ../lib/verdict.sql
+
+\set attack 'a statement inside one that was restored before it was entered'
+\set expect EB010
+\! "$PSQL" -X -q -o /dev/null -U postgres -c "$RESTORE"
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT 1 \g /dev/null
+\! "$PSQL" -X -q -o /dev/null -U postgres -c "$RESTORE"
+SELECT edgebase.enter('tenant', 'exchanged') \g /dev/null
+SELECT count(*) FROM invoices;
+\ir ../lib/verdict.sql
+RESET SESSION AUTHORIZATION;
+
+\set attack 'once it is restored, everything is read'
+\set expect 00000
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT 1 / (count(*) = 100)::int FROM tenant.invoices WHERE instance_id = 'exchanged' \g /dev/null
+SELECT 1 / (count(*) = 100)::int FROM edgebase.export_instance('tenant', 'exchanged') \g /dev/null
+\ir ../lib/verdict.sql
+DROP SCHEMA beside CASCADE;
+SELECT edgebase.drop_instance('tenant', 'exchanged') \g /dev/null
 
 \set attack 'a deletion that would count the rows of an old snapshot'
 \set expect 25000

@@ -7,6 +7,14 @@ SELECT edgebase.create_instance('tenant', 'hand') \g /dev/null
 INSERT INTO "tenant:hand".invoices (id, n, note) VALUES ('h1', 0.1, 'one'), ('h2', 1e-7, 'two');
 SELECT role FROM edgebase.instances WHERE key = 'tenant:hand' \gset
 CREATE SCHEMA reports;
+-- What a statement is refused with.
+CREATE FUNCTION pg_temp.refused(sql text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE sql;
+    RETURN 'nothing';
+EXCEPTION WHEN OTHERS THEN
+    RETURN SQLSTATE || ': ' || SQLERRM;
+END$$;
 
 -- Row security.
 
@@ -271,6 +279,41 @@ ALTER TABLE "tenant:hand".invoices OWNER TO stranger;
 SELECT count(*) FROM edgebase.export_instance('tenant', 'hand');
 \ir ../lib/verdict.sql
 
+-- A schema that is not there.
+
+\set attack 'whoever asks for an instance whose schema was renamed learns its name: creation, migration, export, new tables'
+\set expect 00000
+BEGIN;
+ALTER SCHEMA "tenant:hand" RENAME TO "another ""name""";
+SELECT string_agg(DISTINCT pg_temp.refused(format(sql, 'tenant', 'hand')), '; ') AS said FROM unnest(ARRAY[
+    'SELECT edgebase.create_instance(%L, %L)', 'SELECT edgebase.migrate(%L, %L)', 'SELECT edgebase.try_migrate(%L, %L)',
+    'SELECT edgebase.export_instance(%L, %L)', 'SELECT edgebase.ensure_tables(%L, %L, NULL)', 'SELECT edgebase.verify_version(%L, %L)']) AS sql \gset
+SELECT 1 / (:'said' = '55000: the schema of instance "tenant:hand" was renamed: ALTER SCHEMA "another ""name""" RENAME TO "tenant:hand" gives it its name back')::int \g /dev/null
+UPDATE edgebase.instance SET version = (SELECT version FROM edgebase.instance WHERE namespace = 'app') WHERE id = 'hand';
+SELECT 1 / (pg_temp.refused($$SELECT edgebase.migrate('tenant', 'hand')$$) LIKE '55000: %RENAME TO%')::int \g /dev/null
+SELECT 1 / (edgebase.try_migrate('tenant', 'hand') -> 'failed' ->> 'sqlstate' = '55000')::int \g /dev/null
+\ir ../lib/verdict.sql
+
+\set attack 'an export of an instance whose schema was dropped'
+\set expect 55000
+BEGIN;
+DROP SCHEMA "tenant:hand" CASCADE;
+SELECT count(*) FROM edgebase.export_instance('tenant', 'hand');
+\ir ../lib/verdict.sql
+
+-- A table that is in another schema.
+
+\set attack 'a table that was moved away is not made anew, and an export says where it is'
+\set expect 00000
+BEGIN;
+ALTER TABLE "tenant:hand".invoices SET SCHEMA reports;
+SELECT string_agg(DISTINCT pg_temp.refused(format(sql, 'tenant', 'hand')), '; ') AS said FROM unnest(ARRAY[
+    'SELECT edgebase.export_instance(%L, %L)', 'SELECT edgebase.ensure_tables(%L, %L, NULL)']) AS sql \gset
+SELECT 1 / (:'said' = '55000: table reports.invoices was moved out of its instance: ALTER TABLE reports.invoices SET SCHEMA "tenant:hand" puts it back')::int \g /dev/null
+ALTER TABLE reports.invoices SET SCHEMA "tenant:hand";
+SELECT 1 / (count(*) = 2)::int FROM edgebase.export_instance('tenant', 'hand') \g /dev/null
+\ir ../lib/verdict.sql
+
 \set attack 'the tables of an export, asked for by an administrator'
 \set expect 42501
 SET SESSION AUTHORIZATION admin_login;
@@ -284,6 +327,15 @@ BEGIN;
 CREATE VIEW reports.all_invoices AS SELECT id FROM "tenant:hand".invoices;
 SET LOCAL SESSION AUTHORIZATION admin_login;
 SELECT edgebase.drop_instance('tenant', 'hand');
+\ir ../lib/verdict.sql
+
+\set attack 'and from being replaced by a restored one, whose rows it would not show'
+\set expect 2BP01
+BEGIN;
+CREATE VIEW reports.all_invoices AS SELECT id FROM "tenant:hand".invoices;
+CREATE SCHEMA "hand restored" AUTHORIZATION edgebase_owner;
+SET LOCAL SESSION AUTHORIZATION admin_login;
+SELECT edgebase.restore_instance('tenant', 'hand', 'hand restored');
 \ir ../lib/verdict.sql
 
 \set attack 'so do a foreign key, an heir, a partition and a column elsewhere'
