@@ -4,7 +4,6 @@
 //! parts. Every outcome other than "completed, truthy" is a [`Cause`], each has a text for the
 //! log, and each is either a verdict of the rule or says that there is none.
 
-use crate::fast::ReadKind;
 use futures::future::BoxFuture;
 use serde_json::Value;
 use std::fmt;
@@ -59,6 +58,14 @@ impl From<String> for ReadError {
     fn from(message: String) -> Self {
         Self::Refused(message)
     }
+}
+
+/// Which function of `ctx.db` is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ReadKind {
+    Get,
+    Exists,
+    List,
 }
 
 /// One read asked for by a rule or hook.

@@ -23,9 +23,11 @@ mod fast;
 mod js;
 mod load;
 mod pool;
+mod program;
 mod residual;
 mod rule;
 mod stalls;
+mod stuck;
 mod syntax;
 mod watch;
 mod watched;
@@ -40,7 +42,8 @@ pub use edgebase_blocks::FunctionId;
 pub use edgebase_blocks::rule::FUNCTION_MARKER;
 pub use engine::Engine;
 pub use error::{LoadError, Location};
-pub use load::{FunctionInfo, Loaded, load};
+pub use load::{Loaded, load};
+pub use program::FunctionInfo;
 pub use residual::{
     ColumnType, Columns, Kinds, Order, Place, Predicate, Root, RowPredicate, Scalar, TextTest,
     not_finite,

@@ -16,7 +16,7 @@ use crate::bounds::Room;
 use crate::caller::{Caller, Shares};
 use crate::js::seat::{Call, Outcome, Owed, Remains, Running, Seat, Work};
 use crate::js::thread::{self, Parts};
-use crate::load::{Facts, GIVE_UP};
+use crate::program::{Facts, GIVE_UP};
 use crate::rule::Record;
 use crate::stalls::hash_of;
 use crate::syntax::Mention;

@@ -6,9 +6,9 @@
 
 use super::equality::same_value_zero;
 use super::operate::{binary, bounded, call, index, member, nothing};
-use super::tree::{Body, Expr, Method, Program, Quantifier, ReadKind, Statement};
+use super::tree::{Body, Expr, Method, Program, Quantifier, Statement};
 use super::value::{NotPrimitive, Val};
-use crate::api::{Arg, DbRead};
+use crate::api::{Arg, DbRead, ReadKind};
 use serde_json::Value;
 use std::borrow::Cow;
 

@@ -17,7 +17,7 @@ mod value;
 pub(crate) use equality::{same_value_zero, strict};
 pub(crate) use eval::{Stop, evaluate};
 pub(crate) use operate::{binary, bounded, call, index, inherited, member};
-pub(crate) use tree::{Body, Expr, Method, Operator, Program, Quantifier, ReadKind, Statement};
+pub(crate) use tree::{Body, Expr, Method, Operator, Program, Quantifier, Statement};
 #[cfg(test)]
 pub(crate) use value::canonical;
 pub(crate) use value::{NotPrimitive, Val, number_to_json};

@@ -4,6 +4,8 @@
 //! compile time; helpers of the module are inlined, so there are no calls left and no way to
 //! loop other than over an array that exists.
 
+use crate::api::ReadKind;
+
 /// A compiled function.
 #[derive(Debug)]
 pub(crate) struct Program {
@@ -133,11 +135,4 @@ pub(crate) enum Quantifier {
     Some,
     Every,
     Find,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ReadKind {
-    Get,
-    Exists,
-    List,
 }

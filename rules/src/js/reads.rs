@@ -7,10 +7,9 @@
 
 use super::seat::Seat;
 use super::{convert, effects};
-use crate::api::{Context as Database, DbRead, Limits};
+use crate::api::{Context as Database, DbRead, Limits, ReadKind};
 use crate::bounds::Room;
 use crate::budget;
-use crate::fast::ReadKind;
 use crate::syntax::Mention;
 use boa_engine::builtins::promise::ResolvingFunctions;
 use boa_engine::object::ObjectInitializer;

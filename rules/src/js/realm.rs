@@ -8,7 +8,7 @@ use super::jobs::Jobs;
 use super::{convert, slice, walk};
 use crate::api::Limits;
 use crate::budget;
-use crate::load::{EVALUATION, EVALUATION_MEMORY, Program};
+use crate::program::{EVALUATION, EVALUATION_MEMORY, PreparedModule, Program};
 use boa_engine::builtins::promise::PromiseState;
 use boa_engine::context::ContextBuilder;
 use boa_engine::module::{Module, ModuleLoader, ModuleRequest, Referrer};
@@ -59,7 +59,7 @@ impl ThrownAt {
             let column = parts.next()?.parse().ok()?;
             let line = parts.next()?.parse().ok()?;
             let rest = parts.next()?;
-            let named = |m: &&crate::load::Module| {
+            let named = |m: &&PreparedModule| {
                 rest.strip_suffix(&*m.name.to_string_lossy()).is_some_and(|r| r.ends_with(" ("))
             };
             let module = program.modules.iter().find(named)?;

@@ -9,7 +9,7 @@ use super::seat::Seat;
 use super::worker::Worker;
 use crate::api::Limits;
 use crate::budget;
-use crate::load::{Facts, FunctionInfo, Program};
+use crate::program::{Facts, FunctionInfo, Program};
 use crate::stalls::Stalls;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

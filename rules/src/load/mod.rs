@@ -12,9 +12,9 @@ mod resolve;
 use crate::api::{Arg, Form, Limits};
 use crate::budget;
 use crate::error::{LoadError, Location};
-use crate::fast;
 use crate::js::host::ENVIRONMENT_PREFIX;
 use crate::js::realm;
+use crate::program::{EVALUATION, Facts, FunctionInfo, GIVE_UP, Program};
 use crate::residual::{self, Columns, RowPredicate};
 use crate::syntax::{Mention, Place, Places};
 use edgebase_blocks::FunctionId;
@@ -29,50 +29,8 @@ use std::time::{Duration, Instant};
 /// Stack of the thread that parses and evaluates: deep enough for every recursion that the
 /// limits on nesting let through. It is reserved, not used.
 const STACK: usize = 512 << 20;
-/// CPU time the evaluation of a config may take.
-pub(crate) const EVALUATION: Duration = Duration::from_secs(5);
-/// Bytes that the evaluation of a config may take.
-pub(crate) const EVALUATION_MEMORY: usize = 128 << 20;
-/// After this the loading thread is given up: it hangs in a built-in function.
-pub(crate) const GIVE_UP: Duration = Duration::from_secs(20);
 /// How often it is asked whether the thread has been stopped for its memory.
 const LOOK: Duration = Duration::from_millis(50);
-
-/// A module ready to be evaluated.
-pub(crate) struct Module {
-    /// Its name in the engine: the file's path, or a built-in's specifier.
-    pub name: PathBuf,
-    pub text: String,
-    pub json: bool,
-    /// Specifier to index of the module it names.
-    pub edges: HashMap<String, usize>,
-}
-
-/// Everything that is evaluated; the first module is the config.
-pub(crate) struct Program {
-    pub modules: Vec<Module>,
-    pub environment: BTreeMap<String, String>,
-}
-
-/// A function of the config.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FunctionInfo {
-    /// Its place in the config, e.g. `databases.app.tables.posts.access.read`.
-    pub path: String,
-    /// The file it is written in.
-    pub file: PathBuf,
-    /// The line it starts at.
-    pub line: u32,
-}
-
-/// What is known about a function of the config beside its place.
-#[derive(Clone)]
-pub(crate) struct Facts {
-    pub mentions: Vec<Mention>,
-    pub fast: Result<Arc<fast::Program>, String>,
-    /// Why it cannot be a rule or hook.
-    pub mistake: Option<LoadError>,
-}
 
 struct Inner {
     json: Value,

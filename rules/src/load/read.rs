@@ -4,10 +4,11 @@
 //! are parsed here, so that no JavaScript can hide in them.
 
 use super::resolve::{self, SHARED_TEXT, Target};
-use super::{Module, Source, Sources};
+use super::{Source, Sources};
 use crate::error::{LoadError, Location};
 use crate::fast;
 use crate::js::realm::ThrownAt;
+use crate::program::PreparedModule;
 use crate::syntax::{self, Kind, Mention, Origins};
 use edgebase_blocks::rule::FUNCTION_MARKER;
 use serde_json::Value;
@@ -32,7 +33,7 @@ pub(super) struct Known {
 /// The texts, prepared.
 #[derive(Default)]
 pub(super) struct Read {
-    pub modules: Vec<Module>,
+    pub modules: Vec<PreparedModule>,
     pub files: Vec<PathBuf>,
     pub functions: HashMap<u32, Known>,
     pub sources: Sources,
@@ -101,14 +102,14 @@ pub(super) fn read(path: &Path) -> Result<Read, LoadError> {
         let source = Source { text, places: prepared.places, links: linked };
         read.sources.insert(file.clone(), source);
         read.origins.insert(file.clone(), prepared.origins);
-        read.modules.push(Module { name: file, text: prepared.js, json: false, edges });
+        read.modules.push(PreparedModule { name: file, text: prepared.js, json: false, edges });
     }
     if shared.is_some() {
         let index = read.modules.len();
         for module in &mut read.modules {
             module.edges.values_mut().filter(|i| **i == usize::MAX).for_each(|i| *i = index);
         }
-        read.modules.push(Module {
+        read.modules.push(PreparedModule {
             name: PathBuf::from("@edge-base/shared"),
             text: SHARED_TEXT.to_owned(),
             json: false,
@@ -151,7 +152,7 @@ impl Read {
         let source = Source { text, places, links: HashMap::new() };
         self.sources.insert(file.to_owned(), source);
         let text = value.to_string();
-        self.modules.push(Module {
+        self.modules.push(PreparedModule {
             name: file.to_owned(),
             text,
             json: true,

@@ -4,7 +4,8 @@
 //! context. A promise may only stand where it is awaited.
 
 use super::{AstKind, Callable, CallableBody, DEEPEST_INLINE, Lower, Name, Refusal};
-use crate::fast::{Body, Expr, Method, Quantifier, ReadKind};
+use crate::api::ReadKind;
+use crate::fast::{Body, Expr, Method, Quantifier};
 use oxc_ast::ast::{
     Argument, ArrowFunctionExpression, BindingPattern, CallExpression, Expression,
     IdentifierReference, ObjectPropertyKind, PropertyKind,
