@@ -23,5 +23,6 @@ pub unsafe fn integers(list: *mut List) -> impl Iterator<Item = i32> {
 unsafe fn cells(list: *mut List) -> impl Iterator<Item = ListCell> {
     // SAFETY: a list's cells are the first `length` of `elements`.
     let length = if list.is_null() { 0 } else { unsafe { (*list).length as usize } };
+    // SAFETY: the caller keeps the list for as long as the iterator, and `i` is below its length.
     (0..length).map(move |i| unsafe { *(*list).elements.add(i) })
 }

@@ -31,6 +31,8 @@
 //! 5. The bodies of SQL functions take each argument as what the SQL files declare it, and only
 //!    within a transaction does safe code look anything up: PostgreSQL calls it for a statement.
 
+#![deny(clippy::undocumented_unsafe_blocks)]
+
 pub mod boundary;
 pub mod catalog;
 pub mod exports;
