@@ -1,6 +1,6 @@
 //! Which names are legal, and how is an instance's schema called?
 //!
-//! Rules of the design: a namespace is any non-blank UTF-8 text of at most 63 bytes, an id one
+//! A namespace is any non-blank UTF-8 text of at most 63 bytes, an id one
 //! of at most 1,024 bytes, neither with `:` or control characters. Schema names are only ever
 //! *proposed* here; the extension's registry is the authority on which one an instance has.
 

@@ -1,6 +1,6 @@
 //! May the caller do it, according to the config?
 //!
-//! The rules of contract section 8 with the choices of the design: in release mode a missing
+//! The rules of contract section 8: in release mode a missing
 //! rule denies every operation, a literal `false` denies everywhere, rules see whole stored
 //! rows, and a row that `read` refuses does not exist for its caller. Everything here answers with
 //! a refusal or lets pass. A rule that says no, throws or runs beyond its own limits is a refusal

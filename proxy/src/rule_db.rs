@@ -1,10 +1,9 @@
 //! What may a rule read?
 //!
-//! `ctx.db.get`, `exists` and `list` (contract 8.2 and 14.1 with the design's choice of where a
-//! table is looked for). Each read is a read-only transaction of its own inside the sealed
-//! instance it reads: always current, never cached, unable to write. The table is looked for in the current
-//! instance first, then in the single-instance blocks; an unknown table rejects the promise,
-//! which denies.
+//! `ctx.db.get`, `exists` and `list` (contract 8.2 and 14.1). Each read is a read-only transaction
+//! of its own inside the sealed instance it reads: always current, never cached, unable to write.
+//! The table is looked for in the current instance first, then in the single-instance blocks; an
+//! unknown table rejects the promise, which denies.
 
 use crate::db::{Database, Outcome, Row};
 use crate::error::Error;

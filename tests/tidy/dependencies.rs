@@ -13,10 +13,10 @@ pub struct Package {
     pub source: String,
 }
 
-/// Every dependency of every crate, as cargo has it on this machine.
+/// Every dependency of every crate. On a fresh machine cargo fetches those that nothing has built yet.
 pub fn packages() -> Vec<Package> {
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version=1", "--offline", "--filter-platform"])
+        .args(["metadata", "--format-version=1", "--locked", "--filter-platform"])
         .arg(format!("{}-unknown-linux-gnu", std::env::consts::ARCH))
         .current_dir(tree::root())
         .output()

@@ -1,8 +1,8 @@
 //! Many records by id in one transaction.
 //!
 //! Up to 500 inserts, updates and deletes; all happen or none. Each operation answers to its
-//! own rule, updates and deletes on each row they touch (contract 13.1 with the design's
-//! choices). Only the keys that were sent come back.
+//! own rule, updates and deletes on each row they touch (contract 13.1). Only the keys that were
+//! sent come back.
 
 use super::answer;
 use super::record::{RowChange, change_row, finish, first, hooked_row};

@@ -1,6 +1,6 @@
 //! What do a table's hooks add, change or forbid?
 //!
-//! Contract 14.1 with the design's choices: before-hooks run where the write can still be
+//! Contract 14.1. Before-hooks run where the write can still be
 //! refused, and their result is validated like any body; after-hooks run once the write is
 //! committed, no answer waits for them, and a failing one is logged and counted; a server that
 //! stops waits for those under way. A before-hook that cannot finish counts as a refusal.

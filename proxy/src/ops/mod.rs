@@ -2,7 +2,7 @@
 //!
 //! [`Request`] is a table request with every parameter and field checked; [`run`] performs it.
 //! Reads of an instance that does not exist answer as from an empty database and create
-//! nothing; the first write creates it, when `canCreate` allows (contract 9 and the design). So it
+//! nothing; the first write creates it, when `canCreate` allows (contract 9). So it
 //! is with a table that the instance has not got yet: who may write to it makes it.
 
 mod answer;

@@ -2,7 +2,7 @@
 //!
 //! The row behind the conflict key is looked for and locked. If it is there, the caller needs
 //! the `update` rule on that very row and only the fields sent are written; if not, the `insert`
-//! rule (the design's choice: the original lets an insert permission overwrite any row). A row
+//! rule (contract 8.4: the original lets an insert permission overwrite any row). A row
 //! that the caller may neither change nor see, met by another field than its id, says what it
 //! would say to an insert: that the value is taken.
 
