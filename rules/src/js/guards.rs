@@ -10,6 +10,7 @@
 //! converts them. A `length` that says something else each time is not defended against: rules are
 //! the operator's, only values are hostile.
 
+use super::unsettled;
 use boa_engine::object::FunctionObjectBuilder;
 use boa_engine::object::builtins::JsFunction;
 use boa_engine::property::{PropertyDescriptor, PropertyKey};
@@ -35,16 +36,20 @@ type Checked = JsResult<(JsValue, Vec<JsValue>)>;
 /// Looks at a call.
 type Guard = fn(&JsValue, &[JsValue], &mut Context) -> Checked;
 
+/// Methods of lists that decide by what a function says of each element.
+const PREDICATES: &str = "every filter find findIndex findLast findLastIndex some";
+
 /// Holder, names, guard.
 const GUARDS: &[(&str, &str, Guard)] = &[
     (
         "Array.prototype",
-        "copyWithin entries every fill filter find findIndex findLast findLastIndex flat \
-         flatMap forEach includes indexOf keys lastIndexOf map reduce reduceRight reverse \
-         shift slice some sort splice toLocaleString toReversed toSorted toSpliced \
+        "copyWithin entries fill flat flatMap forEach includes indexOf keys lastIndexOf map reduce reduceRight reverse \
+         shift slice sort splice toLocaleString toReversed toSorted toSpliced \
          toString unshift values with",
         elements_of_receiver,
     ),
+    ("Array.prototype", PREDICATES, predicate_of_elements),
+    ("Object.getPrototypeOf(Int8Array.prototype)", PREDICATES, predicate),
     ("Array.prototype", "concat", elements_of_all),
     ("Array.prototype", "join", join),
     ("Array", "from", elements_of::<0>),
@@ -168,6 +173,15 @@ fn elements_of_receiver(this: &JsValue, args: &[JsValue], context: &mut Context)
     Ok(unchanged(this, args))
 }
 
+fn predicate_of_elements(this: &JsValue, args: &[JsValue], context: &mut Context) -> Checked {
+    few(this, context)?;
+    predicate(this, args, context)
+}
+
+fn predicate(this: &JsValue, args: &[JsValue], context: &mut Context) -> Checked {
+    Ok((this.clone(), unsettled::with_predicate(args, context)))
+}
+
 /// Of the argument at that place.
 fn elements_of<const N: usize>(this: &JsValue, args: &[JsValue], context: &mut Context) -> Checked {
     few(args.get_or_undefined(N), context)?;
@@ -175,6 +189,7 @@ fn elements_of<const N: usize>(this: &JsValue, args: &[JsValue], context: &mut C
 }
 
 fn elements_of_arguments(this: &JsValue, args: &[JsValue], context: &mut Context) -> Checked {
+    unsettled::all_decide(args)?;
     // A `length` of an object that is no array is a property like any other.
     let texts_and_arrays = args.iter().filter(|arg| arg.is_string() || is_array(arg));
     for arg in texts_and_arrays {

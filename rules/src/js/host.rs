@@ -3,8 +3,8 @@
 //! The engine's hooks, `console`, the allowed part of `process.env`, and nothing else: no
 //! files, no network, no timers, no code made from strings.
 
-use super::{guards, slice};
-use crate::syntax::TICK;
+use super::{guards, slice, unsettled};
+use crate::syntax::{SETTLED, TICK};
 use boa_engine::context::HostHooks;
 use boa_engine::object::ObjectInitializer;
 use boa_engine::object::builtins::JsFunction;
@@ -65,6 +65,8 @@ pub(crate) fn furnish(
 ) -> JsResult<()> {
     let tick = NativeFunction::from_fn_ptr(slice::tick).to_js_function(context.realm());
     context.register_global_property(JsString::from(TICK), tick, Attribute::empty())?;
+    let settled = NativeFunction::from_fn_ptr(unsettled::settled).to_js_function(context.realm());
+    context.register_global_property(JsString::from(SETTLED), settled, Attribute::empty())?;
     let mut env = ObjectInitializer::new(context);
     for (name, value) in environment {
         env.property(
@@ -87,6 +89,7 @@ pub(crate) fn furnish(
         .build();
     context.register_global_property(js_string!("console"), console, Attribute::empty())?;
     guards::install(context)?;
+    unsettled::install(context)?;
     context.eval(Source::from_bytes(PRELUDE))?;
     context.eval(Source::from_bytes(FIX))?;
     #[cfg(test)]

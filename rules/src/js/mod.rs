@@ -14,6 +14,7 @@ pub(crate) mod realm;
 pub(crate) mod seat;
 pub(crate) mod slice;
 pub(crate) mod thread;
+mod unsettled;
 mod verdict;
 pub(crate) mod walk;
 pub(crate) mod worker;

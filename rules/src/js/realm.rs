@@ -9,10 +9,12 @@ use super::{convert, slice, walk};
 use crate::api::Limits;
 use crate::budget;
 use crate::program::{EVALUATION, EVALUATION_MEMORY, PreparedModule, Program};
+use boa_engine::builtins::function::OrdinaryFunction;
 use boa_engine::builtins::promise::PromiseState;
 use boa_engine::context::ContextBuilder;
 use boa_engine::module::{Module, ModuleLoader, ModuleRequest, Referrer};
 use boa_engine::object::builtins::JsFunction;
+use boa_engine::property::PropertyKey;
 use boa_engine::{Context, JsError, JsNativeError, JsResult, JsString, JsValue, Source, js_string};
 use serde_json::Value;
 use std::cell::RefCell;
@@ -140,6 +142,19 @@ fn inside(loader: &Rc<Modules>, context: &mut Context, program: &Program) -> Res
 }
 
 impl Evaluated {
+    /// Whether a function of the config is a class, which cannot be called.
+    pub fn is_class(&self, index: usize) -> bool {
+        let Some((_, function)) = self.functions.get(index) else { return false };
+        let prototype = PropertyKey::from(js_string!("prototype"));
+        // Of functions, only a class has one that cannot be replaced.
+        function.is::<OrdinaryFunction>()
+            && function
+                .borrow()
+                .properties()
+                .get(&prototype)
+                .is_some_and(|property| property.writable() == Some(false))
+    }
+
     /// The text of a function of the config.
     pub fn source_of(&mut self, index: usize) -> Option<String> {
         let (_, function) = self.functions.get(index)?;

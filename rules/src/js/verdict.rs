@@ -6,10 +6,9 @@
 //! Invariant: only a primitive, a plain object or an array is a verdict; anything else denies.
 //! Looking at a value runs none of its code.
 
+use super::unsettled;
 use crate::api::Cause;
-use boa_engine::builtins::async_generator::AsyncGenerator;
 use boa_engine::builtins::error::Error;
-use boa_engine::builtins::generator::Generator;
 use boa_engine::object::JsObject;
 use boa_engine::{Context, JsValue};
 
@@ -27,7 +26,7 @@ pub(super) fn not_run(value: &JsValue) -> Option<&'static str> {
     let object = value.as_object()?;
     if object.is_callable() {
         Some("a function: call it")
-    } else if object.is::<Generator>() || object.is::<AsyncGenerator>() {
+    } else if unsettled::is_generator(&object) {
         Some("a generator, which has not run: write it as a function without '*'")
     } else {
         None

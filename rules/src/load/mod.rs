@@ -6,6 +6,7 @@
 //!
 //! Invariant: whatever the files hold, loading ends, and ends in a value or an error.
 
+mod mistakes;
 mod read;
 mod resolve;
 
@@ -31,6 +32,10 @@ use std::time::{Duration, Instant};
 const STACK: usize = 512 << 20;
 /// How often it is asked whether the thread has been stopped for its memory.
 const LOOK: Duration = Duration::from_millis(50);
+
+/// What is said of a generator function or a class where a rule or hook is wanted.
+const GENERATOR: &str = "a generator cannot stand here: calling it runs none of its code";
+const CLASS: &str = "a class cannot stand here: it cannot be called; write a function";
 
 struct Inner {
     json: Value,
@@ -124,12 +129,23 @@ fn inside(path: &Path, environment: BTreeMap<String, String>) -> Result<Loaded, 
     })?;
     let mut functions = Vec::new();
     let mut facts = Vec::new();
+    let search = mistakes::Search { mistakes: &read.mistakes, sources: &read.sources };
     for index in 0..evaluated.functions.len() {
         let tick = evaluated.source_of(index).and_then(|text| crate::syntax::tick_of(&text));
         let keys = &evaluated.functions[index].0;
         let known = tick.and_then(|tick| read.functions.get(&tick));
         let location =
             known.map(|k| k.location.clone()).or_else(|| locate(&read.sources, &config, keys));
+        let place = |location: &Location, message: &str| {
+            LoadError::at(location.clone(), read.text(&location.file), message)
+        };
+        let mistake = match (known, &location) {
+            (_, Some(location)) if evaluated.is_class(index) => Some(place(location, CLASS)),
+            (Some(known), _) if known.is_generator => Some(place(&known.location, GENERATOR)),
+            (Some(known), _) => search.within(&known.location.file, known.span),
+            (None, _) if evaluated.is_class(index) => Some(LoadError::in_file(&config, CLASS)),
+            (None, _) => None,
+        };
         functions.push(FunctionInfo {
             path: keys.join("."),
             file: location.as_ref().map_or_else(|| config.clone(), |l| l.file.clone()),
@@ -141,12 +157,11 @@ fn inside(path: &Path, environment: BTreeMap<String, String>) -> Result<Loaded, 
                 fast: Err("its source is not in the config's files".into()),
                 mistake: None,
             },
-            |k| Facts {
-                mentions: k.mentions.clone(),
-                fast: k.fast.clone(),
-                mistake: k.mistake.clone(),
-            },
+            |k| Facts { mentions: k.mentions.clone(), fast: k.fast.clone(), mistake: None },
         ));
+        if let Some(facts) = facts.last_mut() {
+            facts.mistake = mistake;
+        }
     }
     let inner = Inner {
         json: evaluated.json,

@@ -9,8 +9,9 @@ use crate::error::{LoadError, Location};
 use crate::fast;
 use crate::js::realm::ThrownAt;
 use crate::program::PreparedModule;
-use crate::syntax::{self, Kind, Mention, Origins};
+use crate::syntax::{self, Kind, Mention, Mistakes, Origins};
 use edgebase_blocks::rule::FUNCTION_MARKER;
+use oxc_span::Span;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -27,7 +28,8 @@ pub(super) struct Known {
     pub location: Location,
     pub mentions: Vec<Mention>,
     pub fast: Result<Arc<fast::Program>, String>,
-    pub mistake: Option<LoadError>,
+    pub span: Span,
+    pub is_generator: bool,
 }
 
 /// The texts, prepared.
@@ -37,6 +39,7 @@ pub(super) struct Read {
     pub files: Vec<PathBuf>,
     pub functions: HashMap<u32, Known>,
     pub sources: Sources,
+    pub mistakes: HashMap<PathBuf, Mistakes>,
     /// From places of the texts that are run to places of the files.
     pub origins: HashMap<PathBuf, Origins>,
 }
@@ -91,17 +94,16 @@ pub(super) fn read(path: &Path) -> Result<Read, LoadError> {
         }
         for function in prepared.functions {
             next_tick = next_tick.max(function.tick + 1);
-            let location = Location::of(&file, &text, function.offset);
-            let mistake = function.mistake.map(|(offset, message)| {
-                LoadError::at(Location::of(&file, &text, offset), &text, message)
-            });
+            let location = Location::of(&file, &text, function.span.start);
             let (mentions, fast) = (function.mentions, function.fast);
-            let known = Known { location, mentions, fast, mistake };
+            let (span, is_generator) = (function.span, function.is_generator);
+            let known = Known { location, mentions, fast, span, is_generator };
             read.functions.insert(function.tick, known);
         }
         let source = Source { text, places: prepared.places, links: linked };
         read.sources.insert(file.clone(), source);
         read.origins.insert(file.clone(), prepared.origins);
+        read.mistakes.insert(file.clone(), prepared.mistakes);
         read.modules.push(PreparedModule { name: file, text: prepared.js, json: false, edges });
     }
     if shared.is_some() {

@@ -7,6 +7,8 @@
 //! Invariant: every function body and every loop body of the printed text begins with a tick,
 //! and a function's tick carries the number under which it is described here.
 
+mod decisions;
+mod exports;
 mod lower;
 mod mention;
 mod mistakes;
@@ -15,21 +17,24 @@ mod origins;
 mod places;
 mod repeated;
 mod ticks;
+mod values;
 
+pub(crate) use decisions::SETTLED;
 pub(crate) use mention::Mention;
+pub(crate) use mistakes::Mistakes;
 pub(crate) use origins::Origins;
 pub(crate) use places::{Place, Places};
 pub(crate) use ticks::TICK;
+pub(crate) use values::{Function, Imported};
 
 use crate::error::{LoadError, Location};
 use crate::fast;
-use mistakes::Mistake;
 use oxc_allocator::Allocator;
 use oxc_ast::ast::{Program, Statement};
 use oxc_codegen::{Codegen, CodegenOptions};
 use oxc_parser::{Parser, ParserReturn};
 use oxc_semantic::SemanticBuilder;
-use oxc_span::SourceType;
+use oxc_span::{SourceType, Span};
 use oxc_transformer::{TransformOptions, Transformer};
 use std::path::Path;
 use std::sync::Arc;
@@ -46,14 +51,13 @@ pub(crate) enum Kind {
 pub(crate) struct Described {
     /// The number in its tick.
     pub tick: u32,
-    /// Where it starts.
-    pub offset: u32,
+    /// Where it stands.
+    pub span: Span,
+    pub is_generator: bool,
     /// What it uses of each parameter; parameters beyond the end are unused.
     pub mentions: Vec<Mention>,
     /// Its native form, or why it has none.
     pub fast: Result<Arc<fast::Program>, String>,
-    /// Why it must not decide anything.
-    pub mistake: Option<Mistake>,
 }
 
 /// An import that survives the stripping of types.
@@ -71,11 +75,9 @@ pub(crate) struct Prepared {
     pub imports: Vec<Import>,
     pub functions: Vec<Described>,
     pub places: Places,
+    pub mistakes: Mistakes,
     pub origins: Origins,
 }
-
-/// What a generator function is told where a rule or hook is wanted.
-const GENERATOR: &str = "a generator cannot stand here: calling it runs none of its code";
 
 /// Nested syntax beyond this is refused.
 const DEEPEST_SYNTAX: usize = 1_000;
@@ -95,9 +97,11 @@ pub(crate) fn prepare(
     if let Some((offset, message)) = nesting::too_deep(text) {
         return Err(at(file, text, offset, message));
     }
-    if let Some(offset) = text.find(TICK) {
-        let message = format!("the name {TICK} is reserved");
-        return Err(at(file, text, offset as u32, message));
+    for name in [TICK, SETTLED] {
+        if let Some(offset) = text.find(name) {
+            let message = format!("the name {name} is reserved");
+            return Err(at(file, text, offset as u32, message));
+        }
     }
     let allocator = Allocator::default();
     let program = parse(&allocator, file, text, source)?;
@@ -115,26 +119,22 @@ pub(crate) fn prepare(
     let semantic = semantic.semantic;
     let inserted = ticks::insert(&program, text, first_tick)
         .map_err(|(offset, message)| at(file, text, offset, message))?;
-    let mistakes = mistakes::Mistakes::of(&semantic);
+    let mistakes = Mistakes::of(&semantic);
     let functions = inserted
         .functions
         .iter()
         .map(|f| Described {
             tick: f.tick,
-            offset: f.offset,
+            span: f.node.span(),
+            is_generator: matches!(f.node, ticks::Node::Function(g) if g.generator),
             mentions: mention::mentions(&semantic, f.node),
             fast: lower::lower(&semantic, f.node).map(Arc::new),
-            mistake: match f.node {
-                ticks::Node::Function(g) if g.generator => Some((f.offset, GENERATOR)),
-                ticks::Node::Function(g) => mistakes.within(g.span),
-                ticks::Node::Arrow(g) => mistakes.within(g.span),
-            },
         })
         .collect();
     let places = places::places(&program);
     let Printed { js, imports, marks } = print(file, text, source, &inserted)?;
     let origins = Origins::new(marks, inserted.text, inserted.pieces);
-    Ok(Prepared { js, imports, functions, places, origins })
+    Ok(Prepared { js, imports, functions, places, mistakes, origins })
 }
 
 /// The places of a JSON file's keys; its value is parsed elsewhere.

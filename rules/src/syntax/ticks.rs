@@ -3,8 +3,9 @@
 //! Walks a parsed file and inserts a call of the tick at the start of every function body and
 //! every loop body. The engine's own limits count loop iterations per call and nesting, not
 //! time; with a tick in each of these places every runaway written in JavaScript comes past a
-//! clock.
+//! clock. What is put around values that decide ([`decisions`]) is inserted along with it.
 
+use super::decisions::{self, Decisions};
 use oxc_ast::AstKind;
 use oxc_ast::ast::{
     ArrowFunctionBody, ArrowFunctionExpression, Expression, Function, FunctionBody,
@@ -20,7 +21,6 @@ pub(crate) const TICK: &str = "__edgebase_tick";
 /// A function found.
 pub(super) struct Found<'a> {
     pub tick: u32,
-    pub offset: u32,
     pub node: Node<'a>,
 }
 
@@ -29,6 +29,15 @@ pub(super) struct Found<'a> {
 pub(super) enum Node<'a> {
     Function(&'a Function<'a>),
     Arrow(&'a ArrowFunctionExpression<'a>),
+}
+
+impl Node<'_> {
+    pub fn span(&self) -> Span {
+        match self {
+            Self::Function(f) => f.span,
+            Self::Arrow(f) => f.span,
+        }
+    }
 }
 
 /// A text with its ticks.
@@ -71,8 +80,12 @@ pub(super) fn insert<'a>(
     if let Some(refused) = ticks.refused {
         return Err(refused);
     }
-    let mut pieces = ticks.pieces;
-    // Stable: of two insertions at one place the one met first comes first.
+    let Decisions { begins, ends } = decisions::of(program, text);
+    // Stable: of two insertions at one place the one met first comes first. What a decision ends
+    // with stands within the tick's bracket, and so does what it begins with.
+    let mut pieces = ends;
+    pieces.append(&mut ticks.pieces);
+    pieces.extend(begins);
     pieces.sort_by_key(|(at, _)| *at);
     let mut out = String::with_capacity(text.len() + pieces.len() * 24);
     let mut from = 0usize;
@@ -213,7 +226,7 @@ fn resolve<'a>(program: &'a Program<'a>, found: Vec<(u32, u32)>) -> Vec<Found<'a
         .into_iter()
         .zip(nodes.nodes)
         .filter(|((_, offset), (span, _))| span.start == *offset)
-        .map(|((tick, offset), (_, node))| Found { tick, offset, node })
+        .map(|((tick, _), (_, node))| Found { tick, node })
         .collect()
 }
 
