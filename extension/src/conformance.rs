@@ -4,8 +4,8 @@
 //! version of then. So the schema itself is asked: a version's tables are built in a scratch schema
 //! that is rolled back, and what the catalogs say of both is compared.
 //!
-//! Tables that are not there yet are left out, as an instance may lack some. What a DBA or a migration
-//! added (tables, views, indexes) does not matter, nor does the order of columns; nor does NOT NULL,
+//! Tables that are not there yet are left out, as an instance of a dynamic block may lack some. What a
+//! DBA or a migration added (tables, views, indexes) does not matter, nor does the order of columns; nor does NOT NULL,
 //! which a migration leaves away where rows have nulls.
 
 use crate::answer::Answer;
@@ -16,8 +16,10 @@ use crate::error::Error;
 use crate::instance::{self, as_owner};
 use crate::lifecycle::{bounded_waits, lock_instance, schema_of};
 use crate::lock::Mode;
-use crate::registry;
+use crate::registry::{self, InstanceRow};
 use crate::spi;
+use crate::tables;
+use edgebase_blocks::block::BlockKind;
 use edgebase_blocks::quote::ident;
 use edgebase_blocks::sparse::Names;
 use edgebase_blocks::{StoredBlock, ddl};
@@ -112,12 +114,15 @@ pub fn restore_checks(schema: &str, version: &str) -> Result<(), Error> {
 pub fn verify_version(args: &Args) -> Result<Answer, Error> {
     let _superuser = crate::integrity::as_superuser()?;
     let (namespace, id) = (args.text(0, "namespace")?, args.text_or_null(1));
-    let (key, _) = registry::resolve(&namespace, id.as_deref())?;
+    let (key, block) = registry::resolve(&namespace, id.as_deref())?;
     let _bounded = bounded_waits()?;
     let row = lock_instance(&key, Mode::Use)?;
     schema_of(&key, &row)?;
     let mut shapes = Shapes::default();
-    let differences = match shapes.version_of(&namespace, &row.schema, &row.version)? {
+    let found = shapes.version_of(&namespace, &row.schema, &row.version)?;
+    let absent = absent(&row, found.as_ref().unwrap_or(&row.version), block.kind)?;
+    let differences = match found {
+        Some(_) if !absent.is_empty() => absent,
         Some(found) if found == row.version => Vec::new(),
         Some(found) => {
             spi::run(
@@ -131,11 +136,25 @@ pub fn verify_version(args: &Args) -> Result<Answer, Error> {
                 "version": found, "corrected": true, "differences": [],
             })));
         }
-        None => shapes.differences(&row.schema, &row.version)?,
+        None => [absent, shapes.differences(&row.schema, &row.version)?].concat(),
     };
     Ok(Answer::Json(json!({
         "version": row.version, "corrected": false, "differences": differences,
     })))
+}
+
+/// The tables that an instance should have and has not got. That of a dynamic block may lack some, but
+/// none that is in another schema.
+fn absent(row: &InstanceRow, version: &str, kind: BlockKind) -> Result<Vec<String>, Error> {
+    let block = registry::definition(version)?;
+    let lacking = &block.names() - &instance::tables(&row.schema, &block);
+    let moved = tables::moved(row, &lacking)?;
+    let place = |name: &String| moved.iter().find(|(table, _)| table == name).map(|(_, now)| now);
+    let told = lacking.iter().filter_map(|name| match place(name) {
+        Some(now) => Some(format!("lacks table {}, which is {now}", ident(name))),
+        None => (kind == BlockKind::Single).then(|| format!("lacks table {}", ident(name))),
+    });
+    Ok(told.collect())
 }
 
 /// The lines of a block's tables, built where no key has its schema.

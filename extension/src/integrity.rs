@@ -16,6 +16,7 @@ use crate::fence::session::{Identity, Scope};
 use crate::identity::{self, RunAs, role_prefix};
 use crate::instance::{MARK, ROLE_ATTRIBUTES, SET_ASIDE};
 use crate::registry;
+use crate::restore;
 use crate::spi;
 use edgebase_blocks::analytics::Reach;
 use pgrx::datum::JsonB;
@@ -48,14 +49,14 @@ pub struct Finding {
 impl Finding {
     /// Of a block's relations, which `repair` makes in its own way.
     pub fn relations(schema: &str, problem: String) -> Self {
-        Self {
-            what: "relations".into(),
-            object: format!("schema {}", edgebase_blocks::quote::ident(schema)),
-            problem,
-            remedy: Some(REPAIR.into()),
-            number: 0,
-            statements: Vec::new(),
-        }
+        let object = format!("schema {}", edgebase_blocks::quote::ident(schema));
+        Self::told("relations", object, problem, REPAIR.into())
+    }
+
+    /// Of nothing that statements mend.
+    pub fn told(what: &str, object: String, problem: String, remedy: String) -> Self {
+        let (what, remedy) = (what.to_owned(), Some(remedy));
+        Self { what, object, problem, remedy, number: 0, statements: Vec::new() }
     }
 
     fn tell(&self) -> Value {
@@ -70,6 +71,7 @@ impl Finding {
 pub fn verify(_: &Args) -> Result<Answer, Error> {
     let _superuser = as_superuser()?;
     let mut all = cluster(i32::MAX)?;
+    all.extend(restore::set_aside()?);
     all.extend(extension()?);
     all.extend(analytics::findings()?);
     all.extend(instances(0, i64::MAX)?);

@@ -15,6 +15,7 @@ use crate::conformance::{self, Shapes};
 use crate::deletion;
 use crate::error::Error;
 use crate::instance::{self, SET_ASIDE};
+use crate::integrity::Finding;
 use crate::lifecycle::{self, bounded_waits};
 use crate::lock;
 use crate::registry::{self, InstanceRow};
@@ -75,6 +76,36 @@ fn check_owner(schema: &str) -> Result<(), Error> {
             "schema \"{schema}\" has to belong to edgebase_owner and to no instance"
         ))
     })
+}
+
+/// Schemas that restored ones have taken the place of, with what depends on each: it would go with it.
+pub fn set_aside() -> Result<Vec<Finding>, Error> {
+    let found = spi::json(
+        "SELECT coalesce(jsonb_agg(jsonb_build_array(oid, nspname) ORDER BY nspname), '[]')
+         FROM pg_namespace n
+         WHERE nspowner = to_regrole('edgebase_owner')
+           AND starts_with(coalesce(obj_description(oid, 'pg_namespace'), ''), $1)
+           AND NOT EXISTS (SELECT FROM edgebase.instance i WHERE i.schema_name = n.nspname::text)",
+        &[SET_ASIDE.into()],
+    )?;
+    let schemas: Vec<(String, String)> =
+        serde_json::from_value(found).map_err(|e| Error::Internal(e.to_string()))?;
+    let tell = |(oid, name): (String, String)| {
+        let oid = oid.parse::<u32>().map_err(|e| Error::Internal(e.to_string()))?;
+        let (dependants, name) = (deletion::dependants(oid.into())?, ident(&name));
+        let drop = format!("DROP SCHEMA {name} CASCADE");
+        let back = "or swap it back with edgebase.restore_instance";
+        let (problem, remedy) = match dependants {
+            None => (String::new(), format!("{drop}, {back}")),
+            Some(names) => (
+                format!(", and {names} depend on it"),
+                format!("have them read the instance, or drop them, and then {drop}; {back}"),
+            ),
+        };
+        let problem = format!("a restored one has taken its place{problem}");
+        Ok(Finding::told("stray schema", name, problem, remedy))
+    };
+    schemas.into_iter().map(tell).collect()
 }
 
 fn swap(key: &InstanceKey, row: &InstanceRow, from: &str) -> Result<(), Error> {

@@ -3,7 +3,7 @@
 --
 -- $1: what the names of instance roles begin with. $2: the attributes of the four roles. $3: the
 -- most roles without an instance that are told. $4: what the comment on a schema begins with that a
--- restored one has taken the place of.
+-- restored one has taken the place of, which is told elsewhere.
 WITH
 wanted (name) AS (
     VALUES ('edgebase_owner'), ('edgebase_proxy'), ('edgebase_admin'), ('edgebase_analyst')
@@ -81,13 +81,25 @@ finding (rank, number, what, object, problem, remedy, statements) AS (
                              WHEN 'T' THEN 'TYPES' WHEN 'n' THEN 'SCHEMAS' ELSE 'LARGE OBJECTS' END AS objects) AS words
     WHERE defaclrole = to_regrole('edgebase_owner')
     UNION ALL
-    SELECT 15, 0, 'stray schema', format('%I', nspname),
-           CASE WHEN starts_with(c, $4) THEN 'a restored one has taken its place' ELSE 'it belongs to edgebase_owner and to no instance' END,
-           CASE WHEN starts_with(c, $4) THEN format('DROP SCHEMA %I CASCADE, or swap it back with edgebase.restore_instance', nspname)
-                ELSE 'SELECT * FROM edgebase.adopt(), or drop it' END, '{}'
-    FROM pg_namespace n, coalesce(obj_description(n.oid, 'pg_namespace'), '') AS c
+    SELECT 15, 0, 'stray schema', format('%I', nspname), 'it belongs to edgebase_owner and to no instance',
+           'SELECT * FROM edgebase.adopt(), or drop it', '{}'
+    FROM pg_namespace n
     WHERE nspowner = to_regrole('edgebase_owner')
+      AND NOT starts_with(coalesce(obj_description(n.oid, 'pg_namespace'), ''), $4)
       AND NOT EXISTS (SELECT FROM edgebase.instance i WHERE i.schema_name = n.nspname::text)
+      -- That of an instance that was renamed is told with the instance.
+      AND NOT EXISTS (SELECT FROM aclexplode(n.nspacl) AS a JOIN pg_authid r ON r.oid = a.grantee
+                      JOIN edgebase.instance i ON r.rolname = ($1 || i.number)::name)
+    UNION ALL
+    SELECT 16, 0, 'stray table', format('%I.%I', n.nspname, c.relname), 'it belongs to edgebase_owner and is in no schema of an instance',
+           'ALTER TABLE ... SET SCHEMA, if it is an instance''s; else give it to another owner, or drop it', '{}'
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relowner = to_regrole('edgebase_owner') AND c.relkind IN ('r', 'p')
+      AND n.nspowner <> to_regrole('edgebase_owner')
+      AND NOT EXISTS (SELECT FROM edgebase.instance i WHERE i.schema_name = n.nspname::text)
+      -- One that the role of an instance may use is told with the instance.
+      AND NOT EXISTS (SELECT FROM aclexplode(c.relacl) AS a JOIN pg_authid r ON r.oid = a.grantee
+                      JOIN edgebase.instance i ON r.rolname = ($1 || i.number)::name)
     UNION ALL
     SELECT 20, 0, 'role', o.rolname::text, 'it belongs to no instance'
                || coalesce(format(', and objects of the databases %s name it', n.databases), ''),

@@ -112,6 +112,27 @@ membership AS (
     UNION
     SELECT i.number, m.roleid, m.member, m.grantor FROM instance i JOIN pg_auth_members m ON m.member = i.role
 ),
+-- A schema that is not there under its name, and is under another: the role may use it.
+renamed AS MATERIALIZED (
+    SELECT i.number, n.oid, n.nspname
+    FROM instance i
+    JOIN pg_shdepend d ON d.refclassid = 'pg_authid'::regclass AND d.refobjid = i.role AND d.deptype = 'a'
+     AND d.classid = 'pg_namespace'::regclass AND d.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+    JOIN pg_namespace n ON n.oid = d.objid AND n.nspowner = to_regrole('edgebase_owner')
+    WHERE i.schema IS NULL AND NOT EXISTS (SELECT FROM edgebase.instance o WHERE o.schema_name = n.nspname::text)
+),
+-- A table that is in another schema and not in its own.
+moved AS MATERIALIZED (
+    SELECT i.number, i.schema_name, c.oid, c.relname, format('%I.%I', n.nspname, c.relname) AS name
+    FROM instance i
+    JOIN pg_shdepend d ON d.refclassid = 'pg_authid'::regclass AND d.refobjid = i.role AND d.deptype = 'a'
+     AND d.classid = 'pg_class'::regclass AND d.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+    JOIN pg_class c ON c.oid = d.objid AND c.relnamespace <> i.schema AND c.relkind IN ('r', 'p')
+     AND c.relowner = to_regrole('edgebase_owner')
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    JOIN shape h ON h.version = i.version AND h.name = c.relname::text
+    WHERE NOT EXISTS (SELECT FROM pg_class o WHERE o.relname = c.relname AND o.relnamespace = i.schema)
+),
 -- Where else a role is named: as an owner, in privileges, default privileges, policies.
 holding AS (
     SELECT i.number, i.role_name,
@@ -122,6 +143,11 @@ holding AS (
       AND NOT (d.deptype = 'a' AND d.classid = 'pg_namespace'::regclass AND d.objid = i.schema)
       AND NOT (d.deptype = 'a' AND d.classid = 'pg_class'::regclass
                AND EXISTS (SELECT FROM pg_class c WHERE c.oid = d.objid AND c.relnamespace = i.schema))
+      -- What says where something is now is left, until it is back.
+      AND NOT (d.deptype = 'a' AND d.classid = 'pg_namespace'::regclass AND d.objid IN (SELECT oid FROM renamed))
+      AND NOT (d.deptype = 'a' AND d.classid = 'pg_class'::regclass AND d.objid IN (SELECT oid FROM moved))
+      AND NOT (d.deptype = 'a' AND d.classid = 'pg_class'::regclass
+               AND EXISTS (SELECT FROM pg_class c JOIN renamed r ON r.oid = c.relnamespace WHERE c.oid = d.objid))
     GROUP BY i.number, i.role_name
 ),
 finding (rank, number, what, object, problem, remedy, statements) AS (
@@ -146,9 +172,22 @@ finding (rank, number, what, object, problem, remedy, statements) AS (
            ARRAY[format('REASSIGN OWNED BY %I TO edgebase_owner', role_name), format('DROP OWNED BY %I', role_name)]
     FROM holding
     UNION ALL
-    SELECT 5, number, 'schema', key, format('its schema %I does not exist', schema_name),
-           'restore it from a backup, or remove the instance with edgebase.drop_instance', '{}'
-    FROM instance WHERE schema IS NULL
+    SELECT 5, number, 'schema', key, format('its schema %I does not exist', schema_name) || coalesce(format(': it is called %I', r.nspname), ''),
+           coalesce(format('ALTER SCHEMA %I RENAME TO %I', r.nspname, schema_name),
+               'restore it from a backup, or remove the instance with edgebase.drop_instance'), '{}'
+    FROM instance LEFT JOIN renamed r USING (number) WHERE schema IS NULL
+    UNION ALL
+    SELECT 5, number, 'table', name, format('it was moved out of schema %I', schema_name),
+           format('ALTER TABLE %s SET SCHEMA %I', name, schema_name), '{}'
+    FROM moved
+    UNION ALL
+    -- The instance of a dynamic block may lack some, that of another has all.
+    SELECT 5, i.number, 'table', format('%I.%I', i.schema_name, h.name), 'it does not exist',
+           'restore it from a backup, or have it made empty by edgebase.ensure_tables', '{}'
+    FROM instance i JOIN shape h ON h.version = i.version
+    WHERE i.kind = 'single' AND i.schema IS NOT NULL
+      AND NOT EXISTS (SELECT FROM pg_class c WHERE c.relname = h.name::name AND c.relnamespace = i.schema)
+      AND NOT EXISTS (SELECT FROM moved m WHERE m.number = i.number AND m.relname = h.name::name)
     UNION ALL
     SELECT 5, number, 'block', key, 'its block is in no applied config', 'apply a config that has it', '{}'
     FROM instance WHERE kind IS NULL

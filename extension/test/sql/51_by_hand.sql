@@ -314,6 +314,62 @@ ALTER TABLE reports.invoices SET SCHEMA "tenant:hand";
 SELECT 1 / (count(*) = 2)::int FROM edgebase.export_instance('tenant', 'hand') \g /dev/null
 \ir ../lib/verdict.sql
 
+\set attack 'verify says which statement puts a table back that was moved away, also after a repair, and verify_version that it lacks'
+\set expect 00000
+BEGIN;
+SELECT edgebase.repair() \g /dev/null
+ALTER TABLE "tenant:hand".invoices SET SCHEMA reports;
+ALTER TABLE app.posts SET SCHEMA reports;
+SELECT edgebase.repair() \g /dev/null
+SELECT 1 / (count(*) = 2)::int FROM edgebase.verify() WHERE object ~ 'invoices|posts' \g /dev/null
+SELECT 1 / (edgebase.verify_version('tenant', 'hand') -> 'differences' = '["lacks table \"invoices\", which is reports.invoices"]')::int \g /dev/null
+SELECT 1 / (edgebase.verify_version('app') -> 'differences' = '["lacks table \"posts\", which is reports.posts"]')::int \g /dev/null
+SELECT remedy FROM edgebase.verify() WHERE what = 'table' AND object = 'reports.invoices' \gset
+:remedy;
+SELECT remedy FROM edgebase.verify() WHERE what = 'table' AND object = 'reports.posts' \gset
+:remedy;
+SELECT edgebase.repair() \g /dev/null
+SELECT 1 / (NOT EXISTS (SELECT FROM edgebase.verify()))::int \g /dev/null
+SELECT 1 / (edgebase.verify_version('tenant', 'hand') -> 'differences' = '[]' AND edgebase.verify_version('app') -> 'differences' = '[]')::int \g /dev/null
+SET LOCAL SESSION AUTHORIZATION proxy_login;
+SELECT edgebase.enter('tenant', 'hand') \g /dev/null
+SELECT 1 / (count(*) = 2)::int FROM invoices \g /dev/null
+\ir ../lib/verdict.sql
+
+\set attack 'and which one gives a renamed schema its name back'
+\set expect 00000
+BEGIN;
+SELECT edgebase.repair() \g /dev/null
+ALTER SCHEMA "tenant:hand" RENAME TO "another ""name""";
+SELECT edgebase.repair() \g /dev/null
+SELECT 1 / (count(*) = 1 AND min(object) = 'tenant:hand')::int FROM edgebase.verify() \g /dev/null
+SELECT remedy FROM edgebase.verify() WHERE what = 'schema' \gset
+:remedy;
+SELECT 1 / (NOT EXISTS (SELECT FROM edgebase.verify()))::int \g /dev/null
+\ir ../lib/verdict.sql
+
+\set attack 'verify tells a table that a single-instance block lacks, and one that is in no schema of an instance'
+\set expect 00000
+BEGIN;
+SELECT edgebase.repair() \g /dev/null
+DROP TABLE app.posts;
+CREATE TABLE reports."Lost" (id text);
+ALTER TABLE reports."Lost" OWNER TO edgebase_owner;
+SELECT edgebase.repair() \g /dev/null
+SELECT 1 / (string_agg(what || ' ' || object, ', ' ORDER BY what) = 'stray table reports."Lost", table app.posts')::int FROM edgebase.verify() \g /dev/null
+SELECT 1 / (edgebase.verify_version('app') -> 'differences' = '["lacks table \"posts\""]')::int \g /dev/null
+\ir ../lib/verdict.sql
+
+\set attack 'before what was set aside is dropped, verify names what depends on it'
+\set expect 00000
+BEGIN;
+CREATE SCHEMA "hand restored" AUTHORIZATION edgebase_owner;
+SELECT edgebase.restore_instance('tenant', 'hand', 'hand restored') \g /dev/null
+SELECT 1 / (remedy LIKE 'DROP SCHEMA "hand restored" CASCADE, or swap it back%')::int FROM edgebase.verify() WHERE what = 'stray schema' \g /dev/null
+CREATE VIEW reports.all_invoices AS SELECT id FROM "hand restored".invoices;
+SELECT 1 / (problem LIKE '%view reports.all_invoices depend on it' AND remedy NOT LIKE 'DROP %')::int FROM edgebase.verify() WHERE what = 'stray schema' \g /dev/null
+\ir ../lib/verdict.sql
+
 \set attack 'the tables of an export, asked for by an administrator'
 \set expect 42501
 SET SESSION AUTHORIZATION admin_login;
