@@ -148,7 +148,7 @@ pub fn verify_version(args: &Args) -> Result<Answer, Error> {
 fn absent(row: &InstanceRow, version: &str, kind: BlockKind) -> Result<Vec<String>, Error> {
     let block = registry::definition(version)?;
     let lacking = &block.names() - &instance::tables(&row.schema, &block);
-    let moved = tables::moved(row, &lacking)?;
+    let moved = tables::moved(row.number, &row.schema, &lacking);
     let place = |name: &String| moved.iter().find(|(table, _)| table == name).map(|(_, now)| now);
     let told = lacking.iter().filter_map(|name| match place(name) {
         Some(now) => Some(format!("lacks table {}, which is {now}", ident(name))),

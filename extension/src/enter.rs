@@ -17,11 +17,12 @@ use crate::guc;
 use crate::identity::role_oid;
 use crate::lock;
 use crate::record;
-use crate::registry::{self, BlockRow};
+use crate::registry::{self, BlockRow, InstanceRow};
 use crate::seal;
 use crate::tables;
 use edgebase_blocks::block::BlockKind;
 use edgebase_blocks::quote::ident;
+use edgebase_blocks::sparse::Names;
 use pgrx::guc::GucSetting;
 use pgrx::pg_sys::Oid;
 
@@ -61,7 +62,10 @@ pub fn read_record(args: &Args) -> Result<Answer, Error> {
         tables::wanted(registry::definition(&block.version)?, Some(std::slice::from_ref(&table)))?;
         return match block.kind {
             // Not made yet, so empty.
-            BlockKind::Dynamic => Ok(Answer::Null),
+            BlockKind::Dynamic => {
+                tables::refuse_moved(instance.number, &instance.schema, &Names::from([table]))?;
+                Ok(Answer::Null)
+            }
             BlockKind::Single => Err(Error::TableMissing(table)),
         };
     };
@@ -71,6 +75,7 @@ pub fn read_record(args: &Args) -> Result<Answer, Error> {
 
 /// An instance whose schema this transaction shares to its end.
 struct Held {
+    number: i64,
     schema: String,
     schema_oid: Oid,
     role: Oid,
@@ -108,7 +113,8 @@ fn hold(namespace: &str, id: Option<&str>) -> Result<Held, Error> {
                 "the instance role has been given rights it must not have",
             ));
         }
-        return Ok(Held { schema: instance.schema, schema_oid, role, block });
+        let InstanceRow { number, schema, .. } = instance;
+        return Ok(Held { number, schema, schema_oid, role, block });
     }
     Err(Error::UnknownInstance(key.to_string()))
 }

@@ -42,7 +42,7 @@ pub fn exported_tables(args: &Args) -> Result<Answer, Error> {
     }
     // Now nobody migrates or restores it any more.
     let schema = schema_of(&key, &row)?;
-    tables::refuse_moved(&row, &lacking)?;
+    tables::refuse_moved(row.number, &row.schema, &lacking)?;
     let is_another = Snapshot::active(|then| {
         registry::instance_at(&key, then).as_ref() != Some(&row)
             || history::is_other_schema(then, schema)

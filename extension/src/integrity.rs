@@ -112,6 +112,7 @@ pub fn instances(after: i64, last: i64) -> Result<Vec<Finding>, Error> {
         ROLE_ATTRIBUTES.into(),
         JsonB(read_by_analysts()?).into(),
         MARK.into(),
+        SET_ASIDE.into(),
     ];
     ask(include_str!("integrity/instances.sql"), &args)
 }

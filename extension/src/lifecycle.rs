@@ -185,7 +185,12 @@ fn drop_by(args: &Args, caller: Option<&str>) -> Result<Answer, Error> {
     let row = evict_instance(&key)?;
     let schema = lock::schema_oid(&row.schema);
     match schema {
-        Some(schema) => deletion::refuse_dependants(&key, schema, "dropped")?,
+        Some(schema) => {
+            deletion::refuse_dependants(&key, schema, "dropped")?;
+            let block = registry::definition(&row.version)?;
+            let lacking = &block.names() - &instance::tables(&row.schema, &block);
+            tables::refuse_moved(row.number, &row.schema, &lacking)?;
+        }
         // What is deleted would stay.
         None => renamed(&key, &row)?.map_or(Ok(()), Err)?,
     }

@@ -22,6 +22,7 @@ use crate::lifecycle::{bounded_waits, lock_instance, schema_of};
 use crate::lock::Mode;
 use crate::registry::{self, BlockRow, InstanceRow};
 use crate::spi;
+use crate::tables;
 use edgebase_blocks::diff::{Statement, Step, diff, kept, path};
 use edgebase_blocks::quote::{ident, qualified};
 use edgebase_blocks::{InstanceKey, StoredBlock, ddl};
@@ -190,6 +191,7 @@ fn take_steps(key: &InstanceKey, row: &InstanceRow, block: &BlockRow) -> Result<
     let between = registry::between(key.namespace(), &row.version, &block.version)?;
     let old = registry::definition(&row.version)?;
     let there = instance::tables(&row.schema, &old);
+    tables::refuse_moved(row.number, &row.schema, &(&old.names() - &there))?;
     let shapes = path(&old, &between, &new);
     let kept = kept(&shapes, &there);
     let lacking = old.part(&(&kept - &there));

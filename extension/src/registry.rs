@@ -144,6 +144,7 @@ pub fn analytics_block(schema: &str) -> Option<String> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     pub id: String,
+    pub number: i64,
     pub schema: String,
     /// The version of its block that it has.
     pub version: String,
@@ -151,7 +152,12 @@ pub struct Place {
 
 fn place_of(row: &Row) -> Option<Place> {
     let active = row.text(6).as_deref() == Some("active");
-    active.then_some(Place { id: row.text(2)?, schema: row.text(4)?, version: row.text(5)? })
+    active.then_some(Place {
+        id: row.text(2)?,
+        number: row.bigint(3)?,
+        schema: row.text(4)?,
+        version: row.text(5)?,
+    })
 }
 
 /// The place of one instance, as a query sees it.

@@ -9,16 +9,17 @@
 use crate::answer::Answer;
 use crate::args::Args;
 use crate::error::Error;
-use crate::fence::plain;
+use crate::fence::{catalog, plain};
 use crate::identity::role_oid;
 use crate::instance;
 use crate::lifecycle::{bounded_waits, lock_instance, schema_of};
 use crate::lock::Mode;
-use crate::registry::{self, InstanceRow};
+use crate::registry::{self, InstanceRow, role_name};
 use crate::relation;
-use crate::spi;
+use edgebase_blocks::quote::qualified;
 use edgebase_blocks::sparse::Names;
 use edgebase_blocks::{InstanceKey, StoredBlock};
+use pgrx::pg_sys::Oid;
 use serde_json::json;
 
 /// `edgebase.ensure_tables(namespace text, id text, tables text[])`: null stands for all.
@@ -47,7 +48,7 @@ pub fn ensure(
     schema_of(key, row)?;
     let lacking = lacking(key, row, names)?;
     if !lacking.tables.is_empty() {
-        refuse_moved(row, &lacking.names())?;
+        refuse_moved(row.number, &row.schema, &lacking.names())?;
         instance::refuse_default_privileges()?;
         instance::as_owner(&row.schema, || {
             instance::make_tables(&row.schema, row.number, &lacking)
@@ -56,38 +57,32 @@ pub fn ensure(
     Ok(lacking.names())
 }
 
-/// Refuses where one of the tables that the instance has not got is there in another schema: its
-/// role may use it.
-pub fn refuse_moved(row: &InstanceRow, lacking: &Names) -> Result<(), Error> {
-    let moved = moved(row, lacking)?;
-    match moved.into_iter().next() {
+/// Refuses where one of the tables that an instance has not got is there in another schema, with the
+/// rows that whoever asks would miss.
+pub fn refuse_moved(number: i64, schema: &str, lacking: &Names) -> Result<(), Error> {
+    match moved(number, schema, lacking).into_iter().next() {
         None => Ok(()),
-        Some((_, now)) => Err(Error::TableMoved { now, schema: row.schema.clone() }),
+        Some((_, now)) => Err(Error::TableMoved { now, schema: schema.to_owned() }),
     }
 }
 
-/// Those of the tables that are there in another schema, each with where it is.
-pub fn moved(row: &InstanceRow, lacking: &Names) -> Result<Vec<(String, String)>, Error> {
-    let Some(role) = role_oid(&row.role()).filter(|_| !lacking.is_empty()) else {
-        return Ok(Vec::new());
+/// Those of the tables that are there in another schema, each with where it is: the instance's role may
+/// use them there.
+pub fn moved(number: i64, schema: &str, lacking: &Names) -> Vec<(String, String)> {
+    let Some(role) = role_oid(&role_name(number)).filter(|_| !lacking.is_empty()) else {
+        return Vec::new();
     };
-    let lacking: Vec<String> = lacking.iter().cloned().collect();
-    let found = spi::json(
-        "SELECT coalesce(jsonb_agg(jsonb_build_array(c.relname, format('%I.%I', n.nspname, c.relname))
-                    ORDER BY c.relname, n.nspname), '[]')
-         FROM pg_shdepend d JOIN pg_class c ON c.oid = d.objid JOIN pg_namespace n ON n.oid = c.relnamespace
-         WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = $1 AND d.deptype = 'a'
-           AND d.classid = 'pg_class'::regclass AND d.dbid = $2
-           AND c.relname::text = ANY ($3) AND c.relkind IN ('r', 'p') AND n.nspname::text <> $4
-           AND c.relowner = to_regrole('edgebase_owner')",
-        &[
-            role.into(),
-            plain::MyDatabaseId().into(),
-            lacking.into(),
-            row.schema.as_str().into(),
-        ],
-    )?;
-    serde_json::from_value(found).map_err(|e| Error::Internal(e.to_string()))
+    let owner = role_oid("edgebase_owner");
+    let is_ours = |table: &Oid| {
+        matches!(plain::get_rel_relkind(*table) as u8, b'r' | b'p')
+            && catalog::class(*table).map(|class| class.owner) == owner
+    };
+    let named = |table| {
+        let (now, name) = relation::name(table)?;
+        (now != schema && lacking.contains(&name)).then(|| (qualified(&now, &name), name))
+    };
+    let tables = catalog::granted(role).into_iter().filter(is_ours).filter_map(named);
+    tables.map(|(now, name)| (name, now)).collect()
 }
 
 /// The tables of those names, with all that they refer to; all for `None`.
@@ -129,7 +124,10 @@ pub fn has_table(args: &Args) -> Result<Answer, Error> {
         let Some(row) = registry::instance(&key) else { break };
         let there = relation::oid(&row.schema, &table).is_some();
         if registry::instance(&key).as_ref() == Some(&row) {
-            wanted(definition(&key, &row)?, Some(&[table]))?;
+            wanted(definition(&key, &row)?, Some(std::slice::from_ref(&table)))?;
+            if !there {
+                refuse_moved(row.number, &row.schema, &Names::from([table]))?;
+            }
             return Ok(Answer::Bool(there));
         }
     }

@@ -34,9 +34,11 @@ use crate::lock;
 use crate::registry::{self, Place};
 use crate::relation;
 use crate::shape::Shape;
+use crate::tables;
 use edgebase_blocks::diff::{Lasting, Past, past};
 use edgebase_blocks::quote::qualified;
 use edgebase_blocks::settings;
+use edgebase_blocks::sparse::Names;
 use pgrx::pg_sys::Oid;
 use std::collections::HashMap;
 use std::ffi::CString;
@@ -229,7 +231,8 @@ impl Scan {
         if version != self.version {
             self.lasting(&version, place)?;
         }
-        Ok(())
+        let table = Names::from([self.known.table.clone()]);
+        tables::refuse_moved(place.number, &place.schema, &table)
     }
 
     /// Begins to read a table of an instance.

@@ -2,10 +2,29 @@
 //!
 //! Nothing here keeps a row: what is wanted of it is copied while the cache holds it.
 
+use super::rows::Snapshot;
+use super::{plain, then};
 use crate::guard::Code;
 use pgrx::datum::{FromDatum, IntoDatum};
 use pgrx::pg_sys::{self, Datum, HeapTuple, NameData, Oid, TransactionId};
 use std::ffi::c_int;
+
+/// `pg_shdepend` and its index by what is referred to, which pgrx does not declare; the same in every
+/// PostgreSQL.
+const SHARED_DEPENDENCIES: Oid = Oid::from_u32(1214);
+const BY_REFERENCE: u32 = 1233;
+
+/// A row of `pg_shdepend`.
+#[repr(C)]
+struct SharedDependency {
+    database: Oid,
+    catalog: Oid,
+    object: Oid,
+    column: i32,
+    to_catalog: Oid,
+    to: Oid,
+    kind: u8,
+}
 
 /// Fixed in every PostgreSQL (pg_language.dat).
 const INTERNAL_LANGUAGE: Oid = Oid::from_u32(12);
@@ -52,6 +71,7 @@ pub struct Class {
     pub file: Oid,
     pub name: NameData,
     pub schema: Oid,
+    pub owner: Oid,
     /// Whether other relations may inherit from it.
     pub has_heirs: bool,
 }
@@ -69,6 +89,7 @@ impl Class {
                 file: form.relfilenode,
                 name: form.relname,
                 schema: form.relnamespace,
+                owner: form.relowner,
                 has_heirs: form.relhassubclass,
             }
         }
@@ -94,6 +115,24 @@ pub fn class_named(name: &NameData, schema: Oid) -> Option<Class> {
         pg_sys::ReleaseSysCache(tuple);
         Some(class)
     }
+}
+
+/// The relations of this database that a role was granted something on.
+pub fn granted(role: Oid) -> Vec<Oid> {
+    let mut found = Vec::new();
+    let keys = [then::by_oid(5, pg_sys::AuthIdRelationId), then::by_oid(6, role)];
+    then::each(Snapshot::NEWEST, SHARED_DEPENDENCIES, BY_REFERENCE, keys, |tuple| {
+        // SAFETY: this is a row of pg_shdepend, which is valid here.
+        let row = unsafe { &*pg_sys::GETSTRUCT(tuple).cast::<SharedDependency>() };
+        if row.database == plain::MyDatabaseId()
+            && row.catalog == pg_sys::RelationRelationId
+            && row.kind == b'a'
+        {
+            found.push(row.object);
+        }
+        true
+    });
+    found
 }
 
 /// A schema's row of `pg_namespace`.

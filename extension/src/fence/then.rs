@@ -97,7 +97,7 @@ pub fn heirs(snapshot: Snapshot, table: Oid) -> HashSet<Oid> {
     all
 }
 
-fn by_oid(column: u32, oid: Oid) -> ScanKeyData {
+pub(super) fn by_oid(column: u32, oid: Oid) -> ScanKeyData {
     key(column, pg_sys::F_OIDEQ, oid.into_datum().unwrap_or(Datum::null()))
 }
 
@@ -138,7 +138,7 @@ fn first<T, const N: usize>(
 }
 
 /// The rows of a catalog that the snapshot shows, until `visit` answers false.
-fn each<const N: usize>(
+pub(super) fn each<const N: usize>(
     snapshot: Snapshot,
     catalog: Oid,
     index: u32,

@@ -3,7 +3,7 @@
 -- $1 and $2: the instances with numbers above the one and up to the other. $3: what the names of
 -- instance roles begin with. $4: the attributes of an instance role. $5: what analysts read of
 -- single-instance blocks, [[schema, table, [columns] or null for all], ...]. $6: what the comment on
--- a schema begins with that says which instance it is.
+-- a schema begins with that says which instance it is. $7: the same of one that was set aside.
 --
 -- Set by set and never instance by instance, so the cost is linear in the instances looked at. What
 -- is in a schema is asked of pg_depend, which has an index for it; pg_class has none.
@@ -131,7 +131,8 @@ moved AS MATERIALIZED (
      AND c.relowner = to_regrole('edgebase_owner')
     JOIN pg_namespace n ON n.oid = c.relnamespace
     JOIN shape h ON h.version = i.version AND h.name = c.relname::text
-    WHERE NOT EXISTS (SELECT FROM pg_class o WHERE o.relname = c.relname AND o.relnamespace = i.schema)
+    WHERE NOT starts_with(coalesce(obj_description(n.oid, 'pg_namespace'), ''), $7)
+      AND NOT EXISTS (SELECT FROM pg_class o WHERE o.relname = c.relname AND o.relnamespace = i.schema)
 ),
 -- Where else a role is named: as an owner, in privileges, default privileges, policies.
 holding AS (

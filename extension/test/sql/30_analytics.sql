@@ -107,6 +107,21 @@ SELECT count(*) FROM edgebase.apply_config(:'v1') \g /dev/null
 SELECT 1 / (count(*) = 0)::int FROM w.t \g /dev/null
 \ir ../lib/verdict.sql
 
+\set attack 'a migration of an instance one of whose tables is in another schema fails, rather than make it anew'
+\set expect 00000
+BEGIN;
+SELECT count(*) FROM edgebase.apply_config(:'v1') \g /dev/null
+SELECT edgebase.create_instance('w', 'one') \g /dev/null
+INSERT INTO "w:one".t (id) VALUES ('1');
+CREATE SCHEMA away;
+ALTER TABLE "w:one".t SET SCHEMA away;
+SELECT count(*) FROM edgebase.apply_config(:'v2') \g /dev/null
+SELECT 1 / (edgebase.try_migrate('w', 'one') -> 'failed' ->> 'sqlstate' = '55000')::int \g /dev/null
+ALTER TABLE away.t SET SCHEMA "w:one";
+SELECT 1 / (edgebase.try_migrate('w', 'one', true) ->> 'migrated' = 'true')::int \g /dev/null
+SELECT 1 / (count(*) = 1)::int FROM w.t \g /dev/null
+\ir ../lib/verdict.sql
+
 \set attack 'a table that a migration made into something else stops a query over it, by name'
 \set expect 42809
 BEGIN;
