@@ -39,8 +39,9 @@ check: setup ## Does everything compile? The fastest answer
 	@$(ENV) cargo check --release $(REST) --all-targets
 	@$(ENV) cargo check --release $(EXTENSION) --all-targets
 
-fmt: setup ## Format the Rust code
+fmt: setup ## Format the Rust code, wrap the documentation
 	@$(ENV) cargo fmt --all
+	@scripts/wrap *.md docs/*.md docs/*/*.md examples/*/*.md tests/*.md benches/README.md
 
 # The extension's unit tests run without a server: what would call one is not reached, and the
 # linker drops it.

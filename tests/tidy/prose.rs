@@ -3,8 +3,8 @@
 /// A line of prose has at most this many characters.
 const COLUMNS: usize = 100;
 
-/// How many lines of a Markdown text are too long. Tables and code may be, and so may a line that
-/// has no blank to break at.
+/// How many lines of a Markdown text are too long. Tables, headings and code may be, and so may a
+/// line that has no blank to break at.
 pub fn long_lines(text: &str) -> usize {
     let mut in_code = false;
     let mut long = 0;
@@ -13,8 +13,10 @@ pub fn long_lines(text: &str) -> usize {
         if trimmed.starts_with("```") {
             in_code = !in_code;
         }
-        let exempt = in_code || trimmed.starts_with('|') || trimmed.starts_with('<');
-        let breakable = trimmed.trim_start_matches(['-', '*', '>', '#', ' ']).contains(' ');
+        let exempt = in_code || trimmed.starts_with(['|', '<', '#']);
+        // Code is not broken, so a line of nothing else may be as long as it is.
+        let words = trimmed.split('`').step_by(2).collect::<String>();
+        let breakable = words.trim_start_matches(['-', '*', '>', ' ']).trim().contains(' ');
         if !exempt && breakable && line.chars().count() > COLUMNS {
             long += 1;
         }
