@@ -50,7 +50,7 @@ test: extension ## Run every test
 	@$(ENV) EDGEBASE_PYTHON="$$PWD/.venv/bin/python" \
 	    cargo test --release $(LOCKED) --no-fail-fast $(REST)
 	@$(ENV) cargo test --release $(LOCKED) $(EXTENSION) --lib
-	@$(ENV) for script in docs run upgrade databases under_fire waits analytics repair recovery; do \
+	@$(ENV) for script in docs run upgrade databases under_fire waits analytics repair recovery dba; do \
 	    echo "==> extension/test/$$script.sh"; extension/test/$$script.sh "$$PG_CONFIG" || exit 1; \
 	done
 	@$(ENV) SOAK_SECONDS=45 extension/test/soak.sh "$$PG_CONFIG"

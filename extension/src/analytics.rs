@@ -67,15 +67,16 @@ pub fn keep_in_step(block: &StoredBlock) -> Result<(), Error> {
         None if wanted.is_empty() => return Ok(()),
         None => make_schema(&block.namespace)?,
     };
-    if lock::schema_oid(&schema).is_none() {
+    let anew = lock::schema_oid(&schema).is_none();
+    if anew {
         create_schema(&schema)?;
     }
-    let there = existing(&schema)?;
-    let steps = statements(&schema, &there, &wanted);
+    let steps = statements(&schema, &existing(&schema)?, &wanted);
     for statement in &steps {
         spi::ddl(statement)?;
     }
-    if wanted.iter().any(|r| !there.contains_key(&r.name)) {
+    // What is new has the default privileges of whoever made it.
+    if anew || !steps.is_empty() {
         close(&schema)?;
         grant_relations(&schema, wanted.iter().map(|r| r.name.as_str()))?;
     }

@@ -36,6 +36,7 @@ struct Plan {
 
 /// The C function behind `edgebase.apply_config`: gives the rows as a `jsonb` array.
 pub fn apply_config(args: &Args) -> Result<Answer, Error> {
+    registry::check_version()?;
     let config = args.config(0)?;
     let dry_run = args.flag(1);
     let blocks = StoredBlock::all_from_json(&config)

@@ -63,7 +63,8 @@ pub fn dependants(schema: Oid) -> Result<Option<String>, Error> {
 }
 
 /// What is about to be deleted: tables, rows, bytes, when, by whom, and a SHA-256 over all of it. A
-/// partitioned table has the rows of its partitions, which are not named besides.
+/// partitioned table has the rows of its partitions, which are not named besides; a partition of a
+/// table elsewhere is.
 pub fn receipt(key: &InstanceKey, row: &InstanceRow, caller: Option<&str>) -> Result<Value, Error> {
     let found = spi::json(
         "SELECT coalesce(jsonb_agg(jsonb_build_array(c.relname, c.relkind, stored.bytes)
@@ -76,7 +77,12 @@ pub fn receipt(key: &InstanceKey, row: &InstanceRow, caller: Option<&str>) -> Re
              SELECT sum(pg_total_relation_size(part))::bigint AS bytes
              FROM (SELECT relid FROM pg_partition_tree(c.oid) WHERE c.relkind = 'p'
                    UNION ALL SELECT c.oid WHERE c.relkind <> 'p') AS parts (part)) AS stored
-         WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'm') AND NOT c.relispartition",
+         WHERE n.nspname = $1
+           AND c.relkind IN ('r', 'p', 'm')
+           AND NOT EXISTS (
+               SELECT FROM pg_partition_ancestors(c.oid) AS above (oid)
+               JOIN pg_class p ON p.oid = above.oid
+               WHERE c.relispartition AND p.oid <> c.oid AND p.relnamespace = n.oid)",
         &[row.schema.as_str().into()],
     )?;
     let mut tables = Vec::new();

@@ -177,6 +177,20 @@ pub enum Error {
     /// A schema is there that by its name is the instance's, and that the registry does not know.
     #[error("schema \"{0}\" is there already and not in the registry")]
     Stray(String),
+    /// A schema that by its name and tables is the instance's, and belongs to another role.
+    #[error("schema \"{schema}\" is there already and belongs to {owner}, not to edgebase_owner")]
+    ForeignStray {
+        /// The schema.
+        schema: String,
+        /// Whose it is.
+        owner: String,
+    },
+    /// A standby, or a transaction that may not write.
+    #[error("the server is a standby or the transaction read-only: nothing can be changed")]
+    ReadOnly,
+    /// Library and SQL objects are of different versions.
+    #[error("the extension's objects are of version {0} and its library is of version {version}", version = crate::VERSION)]
+    Versions(String),
     /// A command that would drop the extension or every tenant without naming either.
     #[error("dropping {0} would take edgebase or the instances along")]
     WouldTakeAlong(&'static str),
@@ -227,7 +241,8 @@ impl Error {
             Self::OwnerNotSuperuser => "42501",
             Self::TooManyAtOnce(_) => "54000",
             Self::WouldTakeAlong(_) => "2BP01",
-            Self::Stray(_) => "55000",
+            Self::Stray(_) | Self::ForeignStray { .. } | Self::Versions(_) => "55000",
+            Self::ReadOnly => "25006",
             Self::SchemaTaken(_) => "42P06",
             Self::NotOneStatement(_) => "42601",
             Self::NullArgument(_) => "22004",
@@ -275,6 +290,14 @@ impl Error {
             Self::Stray(_) => Some(
                 "Run SELECT * FROM edgebase.adopt() as a superuser or edgebase_admin, or rename the \
                  schema.",
+            ),
+            Self::ForeignStray { .. } => Some(
+                "If it is the instance's, as after a restore: ALTER SCHEMA ... OWNER TO edgebase_owner, \
+                 then SELECT * FROM edgebase.adopt(). Otherwise rename it.",
+            ),
+            Self::ReadOnly => Some("Call it on the primary, in a transaction that may write."),
+            Self::Versions(_) => Some(
+                "Run ALTER EXTENSION edgebase UPDATE in this database, and then call this from a new session.",
             ),
             Self::WouldTakeAlong(_) => Some(
                 "REASSIGN OWNED BY first, or DROP EXTENSION edgebase if it is to go; ALTER EVENT \

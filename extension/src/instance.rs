@@ -23,6 +23,7 @@ use edgebase_blocks::block::BlockKind;
 use edgebase_blocks::quote::{ident, literal, qualified};
 use edgebase_blocks::sparse::Names;
 use edgebase_blocks::{InstanceKey, StoredBlock, ddl, name, settings};
+use serde_json::Value;
 
 /// The attributes of an instance role, all that it could have taken away.
 pub const ROLE_ATTRIBUTES: &str = "NOLOGIN NOINHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE \
@@ -120,6 +121,34 @@ pub fn grant_tables(schema: &str, number: i64, block: &StoredBlock) -> Result<()
         analytics::grant_tables(schema, block)?;
     }
     Ok(())
+}
+
+/// Grants the instance role the sequences of columns that a migration made `serial`: an insert takes
+/// its next number as whoever inserts.
+pub fn grant_sequences(schema: &str, number: i64, block: &StoredBlock) -> Result<(), Error> {
+    let tables: Vec<String> = block.tables.iter().map(|t| t.name.clone()).collect();
+    let found = spi::json(
+        "SELECT coalesce(pg_catalog.jsonb_agg(s.relname), '[]')
+         FROM pg_catalog.pg_namespace n
+         JOIN pg_catalog.pg_depend d ON d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_namespace'::pg_catalog.regclass
+          AND d.refobjid OPERATOR(pg_catalog.=) n.oid
+          AND d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+         JOIN pg_catalog.pg_class s ON s.oid OPERATOR(pg_catalog.=) d.objid AND s.relkind OPERATOR(pg_catalog.=) 'S'
+         JOIN pg_catalog.pg_depend o ON o.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+          AND o.objid OPERATOR(pg_catalog.=) s.oid AND o.deptype OPERATOR(pg_catalog.=) 'a'
+          AND o.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+         JOIN pg_catalog.pg_class t ON t.oid OPERATOR(pg_catalog.=) o.refobjid
+         WHERE n.nspname OPERATOR(pg_catalog.=) $1
+           AND t.relname::pg_catalog.text OPERATOR(pg_catalog.=) ANY ($2)",
+        &[schema.into(), tables.into()],
+    )?;
+    let found = found.as_array().into_iter().flatten().filter_map(Value::as_str);
+    let list: Vec<String> = found.map(|name| qualified(schema, name)).collect();
+    if list.is_empty() {
+        return Ok(());
+    }
+    let role = ident(&role_name(number));
+    spi::own(&format!("GRANT USAGE ON SEQUENCE {} TO {role}", list.join(", ")))
 }
 
 /// Refuses when tables made as `edgebase_owner` would be granted to somebody by default.

@@ -6,6 +6,8 @@
 //! none. So whatever repair mends, verify sees, and the other way round.
 
 mod grants;
+mod routines;
+mod script;
 
 use crate::analytics;
 use crate::answer::Answer;
@@ -18,7 +20,9 @@ use crate::instance::{MARK, ROLE_ATTRIBUTES, SET_ASIDE};
 use crate::registry;
 use crate::restore;
 use crate::spi;
+use crate::stray::{ADOPT, Stray, strays};
 use edgebase_blocks::analytics::Reach;
+use edgebase_blocks::quote::ident;
 use pgrx::datum::JsonB;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -49,7 +53,7 @@ pub struct Finding {
 impl Finding {
     /// Of a block's relations, which `repair` makes in its own way.
     pub fn relations(schema: &str, problem: String) -> Self {
-        let object = format!("schema {}", edgebase_blocks::quote::ident(schema));
+        let object = format!("schema {}", ident(schema));
         Self::told("relations", object, problem, REPAIR.into())
     }
 
@@ -57,6 +61,19 @@ impl Finding {
     pub fn told(what: &str, object: String, problem: String, remedy: String) -> Self {
         let (what, remedy) = (what.to_owned(), Some(remedy));
         Self { what, object, problem, remedy, number: 0, statements: Vec::new() }
+    }
+
+    /// Of a schema that the registry does not know, which is for a person to decide about. What is told
+    /// with an instance is not told here.
+    fn stray(stray: &Stray) -> Option<Self> {
+        if stray.is_set_aside() || stray.is_renamed() {
+            return None;
+        }
+        let (problem, remedy) = stray.objection().unwrap_or_else(|| {
+            let problem = "it belongs to edgebase_owner and to no instance".to_owned();
+            (problem, format!("{ADOPT}, or drop it"))
+        });
+        Some(Self::told("stray schema", ident(&stray.schema), problem, remedy))
     }
 
     fn tell(&self) -> Value {
@@ -70,17 +87,23 @@ impl Finding {
 /// `edgebase.verify_json()`: every finding, as an array.
 pub fn verify(_: &Args) -> Result<Answer, Error> {
     let _superuser = as_superuser()?;
-    let mut all = cluster(i32::MAX)?;
-    all.extend(restore::set_aside()?);
-    all.extend(extension()?);
-    all.extend(analytics::findings()?);
-    all.extend(instances(0, i64::MAX)?);
+    let mut all = extension()?;
+    all.extend(cluster(i32::MAX)?);
+    // Without its keys the registry cannot be read.
+    if !all.iter().any(|finding| finding.what == "constraint") {
+        all.extend(restore::set_aside()?);
+        all.extend(strays(None)?.iter().filter_map(Finding::stray));
+        all.extend(analytics::findings()?);
+        all.extend(instances(0, i64::MAX)?);
+    }
     Ok(Answer::Json(all.iter().map(Finding::tell).collect()))
 }
 
-/// The functions run as the extension's owner. Where that is no superuser any more, as after
+/// Library and objects are of one version, which what follows takes for granted. The functions run as
+/// the extension's owner. Where that is no superuser any more, as after
 /// `REASSIGN OWNED`, a superuser who calls them lends his rights.
 pub fn as_superuser() -> Result<Option<RunAs>, Error> {
+    registry::check_version()?;
     let session = plain::GetSessionUserId();
     if plain::superuser_arg(Identity::current().user) {
         Ok(None)
@@ -93,14 +116,17 @@ pub fn as_superuser() -> Result<Option<RunAs>, Error> {
 
 /// The extension's four roles, the database, and at most `orphans` roles without an instance.
 pub fn cluster(orphans: i32) -> Result<Vec<Finding>, Error> {
-    let args = [role_prefix().into(), OWN_ATTRIBUTES.into(), orphans.into(), SET_ASIDE.into()];
+    let args = [role_prefix().into(), OWN_ATTRIBUTES.into(), orphans.into()];
     ask(include_str!("integrity/cluster.sql"), &args)
 }
 
 /// The extension's own objects.
 pub fn extension() -> Result<Vec<Finding>, Error> {
     let args = [JsonB(grants::granted()).into(), JsonB(grants::lent()).into()];
-    ask(include_str!("integrity/extension.sql"), &args)
+    let mut all = ask(include_str!("integrity/registry.sql"), &[])?;
+    all.extend(ask(include_str!("integrity/routines.sql"), &[JsonB(routines::declared()).into()])?);
+    all.extend(ask(include_str!("integrity/extension.sql"), &args)?);
+    Ok(all)
 }
 
 /// The instances with numbers above `after` and up to `last`.

@@ -4,7 +4,6 @@
 //! The registry row is the lock of creation: of several creators of one key all but one wait on
 //! its primary key and then find the instance made.
 
-use crate::adopt;
 use crate::answer::Answer;
 use crate::args::Args;
 use crate::attempt::attempt;
@@ -18,6 +17,7 @@ use crate::instance;
 use crate::lock;
 use crate::registry::{self, BlockRow, InstanceRow};
 use crate::spi;
+use crate::stray;
 use crate::tables;
 use edgebase_blocks::InstanceKey;
 use edgebase_blocks::block::BlockKind;
@@ -74,7 +74,7 @@ pub fn create(
         return Ok((row, false));
     }
     instance::refuse_default_privileges()?;
-    adopt::refuse_stray(key)?;
+    stray::refuse(key)?;
     let Some((number, schema)) = reserve(key, block)? else {
         let row = registry::instance(key).ok_or_else(|| Error::UnknownInstance(key.to_string()))?;
         return Ok((row, false));

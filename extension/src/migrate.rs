@@ -206,7 +206,8 @@ fn take_steps(key: &InstanceKey, row: &InstanceRow, block: &BlockRow) -> Result<
         forbid_nulls(&row.schema, &new)?;
         // PostgreSQL refuses to defer a trigger in here, so none runs later as another role. Those
         // that the caller has deferred are its own and run as the caller, at its commit.
-        instance::grant_tables(&row.schema, row.number, &new)
+        instance::grant_tables(&row.schema, row.number, &new)?;
+        instance::grant_sequences(&row.schema, row.number, &new)
     })?;
     spi::run(
         "UPDATE edgebase.instance SET version = $1, migrated_at = now(),

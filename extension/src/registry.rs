@@ -9,6 +9,7 @@
 //! instance `n` is `eb_<oid of this database>_<n>`. After a restore into another database the
 //! names differ, and nothing can be entered before `repair()` has made the new roles.
 
+use crate::VERSION;
 use crate::error::Error;
 use crate::fence::rows::{self, Key, Position, Registry, Row, Snapshot};
 use crate::fence::value::Value;
@@ -83,6 +84,15 @@ fn row<T>(of: Registry, keys: &[&str], snapshot: Snapshot, read: impl Fn(&Row) -
         all.insert(key, position);
     });
     Some(found)
+}
+
+/// Refuses to work on the objects of another version than the library's: they lack what it asks for.
+pub fn check_version() -> Result<(), Error> {
+    let objects = spi::one::<String>(
+        "SELECT extversion FROM pg_extension WHERE extname = 'edgebase' AND extversion <> $1",
+        &[VERSION.into()],
+    )?;
+    objects.map_or(Ok(()), |objects| Err(Error::Versions(objects)))
 }
 
 /// The registered block, configured or kept.

@@ -60,7 +60,7 @@ impl Report {
                 spi::ddl(statement)?;
                 match statement.split_once(' ') {
                     Some(("REVOKE", _)) => self.grants_revoked += 1,
-                    Some(("CREATE", _)) => self.roles_created += 1,
+                    Some(("CREATE", rest)) if rest.starts_with("ROLE ") => self.roles_created += 1,
                     Some(("DROP", rest)) if rest.starts_with("ROLE ") => self.roles_dropped += 1,
                     _ => {}
                 }
@@ -108,6 +108,14 @@ pub fn repair(_: &Args) -> Result<Answer, Error> {
     let report = report.value();
     audit::record_block("repair", "*", report.clone())?;
     Ok(Answer::Json(report))
+}
+
+/// `edgebase.close_extension()`, at the end of every script: its objects are whose and as closed as the
+/// script says, whatever default privileges there were.
+pub fn close_extension(_: &Args) -> Result<Answer, Error> {
+    let _superuser = integrity::as_superuser()?;
+    Report::default().mend_all(integrity::extension)?;
+    Ok(Answer::Nothing)
 }
 
 /// `edgebase.repair_batch(after bigint, batch integer)`: the next instances, those with numbers

@@ -16,25 +16,29 @@
 
 use crate::confine;
 use crate::error::Error;
+use crate::fence::plain;
 use crate::fence::session::Scope;
 use crate::fence::statements::count;
+use edgebase_blocks::settings::Setting;
 use pgrx::datum::{DatumWithOid, FromDatum, IntoDatum, JsonB};
-use pgrx::spi::{Result as SpiResult, Spi};
+use pgrx::spi::{Result as SpiResult, Spi, SpiClient, SpiTupleTable};
 use serde_json::Value;
 
 /// Where the names in a privileged statement are looked up.
 const CATALOGS: &str = "pg_catalog, pg_temp";
+/// What the catalogs call an object is compared with what we call it.
+const PLAIN_NAMES: &[Setting] = &[("quote_all_identifiers", "off")];
 
 /// Runs a statement.
 pub fn run(sql: &str, args: &[DatumWithOid]) -> Result<(), Error> {
-    alone(|| Spi::connect_mut(|client| client.update(sql, None, args).map(|_| ())))
+    alone(|| Spi::connect_mut(|client| execute(client, sql, args).map(|_| ())))
 }
 
 /// The single value a statement gives, if it gives a row.
 pub fn one<T: FromDatum + IntoDatum>(sql: &str, args: &[DatumWithOid]) -> Result<Option<T>, Error> {
     alone(|| {
         Spi::connect_mut(|client| {
-            let rows = client.update(sql, None, args)?;
+            let rows = execute(client, sql, args)?;
             if rows.is_empty() { Ok(None) } else { rows.first().get_one::<T>() }
         })
     })
@@ -60,12 +64,27 @@ pub fn own(sql: &str) -> Result<(), Error> {
     confine::exempt(|| ddl(sql))
 }
 
+/// In read-write mode a transaction gets a number, which a standby has none of. There what reads is
+/// run as such; what changes the database has been refused at the function's boundary.
+fn execute<'c>(
+    client: &mut SpiClient<'c>,
+    sql: &str,
+    args: &[DatumWithOid],
+) -> SpiResult<SpiTupleTable<'c>> {
+    if plain::RecoveryInProgress() {
+        client.select(sql, None, args)
+    } else {
+        client.update(sql, None, args)
+    }
+}
+
 /// Does `work` without any setting that it makes lasting, and without any planted name in sight
 /// unless it is confined.
 fn alone<T>(work: impl FnOnce() -> SpiResult<T>) -> Result<T, Error> {
     let scope = Scope::open();
     if !confine::binds() {
         scope.set("search_path", CATALOGS)?;
+        scope.pin(PLAIN_NAMES)?;
     }
     work().map_err(Error::from)
 }

@@ -42,7 +42,7 @@ while read -r major pg_config; do
         continue
     fi
     PG_CONFIG=$pg_config scripts/extension
-    for script in run upgrade databases under_fire waits repair recovery soak; do
+    for script in run upgrade databases under_fire waits repair recovery dba soak; do
         echo "==> $("$pg_config" --version): $script.sh"
         counted "PostgreSQL $major: $script.sh" "extension/test/$script.sh" "$pg_config"
     done

@@ -4,6 +4,7 @@
 //! calls: it hands the arguments over as [`Args`]. Both catch every panic, and either return the
 //! answer or raise the error as the very last thing, when nothing is left to drop.
 
+use super::plain;
 use super::raise::{Plain, capturing, raise};
 use super::statements;
 use crate::answer::Answer;
@@ -72,6 +73,20 @@ pub unsafe fn call(fcinfo: FunctionCallInfo, body: fn(&Args) -> Result<Answer, E
     };
     // SAFETY: PostgreSQL called the caller, which holds nothing.
     unsafe { callback(answer) }
+}
+
+/// The same for what changes the database, which a standby and a read-only transaction refuse before
+/// anything of it is begun.
+///
+/// # Safety
+/// As of [`call`].
+pub unsafe fn change(fcinfo: FunctionCallInfo, body: fn(&Args) -> Result<Answer, Error>) -> Datum {
+    if plain::XactReadOnly() {
+        // SAFETY: as promised.
+        return unsafe { call(fcinfo, |_| Err(Error::ReadOnly)) };
+    }
+    // SAFETY: as promised.
+    unsafe { call(fcinfo, body) }
 }
 
 /// Does `work` for PostgreSQL.

@@ -30,7 +30,7 @@ pub extern "C-unwind" fn _PG_init() {
 }
 
 macro_rules! sql_functions {
-    ($($name:ident => $body:path;)*) => {$(
+    ($way:ident: $($name:ident => $body:path;)*) => {$(
         #[doc = concat!("`edgebase.", stringify!($name), "`")]
         ///
         /// # Safety
@@ -38,7 +38,7 @@ macro_rules! sql_functions {
         #[unsafe(no_mangle)]
         pub unsafe extern "C-unwind" fn $name(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
             // SAFETY: fcinfo comes from PostgreSQL and this is the only statement.
-            unsafe { boundary::call(fcinfo, $body) }
+            unsafe { boundary::$way(fcinfo, $body) }
         }
 
         const _: () = {
@@ -51,15 +51,26 @@ macro_rules! sql_functions {
     )*};
 }
 
-sql_functions! {
+// Those that read, and work on a standby.
+sql_functions! { call:
     edgebase_enter => enter::enter;
     edgebase_enter_read_only => enter::enter_read_only;
     edgebase_read_record => enter::read_record;
     edgebase_locate => lifecycle::locate;
+    edgebase_has_table => tables::has_table;
+    edgebase_exported_tables => export::exported_tables;
+    edgebase_verify => integrity::verify;
+    edgebase_warn_of_drop => removal::warn_of_drop;
+    edgebase_file_size => files::file_size;
+    edgebase_file_written => files::file_written;
+    edgebase_utf16_length => crate::instance::utf16_length;
+}
+
+// Those that change the database.
+sql_functions! { change:
     edgebase_create_instance => lifecycle::create_instance;
     edgebase_create_instance_with => lifecycle::create_instance_with;
     edgebase_ensure_tables => tables::ensure_tables;
-    edgebase_has_table => tables::has_table;
     edgebase_drop_instance => lifecycle::drop_instance;
     edgebase_drop_instance_for => lifecycle::drop_instance_for;
     edgebase_migrate => migrate::migrate;
@@ -67,15 +78,10 @@ sql_functions! {
     edgebase_migrate_behind => migrate::migrate_behind;
     edgebase_apply_config => apply::apply_config;
     edgebase_import_instance => import::import_instance;
-    edgebase_exported_tables => export::exported_tables;
+    edgebase_close_extension => repair::close_extension;
     edgebase_repair => repair::repair;
     edgebase_repair_batch => repair::repair_batch;
     edgebase_adopt => adopt::adopt;
     edgebase_restore_instance => restore::restore_instance;
     edgebase_verify_version => conformance::verify_version;
-    edgebase_verify => integrity::verify;
-    edgebase_warn_of_drop => removal::warn_of_drop;
-    edgebase_file_size => files::file_size;
-    edgebase_file_written => files::file_written;
-    edgebase_utf16_length => crate::instance::utf16_length;
 }

@@ -100,6 +100,7 @@ functions! {
     IsTransactionBlock() -> bool;
     CommandCounterIncrement() -> Nothing;
     InvalidateSystemCaches() -> Nothing;
+    RecoveryInProgress() -> bool;
     MarkGUCPrefixReserved(prefix: Name) -> Nothing;
 }
 
@@ -120,6 +121,7 @@ variables! {
     StatementTimeout: i32;
     LockTimeout: i32;
     XactIsoLevel: i32;
+    XactReadOnly: bool;
     work_mem: i32;
     cpu_tuple_cost: f64;
     seq_page_cost: f64;

@@ -1,10 +1,9 @@
--- What is wrong with the extension's four roles, the database as a whole, and roles and schemas that
+-- What is wrong with the extension's four roles, who is a proxy, the database as a whole, and roles that
 -- belong to no instance? One row for each finding.
 --
 -- $1: what the names of instance roles begin with. $2: the attributes of the four roles. $3: the
--- most roles without an instance that are told. $4: what the comment on a schema begins with that a
--- restored one has taken the place of, which is told elsewhere.
-WITH
+-- most roles without an instance that are told.
+WITH RECURSIVE
 wanted (name) AS (
     VALUES ('edgebase_owner'), ('edgebase_proxy'), ('edgebase_admin'), ('edgebase_analyst')
 ),
@@ -17,6 +16,30 @@ here AS MATERIALIZED (
 membership AS (
     SELECT m.roleid, m.member, m.grantor FROM pg_auth_members m
     WHERE m.roleid = to_regrole('edgebase_owner') OR m.member IN (SELECT oid FROM own)
+),
+-- Who logs in as a proxy, and what else he is by that or otherwise. A member of edgebase_proxy that is
+-- more than that can do outside a tenant's transaction what the seal keeps him from inside.
+proxy (who) AS (
+    SELECT member FROM pg_auth_members WHERE roleid = to_regrole('edgebase_proxy')
+    UNION
+    SELECT m.member FROM proxy JOIN pg_auth_members m ON m.roleid = proxy.who
+),
+reach (who, role) AS (
+    SELECT who, who FROM proxy
+    UNION
+    SELECT r.who, m.roleid FROM reach r JOIN pg_auth_members m ON m.member = r.role
+    -- What edgebase_proxy itself is a member of is told above.
+    WHERE r.role <> to_regrole('edgebase_proxy')
+),
+-- Limits of tenants, and what switches triggers and foreign keys off or loads libraries, are set before
+-- a transaction is entered.
+parameter AS (
+    SELECT p.parname, a.grantee FROM pg_parameter_acl p, aclexplode(p.paracl) AS a
+    WHERE a.grantee IN (SELECT oid FROM own)
+       OR (a.grantee = 0 OR a.grantee IN (SELECT who FROM proxy))
+          AND (starts_with(p.parname, 'edgebase.') OR p.parname IN ('session_replication_role', 'allow_system_table_mods',
+              'session_preload_libraries', 'local_preload_libraries', 'dynamic_library_path'))
+    GROUP BY p.parname, a.grantee
 ),
 -- Neither everybody nor our roles make temporary tables or schemas in the database, or anything in
 -- the schema public, or lock the view of settings.
@@ -81,15 +104,28 @@ finding (rank, number, what, object, problem, remedy, statements) AS (
                              WHEN 'T' THEN 'TYPES' WHEN 'n' THEN 'SCHEMAS' ELSE 'LARGE OBJECTS' END AS objects) AS words
     WHERE defaclrole = to_regrole('edgebase_owner')
     UNION ALL
-    SELECT 15, 0, 'stray schema', format('%I', nspname), 'it belongs to edgebase_owner and to no instance',
-           'SELECT * FROM edgebase.adopt(), or drop it', '{}'
-    FROM pg_namespace n
-    WHERE nspowner = to_regrole('edgebase_owner')
-      AND NOT starts_with(coalesce(obj_description(n.oid, 'pg_namespace'), ''), $4)
-      AND NOT EXISTS (SELECT FROM edgebase.instance i WHERE i.schema_name = n.nspname::text)
-      -- That of an instance that was renamed is told with the instance.
-      AND NOT EXISTS (SELECT FROM aclexplode(n.nspacl) AS a JOIN pg_authid r ON r.oid = a.grantee
-                      JOIN edgebase.instance i ON r.rolname = ($1 || i.number)::name)
+    SELECT 5, 0, 'privilege', 'parameter ' || parname,
+           format('%s may set it', CASE grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(grantee)::text END),
+           CASE WHEN grantee IN (SELECT oid FROM own) THEN NULL ELSE
+               format('REVOKE ALL ON PARAMETER %I FROM %s', parname, CASE grantee WHEN 0 THEN 'PUBLIC' ELSE format('%I', pg_get_userbyid(grantee)) END) END,
+           CASE WHEN grantee IN (SELECT oid FROM own)
+                THEN ARRAY[format('REVOKE ALL ON PARAMETER %I FROM %I CASCADE', parname, pg_get_userbyid(grantee))] ELSE '{}' END
+    FROM parameter
+    UNION ALL
+    SELECT 15, 0, 'proxy', who::regrole::text, format('it is a member of edgebase_proxy and of %s', role::regrole),
+           format('REVOKE %s FROM %s, or of the role through which it has it; or log the proxy in as another role', role::regrole, who::regrole), '{}'
+    FROM reach WHERE role::regrole::name IN ('edgebase_owner', 'edgebase_admin', 'edgebase_analyst', 'pg_read_all_data',
+        'pg_write_all_data', 'pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program', 'pg_maintain')
+    UNION ALL
+    SELECT 15, 0, 'proxy', who::regrole::text, format('it is a member of edgebase_proxy and has%s', rights),
+           format('ALTER ROLE %s NOSUPERUSER NOBYPASSRLS NOCREATEROLE NOREPLICATION', who::regrole), '{}'
+    FROM (SELECT r.oid AS who, concat(CASE WHEN rolsuper THEN ' SUPERUSER' END, CASE WHEN rolbypassrls THEN ' BYPASSRLS' END,
+                                      CASE WHEN rolcreaterole THEN ' CREATEROLE' END, CASE WHEN rolreplication THEN ' REPLICATION' END) AS rights
+          FROM proxy JOIN pg_authid r ON r.oid = proxy.who) AS attributes WHERE rights <> ''
+    UNION ALL
+    SELECT 15, 0, 'proxy', who::regrole::text, 'it is a member of edgebase_proxy and owns the database',
+           format('ALTER DATABASE %I OWNER TO another role', datname), '{}'
+    FROM proxy JOIN here ON datdba = who
     UNION ALL
     SELECT 16, 0, 'stray table', format('%I.%I', n.nspname, c.relname), 'it belongs to edgebase_owner and is in no schema of an instance',
            'ALTER TABLE ... SET SCHEMA, if it is an instance''s; else give it to another owner, or drop it', '{}'
@@ -102,7 +138,7 @@ finding (rank, number, what, object, problem, remedy, statements) AS (
                       JOIN edgebase.instance i ON r.rolname = ($1 || i.number)::name)
     UNION ALL
     SELECT 20, 0, 'role', o.rolname::text, 'it belongs to no instance'
-               || coalesce(format(', and objects of the databases %s name it', n.databases), ''),
+               || CASE WHEN n.databases IS NULL THEN '' ELSE format(', and objects of the databases %s name it', n.databases) END,
            CASE WHEN n.oid IS NOT NULL THEN format('connect to each of %s and run SELECT edgebase.repair(), then here', n.databases) END,
            CASE WHEN n.oid IS NOT NULL THEN '{}' ELSE
                CASE WHEN EXISTS (SELECT FROM pg_shdepend s WHERE s.refclassid = 'pg_authid'::regclass AND s.refobjid = o.oid)

@@ -1,16 +1,10 @@
 //! Who may do what with the extension's own objects, and whose are they?
 //!
-//! What the installation scripts say, read out of their text: a list beside them would have to be
-//! kept in step, and what a database holds may have been changed. Each grant stands on one line.
+//! What the installation scripts say: a list beside them would have to be kept in step, and what a
+//! database holds may have been changed. Each grant stands on one line.
 
+use super::script::lines;
 use serde_json::{Value, json};
-
-const SCRIPTS: [&str; 2] =
-    [include_str!("../../sql/bootstrap.sql"), include_str!("../../sql/analytics.sql")];
-
-fn lines() -> impl Iterator<Item = &'static str> {
-    SCRIPTS.iter().flat_map(|script| script.lines())
-}
 
 /// `[kind, object, grantee, privilege]` of every grant.
 pub fn granted() -> Value {

@@ -21,7 +21,7 @@ instance AS MATERIALIZED (
     WHERE i.number > $1 AND i.number <= $2
 ),
 shape AS MATERIALIZED (
-    SELECT v.version, t ->> 'name' AS name
+    SELECT v.version, t ->> 'name' AS name, t -> 'fields' AS fields
     FROM edgebase.block_version v, json_array_elements(v.definition -> 'tables') AS t
     WHERE v.version IN (SELECT version FROM instance)
 ),
@@ -36,7 +36,7 @@ object AS MATERIALIZED (
 securable AS MATERIALIZED (
     SELECT i.number, 'SCHEMA' AS kind, format('%I', i.schema_name) AS name, i.schema_name, NULL::name AS relname,
            i.version, i.role, i.role_name, i.schema AS oid, i.nspowner AS owner, i.nspacl AS acl,
-           'n'::"char" AS class, false AS linked
+           'n'::"char" AS class, false AS linked, NULL::name AS serial_of
     FROM instance i WHERE i.schema IS NOT NULL
     UNION ALL
     SELECT o.number, CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, format('%I.%I', o.schema_name, c.relname),
@@ -44,20 +44,26 @@ securable AS MATERIALIZED (
            CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char",
            -- A column's own sequence changes its owner with the table.
            c.relkind = 'S' AND EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
-                                         AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i'))
+                                         AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')),
+           CASE c.relkind WHEN 'S' THEN (SELECT t.relname FROM pg_depend d JOIN pg_class t ON t.oid = d.refobjid
+                                         WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.refclassid = 'pg_class'::regclass
+                                           AND d.deptype = 'a') END
     FROM object o JOIN pg_class c ON c.oid = o.objid
     WHERE o.classid = 'pg_class'::regclass AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
     UNION ALL
-    SELECT o.number, 'ROUTINE', p.oid::regprocedure::text, o.schema_name, NULL, o.version, o.role, o.role_name,
-           p.oid, p.proowner, p.proacl, 'f'::"char", false
+    -- A procedure is told from others of its name by its OUT arguments as well.
+    SELECT o.number, CASE p.prokind WHEN 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END,
+           CASE p.prokind WHEN 'p' THEN format('%I.%I(%s)', o.schema_name, p.proname, pg_get_function_identity_arguments(p.oid))
+                ELSE p.oid::regprocedure::text END, o.schema_name, NULL, o.version, o.role, o.role_name,
+           p.oid, p.proowner, p.proacl, 'f'::"char", false, NULL
     FROM object o JOIN pg_proc p ON p.oid = o.objid WHERE o.classid = 'pg_proc'::regclass
     UNION ALL
     SELECT o.number, 'TYPE', t.oid::regtype::text, o.schema_name, NULL, o.version, o.role, o.role_name,
-           t.oid, t.typowner, t.typacl, 'T'::"char", false
+           t.oid, t.typowner, t.typacl, 'T'::"char", false, NULL
     FROM object o JOIN pg_type t ON t.oid = o.objid WHERE o.classid = 'pg_type'::regclass
     UNION ALL
     SELECT o.number, 'STATISTICS', format('%I.%I', o.schema_name, s.stxname), o.schema_name, NULL, o.version, o.role, o.role_name,
-           s.oid, s.stxowner, NULL, NULL, false
+           s.oid, s.stxowner, NULL, NULL, false, NULL
     FROM object o JOIN pg_statistic_ext s ON s.oid = o.objid WHERE o.classid = 'pg_statistic_ext'::regclass
 ),
 -- Privileges are looked at when the owner is right: changing it rewrites them.
@@ -82,6 +88,11 @@ item (number, kind, name, part, grantee, role_name, privilege, grantable, by_own
     FROM owned s JOIN shape h ON h.version = s.version AND h.name = s.relname::text,
          unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS privilege
     WHERE s.kind = 'TABLE'
+    UNION ALL
+    -- An insert takes the next number of a serial column as whoever inserts.
+    SELECT s.number, s.kind, s.name, '', s.role, s.role_name, 'USAGE', false, true, false
+    FROM owned s JOIN shape h ON h.version = s.version AND h.name = s.serial_of::text
+    WHERE s.kind = 'SEQUENCE'
     UNION ALL
     -- Without a join, which the planner, who takes these sets for small, would make a nested loop.
     SELECT number, 'SCHEMA', format('%I', schema_name), '', to_regrole('edgebase_analyst'), 'edgebase_analyst', 'USAGE', false, true, false
@@ -173,9 +184,10 @@ finding (rank, number, what, object, problem, remedy, statements) AS (
            ARRAY[format('REASSIGN OWNED BY %I TO edgebase_owner', role_name), format('DROP OWNED BY %I', role_name)]
     FROM holding
     UNION ALL
-    SELECT 5, number, 'schema', key, format('its schema %I does not exist', schema_name) || coalesce(format(': it is called %I', r.nspname), ''),
-           coalesce(format('ALTER SCHEMA %I RENAME TO %I', r.nspname, schema_name),
-               'restore it from a backup, or remove the instance with edgebase.drop_instance'), '{}'
+    SELECT 5, number, 'schema', key,
+           format('its schema %I does not exist', schema_name) || CASE WHEN r.nspname IS NULL THEN '' ELSE format(': it is called %I', r.nspname) END,
+           CASE WHEN r.nspname IS NULL THEN 'restore it from a backup, or remove the instance with edgebase.drop_instance'
+                ELSE format('ALTER SCHEMA %I RENAME TO %I', r.nspname, schema_name) END, '{}'
     FROM instance LEFT JOIN renamed r USING (number) WHERE schema IS NULL
     UNION ALL
     SELECT 5, number, 'table', name, format('it was moved out of schema %I', schema_name),
@@ -202,6 +214,28 @@ finding (rank, number, what, object, problem, remedy, statements) AS (
            ARRAY[format('COMMENT ON SCHEMA %I IS %L', schema_name, $6 || key)]
     FROM instance WHERE schema IS NOT NULL AND schema_name <> key
       AND obj_description(schema, 'pg_namespace') IS DISTINCT FROM $6 || key
+    UNION ALL
+    -- Requests and analysts see what policies let them, exports and relations fail.
+    SELECT 9, number, 'row security', 'table ' || s.name, 'it has row security',
+           format('ALTER TABLE %s DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY, if it is not meant', s.name), '{}'
+    FROM securable s JOIN shape h ON h.version = s.version AND h.name = s.relname::text
+    JOIN pg_class c ON c.oid = s.oid
+    WHERE s.kind = 'TABLE' AND c.relrowsecurity
+    UNION ALL
+    -- A value is stored otherwise than it was sent, without an error.
+    SELECT 9, number, 'column', 'table ' || s.name,
+           format('its column %I is of type %s and changes what is stored in it', a.attname, format_type(a.atttypid, a.atttypmod)),
+           format('ALTER TABLE %s ALTER COLUMN %I TYPE %s', s.name, a.attname,
+                  CASE f.type WHEN 'number' THEN 'double precision' ELSE 'timestamptz(3)' END), '{}'
+    FROM securable s JOIN shape h ON h.version = s.version AND h.name = s.relname::text,
+         json_to_recordset(CASE json_typeof(h.fields) WHEN 'array' THEN h.fields ELSE '[]' END) AS f (name text, type text)
+    JOIN pg_attribute a ON a.attname = f.name::name
+    WHERE s.kind = 'TABLE' AND a.attrelid = s.oid AND NOT a.attisdropped
+      AND CASE f.type WHEN 'number' THEN a.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'float4'::regtype, 'money'::regtype)
+                                         OR a.atttypid = 'numeric'::regtype AND a.atttypmod <> -1
+                      WHEN 'datetime' THEN a.atttypid IN ('date'::regtype, 'time'::regtype, 'timetz'::regtype)
+                                         OR a.atttypid IN ('timestamp'::regtype, 'timestamptz'::regtype) AND a.atttypmod IN (0, 1, 2)
+                      ELSE false END
     UNION ALL
     SELECT 7, number, 'privilege', lower(kind) || ' ' || name,
            concat_ws(' and ', grantee || ' has ' || surplus, grantee || ' lacks ' || lacking), NULL,

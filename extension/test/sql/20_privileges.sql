@@ -69,6 +69,7 @@ INSERT INTO expected VALUES
     ('edgebase.file_written(oid)', 'function', 'admin:EXECUTE analyst:EXECUTE'),
     ('edgebase.refuse_change()', 'function', ''),
     ('edgebase.warn_of_drop()', 'function', ''),
+    ('edgebase.close_extension()', 'function', ''),
     ('edgebase.utf16_length(text)', 'function', 'admin:EXECUTE analyst:EXECUTE instance:EXECUTE owner:EXECUTE proxy:EXECUTE single:EXECUTE stranger:EXECUTE'),
     ('postgres', 'database', 'admin:CONNECT analyst:CONNECT instance:CONNECT owner:CONNECT proxy:CONNECT single:CONNECT stranger:CONNECT');
 
