@@ -3,100 +3,68 @@
 use super::*;
 use axum::response::IntoResponse as _;
 
-/// One of every variant; the match makes the compiler ask for a new one here.
+/// Values of every variant: one that has none here does not compile.
+macro_rules! values_of_every {
+    ($($variant:pat => [$($value:expr),+];)*) => {{
+        let all = vec![$($($value),+),*];
+        for error in &all {
+            match error {
+                $($variant => {})*
+            }
+        }
+        all
+    }};
+}
+
+/// One of every variant.
 pub(crate) fn every_variant() -> Vec<Error> {
     let text = || "x".to_owned();
-    let all = vec![
-        Error::MalformedJson,
-        Error::NotARecord("array"),
-        Error::UnsupportedMediaType,
-        Error::UnsupportedEncoding(text()),
-        Error::BodyTooLarge(1),
-        Error::AnswerTooLarge(String::new()),
-        Error::TooManyValues(1),
-        Error::BodyTooSlow,
-        Error::UriTooLong(1),
-        Error::HeadersTooLarge(1),
-        Error::BadRequest(text()),
-        Error::TooManyRows(text()),
-        Error::Validation { headline: text(), fields: Vec::new() },
-        Error::ForeignKey(None),
-        Error::Constraint(None),
-        Error::Check { field: text(), reason: text() },
-        Error::BadValue(text()),
-        Error::TokenExpired,
-        Error::TokenInvalid,
-        Error::AuthNotConfigured,
-        Error::ServiceKeyInvalid(text()),
-        Error::ServiceKeyRequired(text()),
-        Error::SchemaAuthRequired,
-        Error::Denied(text()),
-        Error::RowDenied(text()),
-        Error::CannotCreate,
-        Error::CannotCreate.by(Denial { rule: text(), cause: text() }),
-        Error::Hook {
+    values_of_every! {
+        Error::MalformedJson => [Error::MalformedJson];
+        Error::NotARecord(_) => [Error::NotARecord("array")];
+        Error::UnsupportedMediaType => [Error::UnsupportedMediaType];
+        Error::UnsupportedEncoding(_) => [Error::UnsupportedEncoding(text())];
+        Error::BodyTooLarge(_) => [Error::BodyTooLarge(1)];
+        Error::AnswerTooLarge(_) => [Error::AnswerTooLarge(String::new())];
+        Error::TooManyValues(_) => [Error::TooManyValues(1)];
+        Error::BodyTooSlow => [Error::BodyTooSlow];
+        Error::UriTooLong(_) => [Error::UriTooLong(1)];
+        Error::HeadersTooLarge(_) => [Error::HeadersTooLarge(1)];
+        Error::BadRequest(_) => [Error::BadRequest(text())];
+        Error::TooManyRows(_) => [Error::TooManyRows(text())];
+        Error::Validation { .. } => [Error::Validation { headline: text(), fields: Vec::new() }];
+        Error::ForeignKey(_) => [Error::ForeignKey(None)];
+        Error::Constraint(_) => [Error::Constraint(None)];
+        Error::Check { .. } => [Error::Check { field: text(), reason: text() }];
+        Error::BadValue(_) => [Error::BadValue(text())];
+        Error::TokenExpired => [Error::TokenExpired];
+        Error::TokenInvalid => [Error::TokenInvalid];
+        Error::AuthNotConfigured => [Error::AuthNotConfigured];
+        Error::ServiceKeyInvalid(_) => [Error::ServiceKeyInvalid(text())];
+        Error::ServiceKeyRequired(_) => [Error::ServiceKeyRequired(text())];
+        Error::SchemaAuthRequired => [Error::SchemaAuthRequired];
+        Error::Denied(_) => [Error::Denied(text())];
+        Error::RowDenied(_) => [Error::RowDenied(text())];
+        Error::CannotCreate => [Error::CannotCreate];
+        Error::By { .. } => [Error::CannotCreate.by(Denial { rule: text(), cause: text() })];
+        Error::Hook { .. } => [Error::Hook {
             status: StatusCode::BAD_REQUEST,
             message: text(),
             slug: Some("hook-rejected".into()),
             data: None,
-        },
-        Error::RecordNotFound { id: text(), table: text() },
-        Error::NotFound(text()),
-        Error::NoRoute(text()),
-        Error::HeadNotAllowed("GET"),
-        Error::Duplicate(None),
-        Error::Conflict,
-        Error::RateLimited { group: "db", retry_after: 1 },
-        Error::rule_not_completed("y"),
-        Error::hook_not_completed("y"),
-        Error::unavailable("x", "y"),
-        Error::TimedOut,
-        Error::internal("x"),
-    ];
-    for error in &all {
-        match error {
-            Error::MalformedJson
-            | Error::NotARecord(_)
-            | Error::UnsupportedMediaType
-            | Error::UnsupportedEncoding(_)
-            | Error::BodyTooLarge(_)
-            | Error::AnswerTooLarge(_)
-            | Error::TooManyValues(_)
-            | Error::BodyTooSlow
-            | Error::UriTooLong(_)
-            | Error::HeadersTooLarge(_)
-            | Error::BadRequest(_)
-            | Error::TooManyRows(_)
-            | Error::Validation { .. }
-            | Error::ForeignKey(_)
-            | Error::Constraint(_)
-            | Error::Check { .. }
-            | Error::BadValue(_)
-            | Error::TokenExpired
-            | Error::TokenInvalid
-            | Error::AuthNotConfigured
-            | Error::ServiceKeyInvalid(_)
-            | Error::ServiceKeyRequired(_)
-            | Error::SchemaAuthRequired
-            | Error::Denied(_)
-            | Error::RowDenied(_)
-            | Error::CannotCreate
-            | Error::By { .. }
-            | Error::Hook { .. }
-            | Error::RecordNotFound { .. }
-            | Error::NotFound(_)
-            | Error::NoRoute(_)
-            | Error::HeadNotAllowed(_)
-            | Error::Duplicate(_)
-            | Error::Conflict
-            | Error::RateLimited { .. }
-            | Error::RuleNotCompleted { .. }
-            | Error::Unavailable { .. }
-            | Error::TimedOut
-            | Error::Internal { .. } => {}
-        }
+        }];
+        Error::RecordNotFound { .. } => [Error::RecordNotFound { id: text(), table: text() }];
+        Error::NotFound(_) => [Error::NotFound(text())];
+        Error::NoRoute(_) => [Error::NoRoute(text())];
+        Error::HeadNotAllowed(_) => [Error::HeadNotAllowed("GET")];
+        Error::Duplicate(_) => [Error::Duplicate(None)];
+        Error::Conflict => [Error::Conflict];
+        Error::RateLimited { .. } => [Error::RateLimited { group: "db", retry_after: 1 }];
+        Error::RuleNotCompleted { .. } => [Error::rule_not_completed("y"), Error::hook_not_completed("y")];
+        Error::Unavailable { .. } => [Error::unavailable("x", "y")];
+        Error::TimedOut => [Error::TimedOut];
+        Error::Internal { .. } => [Error::internal("x")];
     }
-    all
 }
 
 #[test]
