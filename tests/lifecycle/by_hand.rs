@@ -22,6 +22,12 @@ async fn room(service: &Client, what: &str) -> (String, String) {
     (id, schema)
 }
 
+/// The role of an instance.
+async fn role(admin: &tokio_postgres::Client, id: &str) -> String {
+    let of = format!("WHERE namespace = 'room' AND id = {}", literal(id));
+    one(admin, &format!("SELECT role FROM edgebase.instances {of}")).await
+}
+
 /// The records of an export, in the order of their ids.
 fn exported(answer: Answer) -> Vec<Value> {
     assert_eq!(answer.status, 200, "{}", answer.text);
@@ -73,8 +79,7 @@ async fn a_record_reads_as_a_list_shows_it_whatever_was_changed() {
         ),
     ] {
         let (id, schema) = room(&service, what).await;
-        let of = |ask: &str| format!("{ask} WHERE namespace = 'room' AND id = {}", literal(&id));
-        let role = one(&admin, &of("SELECT role FROM edgebase.instances")).await;
+        let role = role(&admin, &id).await;
         let version = one(&admin, "SHOW server_version_num").await.parse::<u32>().unwrap();
         let kind = if version >= 180_000 { "VIRTUAL" } else { "STORED" };
         let change =
@@ -109,14 +114,22 @@ async fn a_record_reads_as_a_list_shows_it_whatever_was_changed() {
 async fn an_export_that_waits_for_a_table_to_be_rewritten_does_not_find_it_empty() {
     let product = product();
     let (service, admin) = (product.service(), connect(&product.admin_url).await);
-    for rewrite in
-        ["ALTER TABLE S.notes ALTER n TYPE double precision USING n + 1", "TRUNCATE S.notes"]
-    {
+    for rewrite in [
+        "ALTER TABLE S.notes ALTER n TYPE double precision USING n + 1",
+        "TRUNCATE S.notes",
+        "LOCK TABLE S.notes; INSERT INTO S.part SELECT * FROM S.notes WHERE id = 'b';
+         ALTER TABLE S.notes RENAME TO gone; ALTER TABLE S.part RENAME TO notes;
+         GRANT SELECT ON S.notes TO R",
+    ] {
         let (id, schema) = room(&service, "rewritten").await;
-        admin
-            .batch_execute(&format!("BEGIN; {}", rewrite.replace("S.", &format!("{schema}."))))
-            .await
-            .unwrap();
+        let role = role(&admin, &id).await;
+        let here = |sql: &str| {
+            sql.replace("S.", &format!("{schema}.")).replace("TO R", &format!("TO {role}"))
+        };
+        let part = "CREATE TABLE S.part (LIKE S.notes INCLUDING ALL);
+                    INSERT INTO S.part SELECT * FROM S.notes WHERE id = 'a'";
+        admin.batch_execute(&here(part)).await.unwrap();
+        admin.batch_execute(&format!("BEGIN; {}", here(rewrite))).await.unwrap();
         let path = format!("{}/export", instance(&id));
         let (answer, ()) = tokio::join!(service.get(&path), async {
             tokio::time::sleep(Duration::from_millis(500)).await;
@@ -128,6 +141,36 @@ async fn an_export_that_waits_for_a_table_to_be_rewritten_does_not_find_it_empty
         let rows = if rewrite.starts_with("TRUNCATE") { 1 } else { 3 };
         assert_eq!(exported(service.get(&path).await).len(), rows);
     }
+}
+
+#[tokio::test]
+async fn a_table_that_was_moved_away_is_not_taken_for_an_empty_one() {
+    let product = product();
+    let (service, admin) = (product.service(), connect(&product.admin_url).await);
+    let (id, schema) = room(&service, "moved").await;
+    let away = ident(&unique("away"));
+    admin
+        .batch_execute(&format!(
+            "CREATE SCHEMA {away}; ALTER TABLE {schema}.notes SET SCHEMA {away}"
+        ))
+        .await
+        .unwrap();
+    for answer in [
+        service.get(&notes(&id)).await,
+        service.get(&format!("{}/count", notes(&id))).await,
+        service.get(&format!("{}/a", notes(&id))).await,
+        service.get(&format!("{}/export", instance(&id))).await,
+        service.post(&notes(&id), &json!({"id": "c"})).await,
+        service.delete(&instance(&id)).await,
+    ] {
+        assert_eq!(answer.status, 503, "{}", answer.text);
+        assert!(answer.headers.contains_key("retry-after"));
+    }
+    admin
+        .batch_execute(&format!("ALTER TABLE {away}.notes SET SCHEMA {schema}; DROP SCHEMA {away}"))
+        .await
+        .unwrap();
+    assert_eq!(service.get(&format!("{}?sort=id", notes(&id))).await.ids(), ["a", "b"]);
 }
 
 #[tokio::test]

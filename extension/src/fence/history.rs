@@ -127,12 +127,17 @@ pub unsafe fn check_plan(query: *mut pg_sys::QueryDesc) -> Result<(), Error> {
         let snapshot = Snapshot::registered(snapshot);
         pointers::<pg_sys::RangeTblEntry>((*(*query).plannedstmt).rtable)
             .filter(|entry| {
-                (**entry).rtekind == pg_sys::RTEKind::RTE_RELATION
+                is_named((**entry).rtekind)
                     && is_read((**entry).relkind as u8)
                     && (**entry).relid.to_u32() >= pg_sys::FirstNormalObjectId
             })
             .try_for_each(|entry| check(snapshot, (*entry).relid))
     }
+}
+
+/// Whether an entry may name a relation: since PostgreSQL 16 a view's is that of its subquery.
+fn is_named(kind: pg_sys::RTEKind::Type) -> bool {
+    [pg_sys::RTEKind::RTE_RELATION, pg_sys::RTEKind::RTE_SUBQUERY].contains(&kind)
 }
 
 /// Whether relations of a kind have rows of tables: their own, those of partitions, or of a query.
