@@ -23,6 +23,7 @@ use edgebase_blocks::block::{Block, TableConfig};
 use edgebase_blocks::{Rule, Table};
 use edgebase_rules::{Arg, Caller, Context, Engine};
 pub use refusal::{no_rule, refused_bulk, refused_drop, refused_record, refused_request};
+use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 pub use verdict::{Refused, Standing, Verdict};
@@ -39,12 +40,11 @@ pub struct Access<'a> {
     namespace: &'a str,
     /// The rules, evaluated at the expense of who asks.
     engine: Engine,
-    explains: bool,
 }
 
 impl<'a> Access<'a> {
     /// What `principal` may do in the block called `namespace`; `caller` bears what rules cost.
-    /// Refusals name their rule unless the config is in release mode.
+    /// Refusals name their rule; whether the caller is told is decided where they are answered.
     #[must_use]
     pub fn new(
         snapshot: &'a Snapshot,
@@ -53,25 +53,28 @@ impl<'a> Access<'a> {
         caller: Caller,
     ) -> Self {
         let engine = snapshot.engine.for_caller(caller);
-        Self { snapshot, principal, namespace, engine, explains: !snapshot.config.release }
-    }
-
-    /// The same, naming rules in release mode as well: for whoever has the config in hand.
-    #[must_use]
-    pub fn explained(self) -> Self {
-        Self { explains: true, ..self }
+        Self { snapshot, principal, namespace, engine }
     }
 
     /// The place in the config of a rule about the block's instances.
     #[must_use]
     pub fn instance_rule(&self, name: &str) -> String {
-        format!("databases.{}.access.{name}", self.namespace)
+        format!("databases.{}.access.{name}", self.block_key())
     }
 
     /// The place in the config of a rule about the rows of a table.
     #[must_use]
     pub fn table_rule(&self, table: &str, name: &str) -> String {
-        format!("databases.{}.tables.{table}.access.{name}", self.namespace)
+        format!("databases.{}.tables.{table}.access.{name}", self.block_key())
+    }
+
+    /// The block's key as the config has it, which may end in `:{id}`: the engine's metrics and
+    /// its log name functions by that.
+    fn block_key(&self) -> &str {
+        let blocks = self.snapshot.loaded.json().get("databases").and_then(Value::as_object);
+        let is_this =
+            |key: &&String| key.strip_suffix(":{id}").unwrap_or(key.as_str()) == self.namespace;
+        blocks.and_then(|blocks| blocks.keys().find(is_this)).map_or(self.namespace, |key| key)
     }
 
     /// The refusal, knowing which rule of a table made it and why; another error when the rule
@@ -84,9 +87,6 @@ impl<'a> Access<'a> {
     /// The one place where a reason becomes an error: only a verdict refuses.
     fn because(&self, refusal: Error, rule: impl FnOnce() -> String, reason: &Reason) -> Error {
         let error = if reason.is_verdict() { refusal } else { Error::rule_not_completed(reason) };
-        if !self.explains {
-            return error;
-        }
         error.by(Denial { rule: rule(), cause: reason.to_string() })
     }
 
@@ -107,7 +107,11 @@ impl<'a> Access<'a> {
         };
         match block.tables.get(table) {
             None => Err(refusal::unknown_table(table)),
-            Some(TableConfig { access: None, .. }) => Err(refusal::unruled_table(table)),
+            Some(TableConfig { access: None, .. }) => {
+                let rule = format!("databases.{}.tables.{table}.access", self.block_key());
+                let cause = Reason::Absent.to_string();
+                Err(refusal::unruled_table(table).by(Denial { rule, cause }))
+            }
             Some(_) => Ok(()),
         }
     }

@@ -36,3 +36,4 @@ pub mod server;
 pub mod snapshot;
 pub mod state;
 pub mod tls;
+pub mod trace;

@@ -17,8 +17,11 @@ static ALLOCATOR: edgebase_rules::Budgeted = edgebase_rules::Budgeted;
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
-    cli::log::start(cli.log.as_deref());
-    match cli::run(cli.command) {
+    let log = cli::log::start(&cli.log, cli.command.is_serving());
+    let outcome = cli::run(cli.command);
+    // What was logged is written before what is said last.
+    drop(log);
+    match outcome {
         Ok(code) => code,
         Err(e) => {
             cli::log::report(&e);

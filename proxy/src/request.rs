@@ -21,6 +21,7 @@ use crate::resolve;
 use crate::rule_db::{PoolKind, RuleDb};
 use crate::snapshot::Snapshot;
 use crate::state::App;
+use crate::trace::Trace;
 use axum::extract::Request;
 use axum::response::Response;
 use edgebase_blocks::block::Block;
@@ -28,41 +29,48 @@ use edgebase_blocks::{BlockKind, InstanceKey};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// Answers a request.
+/// Answers a request for what its method and path were found to ask for.
 ///
 /// # Errors
 /// In the words of the contract.
-pub async fn handle(app: &Arc<App>, request: Request, peer: IpAddr) -> Result<Response> {
+pub async fn handle(
+    app: &Arc<App>,
+    snapshot: &Arc<Snapshot>,
+    trace: &Arc<Trace>,
+    route: Result<Route>,
+    request: Request,
+    peer: IpAddr,
+) -> Result<Response> {
     let (parts, body) = request.into_parts();
-    let method = parts.method.clone();
-    let head = RequestHead::new(parts, peer);
-    let snapshot = app.current.load_full();
+    let head = RequestHead::new(parts, peer, Arc::clone(trace));
     if !snapshot.auth.is_unlimited(&head.headers, peer) {
         let is_db = head.path.strip_prefix("/api/db/").is_some_and(|rest| !route::is_live(rest));
         snapshot.limits.check(snapshot.auth.client_ip(&head.headers, peer), is_db)?;
     }
     // Token errors come before routing: in release mode they answer for every /api path.
     let user = if head.path.starts_with("/api/") {
-        snapshot.auth.user(&head.headers).await?
+        let (user, bearer) = snapshot.auth.user(&head.headers).await?;
+        trace.has_token_of(bearer);
+        user
     } else {
         Principal::Anonymous
     };
-    match route::parse(&method, &head.path)? {
-        Route::Table(path, action) => table(app, &snapshot, &head, user, path, action, body).await,
+    match route? {
+        Route::Table(path, action) => table(app, snapshot, &head, user, path, action, body).await,
         Route::DropInstance { namespace, instance } => {
-            instances::drop(app, &snapshot, &head, user, &namespace, &instance).await
+            instances::drop(app, snapshot, &head, user, &namespace, &instance).await
         }
         Route::ListInstances { namespace } => {
-            instances::list(app, &snapshot, &head, &namespace).await
+            instances::list(app, snapshot, &head, &namespace).await
         }
         Route::Export { namespace, instance } => {
-            export::run(app, &snapshot, &head, &namespace, &instance).await
+            export::run(app, snapshot, &head, &namespace, &instance).await
         }
-        Route::Sql => sql::run(app, &snapshot, &head, body).await,
+        Route::Sql => sql::run(app, snapshot, &head, body).await,
         Route::Health => Ok(info::health()),
         Route::Ready => app.readiness.check().await.map(|()| info::ready()),
-        Route::Schema => info::schema(&snapshot, &head, &user),
-        Route::Config => Ok(info::config(&snapshot)),
+        Route::Schema => info::schema(snapshot, &head, &user),
+        Route::Config => Ok(info::config(snapshot)),
         Route::OpenApi => Ok(openapi::respond(&head, snapshot.auth.trusts_proxy())),
         Route::Root => Ok(info::root()),
         Route::Live => Err(Error::NotFound(format!(
@@ -138,7 +146,7 @@ async fn identify(
         tenant: path.instance.as_deref(),
         bearer: true,
     };
-    if snapshot.auth.service(&head.headers, head.peer, &scope)? {
+    if snapshot.auth.service(head, &scope)? {
         return Ok(Principal::Service);
     }
     Ok(enriched(snapshot, head, user).await)

@@ -27,6 +27,8 @@ pub struct Snapshot {
     pub cursors: CursorKey,
     /// How often callers may ask.
     pub limits: rate_limit::Limits,
+    /// Whether this is `edgebase dev`, which explains refusals, whatever the config says.
+    pub development: bool,
     /// Connections to the databases of the blocks that are not in the server's own.
     pub remote: RemotePools,
 }
@@ -54,6 +56,7 @@ impl Snapshot {
         };
         let cursors = cursors.map_err(|_| anyhow::anyhow!("the system gives no random bytes"))?;
         Ok(Self {
+            development,
             cursors,
             remote: RemotePools::open(
                 &placement,

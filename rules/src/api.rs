@@ -192,23 +192,36 @@ impl Cause {
     }
 }
 
+impl Cause {
+    /// In words, of what is called so: a rule or a hook.
+    #[must_use]
+    pub fn describe(&self, what: &str) -> String {
+        match self {
+            Self::Falsy => format!("the {what} returned a falsy value"),
+            Self::NoVerdict(value) => format!("the {what} returned {value}"),
+            Self::Threw(message) => format!("the {what} threw: {message}"),
+            Self::Exceeded => {
+                format!("the {what} exceeded its limit of CPU time, loops, recursion or memory")
+            }
+            Self::TooLarge => {
+                format!("the value is larger or nested deeper than {what}s are given")
+            }
+            Self::Timeout => format!("the {what} was not done in time"),
+            Self::Overload => "too many rules are waiting to be evaluated".into(),
+            Self::WorkerLost => format!("the thread evaluating the {what} was lost"),
+            Self::Suspended => format!(
+                "the {what} stalled the engine repeatedly for this caller and is suspended for a \
+                 while"
+            ),
+            Self::ReadFailed(message) => format!("a read failed: {message}"),
+            Self::Unknown => "the config has no such function".into(),
+        }
+    }
+}
+
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Falsy => "the rule returned a falsy value",
-            Self::NoVerdict(what) => return write!(f, "the rule returned {what}"),
-            Self::Threw(message) => return write!(f, "the rule threw: {message}"),
-            Self::Exceeded => "the rule exceeded its limit of CPU time, loops, recursion or memory",
-            Self::TooLarge => "the value is larger or nested deeper than rules are given",
-            Self::Timeout => "the rule was not done in time",
-            Self::Overload => "too many rules are waiting to be evaluated",
-            Self::WorkerLost => "the thread evaluating the rule was lost",
-            Self::Suspended => {
-                "the rule stalled the engine repeatedly for this caller and is suspended for a while"
-            }
-            Self::ReadFailed(message) => return write!(f, "a read failed: {message}"),
-            Self::Unknown => "the config has no such function",
-        })
+        f.write_str(&self.describe("rule"))
     }
 }
 

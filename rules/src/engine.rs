@@ -11,7 +11,7 @@ use crate::js::seat::{Outcome, Work, Yield};
 use crate::js::thread::Parts;
 use crate::load::Loaded;
 use crate::pool::{Next, Pool};
-use crate::program::Facts;
+use crate::program::{Facts, FunctionInfo};
 use crate::rule::{End, Record};
 use crate::stalls::Stalls;
 use crate::syntax::Mention;
@@ -25,6 +25,8 @@ use tokio::runtime::Handle;
 
 /// Rows between two looks at the clock in the native form.
 const ROWS_PER_LOOK: usize = 64;
+/// The most that is logged of an exception of a native form, in characters.
+const LONGEST_EXCEPTION: usize = 500;
 
 /// Evaluates the functions of one config; cheap to clone. Its threads end with the last clone.
 #[derive(Clone)]
@@ -171,6 +173,7 @@ impl Engine {
             && self.pool.limits().native
         {
             let args = [auth.clone()];
+            let mut reported = false;
             while from < total {
                 if from % ROWS_PER_LOOK == ROWS_PER_LOOK - 1 {
                     tokio::task::yield_now().await;
@@ -190,7 +193,12 @@ impl Engine {
                         }
                         Cause::Falsy
                     }
-                    Err(Stop::Throw(message)) => Cause::Threw(message),
+                    Err(Stop::Throw(message)) => {
+                        if !std::mem::replace(&mut reported, true) {
+                            self.report(f, &message);
+                        }
+                        Cause::Threw(message)
+                    }
                     Err(_) => break,
                 };
                 if let Some(refused) = &mut refused {
@@ -360,6 +368,14 @@ impl Engine {
         }
     }
 
+    /// Logs what a native form threw; a worker does so itself, and knows the very place.
+    fn report(&self, f: FunctionId, exception: &str) {
+        let info = self.loaded.function(f);
+        let (rule, at) = (info.map(|i| i.path.as_str()), info.map(FunctionInfo::place));
+        let exception: String = exception.chars().take(LONGEST_EXCEPTION).collect();
+        tracing::warn!(rule, at, exception, "a function of the config threw");
+    }
+
     /// Truthiness decides.
     fn decision(&self, f: FunctionId, truthy: bool, boolean: bool) -> Decision {
         if !boolean {
@@ -384,7 +400,10 @@ impl Engine {
         loop {
             let decision = match fast::evaluate(program, args, None, &answers) {
                 Ok(verdict) => self.decision(f, verdict.truthy, verdict.boolean),
-                Err(Stop::Throw(message)) => Decision::Deny(Cause::Threw(message)),
+                Err(Stop::Throw(message)) => {
+                    self.report(f, &message);
+                    Decision::Deny(Cause::Threw(message))
+                }
                 Err(Stop::Bail | Stop::Short) => return Native::Bail,
                 Err(Stop::Need(read)) => {
                     let Some(Arg::Context(database)) = program.context.and_then(|c| args.get(c))

@@ -28,6 +28,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
+use tracing::Span;
 
 /// A worker may be this late beyond its slice before it is suspected.
 pub(crate) const GRACE: Duration = Duration::from_millis(30);
@@ -146,7 +147,7 @@ impl Pool {
         let _flight = self.watch.begin();
         let (sender, answer) = oneshot::channel();
         let id = self.next_call.fetch_add(1, Ordering::Relaxed);
-        let call = Call { id, caller, function, work, deadline };
+        let call = Call { id, caller, function, work, deadline, span: self.span(function) };
         if self.dispatch(call, Owed { sender, share }).is_err() {
             return Err(Cause::Overload.into());
         }
@@ -155,6 +156,14 @@ impl Pool {
             Ok(Err(_)) => Err(Cause::WorkerLost.into()),
             Err(_) => Err(Cause::Timeout.into()),
         }
+    }
+
+    /// What an evaluation is logged in: a span of its own where those are recorded, else that of
+    /// the request.
+    fn span(&self, function: FunctionId) -> Span {
+        let info = self.parts.functions.get(function.0 as usize);
+        let span = tracing::debug_span!("evaluate", rule = info.map(|f| f.path.as_str()));
+        if span.is_disabled() { Span::current() } else { span }
     }
 
     /// Whether a call's arguments are within the bounds of what is converted.

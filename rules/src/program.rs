@@ -3,11 +3,11 @@
 //! The modules as the loader prepared them and what it found out about each function. A worker
 //! reads no file, so that all of them evaluate the same text.
 
-use crate::error::LoadError;
+use crate::error::{LoadError, Location};
 use crate::fast;
-use crate::syntax::Mention;
+use crate::syntax::{Mention, Origins};
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +32,23 @@ pub(crate) struct PreparedModule {
 pub(crate) struct Program {
     pub modules: Vec<PreparedModule>,
     pub environment: BTreeMap<String, String>,
+    /// The files' own texts.
+    pub texts: HashMap<PathBuf, Arc<str>>,
+    /// From places of the texts that are run to places of the files.
+    pub origins: HashMap<PathBuf, Origins>,
+}
+
+impl Program {
+    /// The text of a file.
+    pub fn text(&self, file: &Path) -> &str {
+        self.texts.get(file).map_or("", |text| text)
+    }
+
+    /// The place in the files of a line and a column of a module as it is run.
+    pub fn place(&self, module: &Path, line: u32, column: u32) -> Option<Location> {
+        let offset = self.origins.get(module)?.of(line, column)?;
+        Some(Location::of(module, self.text(module), offset))
+    }
 }
 
 /// A function of the config.
@@ -43,6 +60,14 @@ pub struct FunctionInfo {
     pub file: PathBuf,
     /// The line it starts at.
     pub line: u32,
+}
+
+impl FunctionInfo {
+    /// File and line.
+    #[must_use]
+    pub fn place(&self) -> String {
+        format!("{}:{}", self.file.display(), self.line)
+    }
 }
 
 /// What is known about a function of the config beside its place.

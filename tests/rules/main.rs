@@ -8,6 +8,7 @@ mod hooks;
 mod metrics;
 mod reload;
 mod revocation;
+mod trace;
 
 use edgebase_tests::Product;
 use std::future::Future;

@@ -61,7 +61,8 @@ impl Serving {
         let mut said = String::new();
         for line in lines.by_ref() {
             if let Some((_, url)) = line.split_once(" on http://") {
-                let url = format!("http://{}", url.trim());
+                // As JSON the line goes on.
+                let url = format!("http://{}", url.split('"').next().unwrap_or(url).trim());
                 let log = Arc::new(Mutex::new(said));
                 // Read on, or the server would find its output closed.
                 let rest = Arc::clone(&log);

@@ -6,7 +6,7 @@ use super::caller;
 use crate::auth::Principal;
 use crate::http::head::RequestHead;
 use crate::snapshot::Snapshot;
-use edgebase_rules::Arg;
+use edgebase_rules::{Arg, Cause};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,8 +29,10 @@ pub async fn enriched(snapshot: &Snapshot, head: &RequestHead, user: Principal) 
             Principal::User(Arc::new(auth))
         }
         Ok(_) => user,
-        Err(cause) => {
-            tracing::warn!(%cause, "the enrich hook failed");
+        Err(failure) => {
+            let info = snapshot.loaded.function(hook.id());
+            let cause = Cause::from(failure).describe("hook");
+            tracing::warn!(rule = info.map(|i| &*i.path), cause, "the enrich hook failed");
             user
         }
     }

@@ -103,9 +103,9 @@ impl Access<'_> {
                     .allows_rows(*f, self.auth(), Arc::clone(rows), TABLE_BUDGET)
                     .await
                     .err()
-                    .map(|denied| {
-                        tracing::debug!(rule = ?f, cause = %denied.cause, "rule denied a row");
-                        Refused { index: denied.index, reason: Reason::Evaluated(denied.cause) }
+                    .map(|denied| Refused {
+                        index: denied.index,
+                        reason: Reason::Evaluated(denied.cause),
                     }),
                 Some(rule) => rows.iter().position(|r| !self.literal(rule, Some(r))).map(refused),
                 None => first,
@@ -174,10 +174,7 @@ impl Access<'_> {
         match rule {
             Rule::Function(f) => match self.engine.allows(*f, args, budget).await {
                 Decision::Allow => Ok(()),
-                Decision::Deny(cause) => {
-                    tracing::debug!(rule = ?f, %cause, "rule denied a request");
-                    Err(Reason::Evaluated(cause))
-                }
+                Decision::Deny(cause) => Err(Reason::Evaluated(cause)),
             },
             literal if self.literal(literal, None) => Ok(()),
             literal => Err(Reason::of(Some(literal))),

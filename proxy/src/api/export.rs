@@ -29,6 +29,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::{Sender, channel};
 use tokio::time::timeout;
+use tracing::Instrument as _;
 
 /// How long the client may take to read what was fetched.
 const STALL: Duration = Duration::from_secs(30);
@@ -52,7 +53,7 @@ pub async fn run(
 ) -> Result<Response> {
     let text = format!("db:instance:{namespace}:export");
     let scope = Scope { purpose: format!("scope '{text}'"), text, tenant: Some(id), bearer: true };
-    if !snapshot.auth.service(&head.headers, head.peer, &scope)? {
+    if !snapshot.auth.service(head, &scope)? {
         return Err(Error::ServiceKeyRequired(format!("export an instance of '{namespace}'")));
     }
     let block = resolve::block(snapshot, namespace)?;
@@ -70,7 +71,7 @@ pub async fn run(
     transaction.query_all(&tables.iter().map(each).collect::<Vec<_>>(), &Table::default()).await?;
     let (lines, mut sent) = channel::<std::io::Result<Bytes>>(1);
     let stream = stream::poll_fn(move |cx| sent.poll_recv(cx));
-    tokio::spawn(async move {
+    let sending = async move {
         let done = tokio::select! {
             done = send(&transaction, &tables, &lines) => done,
             // A client that has gone stops a fetch that is under way.
@@ -78,13 +79,14 @@ pub async fn run(
         };
         transaction.rollback().await;
         if let Err(error) = done {
-            tracing::error!(detail = error.detail(), %key, "an export broke off: {error}");
+            tracing::error!(detail = error.detail(), "an export broke off: {error}");
             // When the client is gone or does not read there is nobody to tell; dropping the
             // channel's end would look like a complete export, so the error is queued.
             let failed = Err(std::io::Error::other("the export failed"));
             let _ = timeout(STALL, lines.send(failed)).await;
         }
-    });
+    };
+    tokio::spawn(sending.in_current_span());
     let mut response = Response::new(Body::from_stream(stream));
     response
         .headers_mut()

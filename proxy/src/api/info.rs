@@ -67,7 +67,7 @@ pub fn schema(snapshot: &Snapshot, head: &RequestHead, user: &Principal) -> Resu
                 bearer: false,
                 purpose: "schema reads".into(),
             };
-            let service = snapshot.auth.service(&head.headers, head.peer, &scope)?;
+            let service = snapshot.auth.service(head, &scope)?;
             if !service && !matches!(user, Principal::User(_)) {
                 return Err(Error::SchemaAuthRequired);
             }

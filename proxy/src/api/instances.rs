@@ -38,7 +38,7 @@ pub async fn list(
 ) -> Result<Response> {
     let text = format!("db:instance:{namespace}:list");
     let scope = Scope { purpose: format!("scope '{text}'"), text, tenant: None, bearer: true };
-    if !snapshot.auth.service(&head.headers, head.peer, &scope)? {
+    if !snapshot.auth.service(head, &scope)? {
         return Err(Error::ServiceKeyRequired(format!("list the instances of '{namespace}'")));
     }
     resolve::block(snapshot, namespace)?;
@@ -100,7 +100,7 @@ pub async fn drop(
         bearer: true,
         purpose: format!("scope 'db:instance:{namespace}:delete'"),
     };
-    let (principal, caller) = if snapshot.auth.service(&head.headers, head.peer, &scope)? {
+    let (principal, caller) = if snapshot.auth.service(head, &scope)? {
         let key = snapshot.auth.service_name(&head.headers, head.peer, &scope);
         (Principal::Service, format!("service key {}", key.unwrap_or_default()))
     } else {

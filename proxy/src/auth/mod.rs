@@ -15,6 +15,8 @@ pub mod service_key;
 pub mod token;
 
 use crate::error::{Error, Result};
+use crate::http::head::RequestHead;
+use crate::trace::CallerKind;
 use axum::http::HeaderMap;
 use edgebase_blocks::Config;
 use serde_json::Value;
@@ -104,26 +106,25 @@ impl Auth {
         self.tokens.prepare().await;
     }
 
-    /// The user of the request, or nobody.
+    /// The user of the request, if any, and what came of the token.
     ///
     /// # Errors
     /// In release mode, when a token came that is not valid; in any, when it cannot be verified for
     /// want of the issuer's keys: who is taken for nobody then would be told that it is.
-    pub async fn user(&self, headers: &HeaderMap) -> Result<Principal> {
+    pub async fn user(&self, headers: &HeaderMap) -> Result<(Principal, CallerKind)> {
+        let anonymous = |kind| Ok((Principal::Anonymous, kind));
         if headers.contains_key(SERVICE_KEY_HEADER) {
-            return Ok(Principal::Anonymous);
+            return anonymous(CallerKind::Anonymous);
         }
-        let Some(bearer) = bearer(headers) else {
-            return Ok(Principal::Anonymous);
+        let Some(bearer) = bearer(headers).filter(|bearer| !self.keys.is_key(bearer)) else {
+            return anonymous(CallerKind::Anonymous);
         };
-        if self.keys.is_key(bearer) {
-            return Ok(Principal::Anonymous);
-        }
         match self.tokens.verify(bearer).await {
-            Ok(auth) => Ok(Principal::User(auth)),
+            Ok(auth) => Ok((Principal::User(auth), CallerKind::User)),
             Err(error @ (Error::AuthNotConfigured | Error::Unavailable { .. })) => Err(error),
             Err(error) if self.release => Err(error),
-            Err(_) => Ok(Principal::Anonymous),
+            Err(Error::TokenExpired) => anonymous(CallerKind::TokenExpired),
+            Err(_) => anonymous(CallerKind::TokenInvalid),
         }
     }
 
@@ -131,11 +132,14 @@ impl Auth {
     ///
     /// # Errors
     /// 401 when it carries one that is not.
-    pub fn service(&self, headers: &HeaderMap, peer: IpAddr, scope: &Scope) -> Result<bool> {
-        let Some(text) = self.presented(headers, scope) else { return Ok(false) };
-        let ip = self.client_ip(headers, peer);
+    pub fn service(&self, head: &RequestHead, scope: &Scope) -> Result<bool> {
+        let Some(text) = self.presented(&head.headers, scope) else { return Ok(false) };
+        let ip = self.client_ip(&head.headers, head.peer);
         match self.keys.judge(text, &scope.text, scope.tenant, ip) {
-            service_key::Verdict::Valid => Ok(true),
+            service_key::Verdict::Valid => {
+                head.trace.has_service_key();
+                Ok(true)
+            }
             service_key::Verdict::Missing => Ok(false),
             service_key::Verdict::Invalid => Err(Error::ServiceKeyInvalid(scope.purpose.clone())),
         }

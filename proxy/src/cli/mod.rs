@@ -39,15 +39,8 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
 
-    /// What to log: error, warn, info, debug, trace, or a filter like `info,edgebase_proxy=debug`.
-    #[arg(
-        long,
-        global = true,
-        env = "EDGEBASE_LOG",
-        value_name = "FILTER",
-        help_heading = "Global options"
-    )]
-    pub log: Option<String>,
+    #[command(flatten)]
+    pub log: log::Arguments,
 }
 
 const EXAMPLES: &str = "\
@@ -75,6 +68,13 @@ pub enum Command {
     Instances(instances::Arguments),
     Verify(verify::Arguments),
     Repair(repair::Arguments),
+}
+
+impl Command {
+    /// Whether it serves requests, as opposed to doing one thing and ending.
+    pub fn is_serving(&self) -> bool {
+        matches!(self, Self::Dev(_) | Self::Serve(_))
+    }
 }
 
 /// Does what the command line asks for.

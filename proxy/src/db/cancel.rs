@@ -75,7 +75,7 @@ pub async fn settle(
         return Err(Failure::Broken(format!("it still ran after {:?}", begun.elapsed())));
     }
     if wire.is_open() {
-        let steps = [Step::text("ROLLBACK")];
+        let steps = [Step::bare("ROLLBACK")];
         let rolled_back = timeout(WAIT, wire.batch(&steps)).await;
         rolled_back.map_err(|_| Failure::Broken("no rollback in time".into()))??;
     }

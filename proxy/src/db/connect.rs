@@ -39,7 +39,7 @@ async fn open(address: &Address, server: &Server) -> Result<(Wire, CancelHandle)
     let (stream, token) = handshake(address, secured).await?;
     let mut wire = Wire::new(stream);
     if let Some(wanted) = wanted_of(address) {
-        let replies = wire.batch(&[Step::text(IS_READ_ONLY)]).await?;
+        let replies = wire.batch(&[Step::bare(IS_READ_ONLY)]).await?;
         let state = replies.first().and_then(|r| r.rows.first()).map(|row| row.try_get(0));
         is_wanted(wanted, state.and_then(Result::ok))?;
     }

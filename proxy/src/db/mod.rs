@@ -29,6 +29,7 @@ pub mod sql_token;
 pub mod sqlstate;
 pub mod statement;
 mod tables;
+mod traced;
 mod transaction;
 mod turns;
 mod wear;

@@ -59,7 +59,7 @@ pub async fn check(address: &Address) -> Result<()> {
     let (again, _) = who(&mut idle, None).await.map_err(silent)?;
     for holder in &mut holders {
         // Or PostgreSQL complains that a client has gone in the middle of one.
-        let _ = timeout(WAIT, holder.batch(&[Step::text("ROLLBACK")])).await;
+        let _ = timeout(WAIT, holder.batch(&[Step::bare("ROLLBACK")])).await;
     }
     if again != backend {
         bail!(POOLING);

@@ -266,9 +266,9 @@ async fn attempt(
     mode: Mode,
 ) -> Result<(Lease, Vec<Vec<Row>>), Failure> {
     let enter = mode.enter().map(|function| key_call(function, key));
-    let begin = mode.begin().map(Step::text);
+    let begin = mode.begin().map(Step::bare);
     let begin_was_said = begin.is_some();
-    let limit = mode.limit().map(Step::text);
+    let limit = mode.limit().map(Step::bare);
     let before =
         [begin_was_said, limit.is_some(), enter.is_some()].into_iter().filter(|b| *b).count();
     let mut steps = Vec::with_capacity(before + statements.len());
@@ -284,7 +284,7 @@ async fn attempt(
         Err(failure) => {
             if begin_was_said && failure.code().is_some() {
                 // What goes wrong here shows in the connection's state, which decides.
-                let _ = lease.batch(&[Step::text("ROLLBACK")]).await;
+                let _ = lease.batch(&[Step::bare("ROLLBACK")]).await;
             }
             Err(failure)
         }

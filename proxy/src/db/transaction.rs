@@ -61,7 +61,7 @@ impl Transaction {
     /// # Errors
     /// The first error, or a refusal to commit; nothing is done then.
     pub async fn finish(self, statements: &[Sql], table: &Table) -> Result<Vec<Vec<Row>>> {
-        let commit = Step::text("COMMIT");
+        let commit = Step::bare("COMMIT");
         let statements = statements.iter().map(|sql| Step::from(sql).committed());
         let steps: Vec<_> = statements.chain([commit]).collect();
         let outcome = self.lease.lock().await.batch(&steps).await;
@@ -92,7 +92,7 @@ impl Transaction {
         let mut lease = self.lease.into_inner();
         if lease.is_open() {
             // What goes wrong here shows in the connection's state, which decides.
-            let _ = lease.batch(&[Step::text("ROLLBACK")]).await;
+            let _ = lease.batch(&[Step::bare("ROLLBACK")]).await;
         }
     }
 

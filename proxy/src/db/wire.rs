@@ -5,27 +5,27 @@
 //! BEGIN among the statements holds it open (manual, "Pipelining"). A driver that syncs after
 //! every statement costs both sides a wake-up for each, which is why this speaks the protocol
 //! itself; the messages are those of the `postgres-protocol` crate, and the connection is made
-//! by `tokio-postgres` (`connect.rs`).
+//! by `tokio-postgres` (`connect.rs`). The answers are read in `wire/answers.rs`.
 //!
 //! A [`Wire`] whose [`Wire::batch`] was given up half-way runs nothing more until
 //! [`Wire::drain`] has read what the server still says about it.
 
-use super::bound::{Bound, Verdict, Weigher};
+mod answers;
+
+use super::bound::Bound;
 use super::failure::Failure;
 use super::prepared::{Plan, Prepared};
-use super::row::{Reply, Row};
+use super::row::Reply;
 use super::statement::Sql;
-use bytes::{Buf as _, BytesMut};
+use answers::Answer;
+use bytes::BytesMut;
 use edgebase_blocks::sqlstate::TABLE_REWRITTEN;
 use fallible_iterator::FallibleIterator as _;
 use postgres_protocol::IsNull;
-use postgres_protocol::message::backend::{Message, RowDescriptionBody};
 use postgres_protocol::message::frontend::{self, BindError};
 use postgres_types::{ToSql, Type};
-use std::future::poll_fn;
-use std::io;
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll, ready};
+use std::pin::pin;
+use std::task::Context;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 
 /// Room made for what the server sends; grows with large answers.
@@ -90,8 +90,23 @@ impl<'a> Step<'a> {
     }
 
     /// A statement without values.
-    pub fn text(text: &'a str) -> Self {
+    pub fn bare(text: &'a str) -> Self {
         Self::new(text, Vec::new())
+    }
+
+    /// Its text.
+    pub fn text(&self) -> &str {
+        self.text
+    }
+
+    /// How many values it has.
+    pub fn values(&self) -> usize {
+        self.params.len()
+    }
+
+    /// Whether a client wrote it.
+    pub fn is_foreign(&self) -> bool {
+        !self.recurs
     }
 }
 
@@ -127,13 +142,6 @@ impl std::fmt::Debug for Wire {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Wire").field("state", &self.state).finish_non_exhaustive()
     }
-}
-
-/// What came back for a batch.
-#[derive(Default)]
-struct Answer {
-    replies: Vec<Reply>,
-    columns: Option<RowDescriptionBody>,
 }
 
 impl Wire {
@@ -178,14 +186,8 @@ impl Wire {
         pin!(self.stream.read(&mut byte)).poll(&mut context).is_ready()
     }
 
-    /// Runs the statements in one round trip; a reply for each. Where the server refuses one that it
-    /// keeps, because a table's columns are of other types by now, all that it keeps is forgotten,
-    /// and what began with these statements begins again.
-    ///
-    /// # Errors
-    /// The first refusal: nothing after it has run. Outside of a transaction held open nothing
-    /// at all has been done then.
-    pub async fn batch(&mut self, steps: &[Step<'_>]) -> Result<Vec<Reply>, Failure> {
+    /// [`Self::batch`] as far as the protocol goes.
+    pub(super) async fn run(&mut self, steps: &[Step<'_>]) -> Result<Vec<Reply>, Failure> {
         let begins = self.is_idle();
         let mut refusal = match self.attempt(steps).await {
             Err(Failure::Refused(refusal))
@@ -202,7 +204,7 @@ impl Wire {
             return Err(Failure::Refused(refusal));
         }
         if self.is_open() {
-            self.attempt(&[Step::text("ROLLBACK")]).await?;
+            self.attempt(&[Step::bare("ROLLBACK")]).await?;
         }
         self.attempt(steps).await
     }
@@ -253,37 +255,6 @@ impl Wire {
     pub async fn discard_all(&mut self) -> Result<(), Failure> {
         self.prepared.forget();
         self.batch(&[Step::foreign("DISCARD ALL", Vec::new())]).await.map(drop)
-    }
-
-    /// Reads the rest of what the server says about a batch that was given up, keeping nothing of
-    /// it. May be given up itself and called again.
-    ///
-    /// # Errors
-    /// When the connection breaks.
-    pub async fn drain(&mut self) -> Result<(), Failure> {
-        while self.state == State::Unknown {
-            // Rows may be of any size and are not even looked at.
-            if let (0, Some(&[b'D', a, b, c, d])) = (self.skipped, self.input.first_chunk()) {
-                self.skipped = 1 + u32::from_be_bytes([a, b, c, d]) as usize;
-            }
-            if self.skipped > 0 {
-                self.skip(self.skipped).await?;
-                continue;
-            }
-            match Message::parse(&mut self.input)? {
-                Some(Message::ReadyForQuery(body)) => self.ready(body.status()),
-                Some(Message::ParseComplete) => self.prepared.confirm(),
-                // The server waits for data that nobody here has.
-                Some(Message::CopyInResponse(_)) => {
-                    self.state = State::Broken;
-                    return Err(Failure::Broken("the server wants data to copy".into()));
-                }
-                Some(_) => {}
-                None => self.fill().await?,
-            }
-        }
-        self.shrink();
-        Ok(())
     }
 
     /// An empty output, unless the server still owes an answer.
@@ -355,115 +326,6 @@ impl Wire {
         }
         answer
     }
-
-    async fn read(&mut self, bounds: &[Bound]) -> Result<Answer, Failure> {
-        let mut answer = Answer { replies: Vec::with_capacity(bounds.len()), columns: None };
-        let mut rows: Vec<Row> = Vec::new();
-        let mut weigher = Weigher::default();
-        let mut refusal = None;
-        loop {
-            loop {
-                let bound = bounds.get(answer.replies.len()).copied().unwrap_or_default();
-                match weigher.weigh(&self.input, bound) {
-                    Verdict::Keep => {}
-                    Verdict::Skip { bytes, message } => {
-                        rows.clear();
-                        refusal = refusal.or(Some(Failure::TooMuch { bytes, committed: true }));
-                        self.skip(message).await?;
-                        continue;
-                    }
-                    Verdict::Leave if answer.replies.len() + 1 == bounds.len() => {
-                        rows.push(Row::rest());
-                        answer.replies.push(Reply { rows, ..Reply::default() });
-                        return Ok(answer);
-                    }
-                    Verdict::Leave => return Err(Failure::Broken("a page is not the last".into())),
-                    Verdict::Stop(failure) => return Err(failure),
-                }
-                let Some(message) = Message::parse(&mut self.input)? else { break };
-                match message {
-                    Message::DataRow(body) => {
-                        weigher.next();
-                        rows.push(Row::new(&body));
-                    }
-                    Message::ParseComplete => self.prepared.confirm(),
-                    Message::CommandComplete(body) => {
-                        weigher = Weigher::default();
-                        answer.replies.push(Reply::new(std::mem::take(&mut rows), body.tag()?));
-                    }
-                    Message::EmptyQueryResponse => answer.replies.push(Reply::default()),
-                    Message::RowDescription(body) => answer.columns = Some(body),
-                    Message::ErrorResponse(body) => {
-                        let refused = Failure::refused(&body);
-                        self.read_only |= refused.code() == Some(READ_ONLY);
-                        refusal = refusal.or(Some(refused));
-                    }
-                    Message::ReadyForQuery(body) => {
-                        self.ready(body.status());
-                        return refusal.map_or(Ok(answer), Err);
-                    }
-                    Message::BindComplete
-                    | Message::CloseComplete
-                    | Message::NoData
-                    | Message::NoticeResponse(_)
-                    | Message::NotificationResponse(_)
-                    | Message::ParameterDescription(_)
-                    | Message::ParameterStatus(_) => {}
-                    // COPY among others: a conversation that nobody here can hold.
-                    _ => {
-                        self.state = State::Broken;
-                        return Err(Failure::Broken("an unexpected message came".into()));
-                    }
-                }
-            }
-            // What the server said last, e.g. that it is shutting down, tells more than that it
-            // then hung up.
-            if let Err(e) = self.fill().await {
-                return Err(refusal.unwrap_or_else(|| e.into()));
-            }
-        }
-    }
-
-    /// Throws a message of so many bytes away. What is left of it when this is given up is thrown
-    /// away by `drain`.
-    async fn skip(&mut self, bytes: usize) -> io::Result<()> {
-        self.skipped = bytes;
-        loop {
-            let there = self.skipped.min(self.input.len());
-            self.input.advance(there);
-            self.skipped -= there;
-            if self.skipped == 0 {
-                return Ok(());
-            }
-            self.fill().await?;
-        }
-    }
-
-    async fn fill(&mut self) -> io::Result<()> {
-        poll_fn(|cx| self.poll_fill(cx)).await.inspect_err(|_| self.state = State::Broken)
-    }
-
-    /// Sends what is still to be sent and waits for something to read. Both at once: a server
-    /// whose answers nobody takes stops reading.
-    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.output.has_remaining() {
-            match Pin::new(&mut *self.stream).poll_write(cx, &self.output)? {
-                Poll::Ready(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Poll::Ready(n) => self.output.advance(n),
-                Poll::Pending => break,
-            }
-        }
-        // A stream with a buffer of its own (TLS) sends it only now.
-        let _ = Pin::new(&mut *self.stream).poll_flush(cx)?;
-        self.input.reserve(CHUNK);
-        match ready!(pin!(self.stream.read_buf(&mut self.input)).poll(cx))? {
-            0 => Poll::Ready(Err(io::Error::new(
-                io::ErrorKind::UnexpectedEof,
-                "the server closed the connection",
-            ))),
-            _ => Poll::Ready(Ok(())),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -494,7 +356,7 @@ mod tests {
             server.write_all(READY).await.unwrap();
             got[..n].iter().rev().take(5).copied().collect::<Vec<_>>()
         });
-        let replies = wire.batch(&[Step::text("BEGIN"), Step::text("x")]).await.unwrap();
+        let replies = wire.batch(&[Step::bare("BEGIN"), Step::bare("x")]).await.unwrap();
         assert_eq!(replies.iter().map(|r| r.affected).collect::<Vec<_>>(), [0, 3]);
         assert!(wire.is_idle());
         assert_eq!(task.await.unwrap(), [4, 0, 0, 0, b'S']);
@@ -505,7 +367,7 @@ mod tests {
         let (mut wire, mut server) = wire(4096);
         server.write_all(b"E\0\0\0\x13C23505\0Mtwice\0\0").await.unwrap();
         server.write_all(READY).await.unwrap();
-        let failure = wire.batch(&[Step::text("x"), Step::text("y")]).await.unwrap_err();
+        let failure = wire.batch(&[Step::bare("x"), Step::bare("y")]).await.unwrap_err();
         assert_eq!(failure.code(), Some("23505"));
         assert!(wire.is_idle());
     }
@@ -541,9 +403,9 @@ mod tests {
             sent
         });
         for affected in [1, 2, 4, 5] {
-            assert_eq!(wire.batch(&[Step::text("x")]).await.unwrap()[0].affected, affected);
+            assert_eq!(wire.batch(&[Step::bare("x")]).await.unwrap()[0].affected, affected);
         }
-        let failure = wire.batch(&[Step::text("x")]).await.unwrap_err();
+        let failure = wire.batch(&[Step::bare("x")]).await.unwrap_err();
         assert_eq!(failure.code(), Some(TABLE_REWRITTEN.code), "who holds it open begins again");
         let sent = task.await.unwrap();
         let anew = [(false, false), (true, false), (false, false), (true, true)];
@@ -565,7 +427,7 @@ mod tests {
             let mut rest = Vec::new();
             let _ = server.read_to_end(&mut rest).await;
         });
-        let steps: Vec<_> = (0..statements).map(|_| Step::text("a statement")).collect();
+        let steps: Vec<_> = (0..statements).map(|_| Step::bare("a statement")).collect();
         assert_eq!(wire.batch(&steps).await.unwrap().len(), statements);
     }
 
@@ -573,7 +435,7 @@ mod tests {
     async fn a_wire_given_up_runs_nothing_until_the_rest_has_been_read() {
         let (mut wire, mut server) = wire(64);
         let text = "x".repeat(200);
-        let steps = [Step::text(&text)];
+        let steps = [Step::bare(&text)];
         assert!(pin!(wire.batch(&steps)).poll(&mut noop()).is_pending());
         assert!(!wire.is_idle() && wire.is_given_up());
         assert!(wire.batch(&steps).await.is_err(), "an answer is still owed");
@@ -602,7 +464,7 @@ mod tests {
     #[tokio::test]
     async fn a_wire_hung_up_on_is_not_used_again() {
         let (mut given_up, server) = wire(4096);
-        let steps = [Step::text("x")];
+        let steps = [Step::bare("x")];
         assert!(pin!(given_up.batch(&steps)).poll(&mut noop()).is_pending());
         drop(server);
         assert!(given_up.drain().await.is_err());

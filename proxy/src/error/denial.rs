@@ -1,9 +1,10 @@
 //! Which rule said no, and why?
 //!
-//! A [`Denial`] names the rule behind a refusal: for the person who develops a config, in a
-//! response header and in `edgebase rules test`. A server in release mode never makes one,
-//! because strangers are not told how rules are written.
+//! A [`Denial`] names the rule or hook behind a refusal: in the access log, in `edgebase rules
+//! test`, and for the person who develops a config in a response header. Only `edgebase dev` sends
+//! that header, because strangers are not told how rules are written.
 
+use crate::trace::CallerKind;
 use axum::http::{HeaderName, HeaderValue};
 use edgebase_blocks::Rule;
 use edgebase_rules::Cause;
@@ -37,9 +38,9 @@ pub struct Denial {
 
 impl Denial {
     /// The header's value: the rule's place, percent-encoded where it has to be, and the cause as
-    /// a quoted string of visible ASCII.
+    /// a quoted string of visible ASCII; then who was asked about, where a token came in vain.
     #[must_use]
-    pub fn header(&self) -> HeaderValue {
+    pub fn header(&self, caller: Option<CallerKind>) -> HeaderValue {
         let mut text: String = utf8_percent_encode(&self.rule, PLAIN).to_string();
         text.truncate(LONGEST);
         text.push_str("; cause=\"");
@@ -57,6 +58,9 @@ impl Denial {
             }
         }
         text.push('"');
+        if let Some(caller) = caller.filter(|caller| caller.is_mistaken()) {
+            text.extend(["; caller=\"", caller.as_str(), "\""]);
+        }
         HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("?"))
     }
 }
@@ -108,7 +112,7 @@ mod tests {
     fn a_header_is_bounded_and_has_no_character_that_could_end_it() {
         let denial = |rule: &str, cause: &str| {
             let denial = Denial { rule: rule.into(), cause: cause.into() };
-            denial.header().to_str().expect("visible ASCII").to_owned()
+            denial.header(Some(CallerKind::User)).to_str().expect("visible ASCII").to_owned()
         };
         assert_eq!(
             denial("databases.workspace.access.access", "the rule returned a falsy value"),
@@ -118,6 +122,13 @@ mod tests {
             denial("databases.a b\"ü.access.access", "the rule threw: \"x\"\r\nSet-Cookie: ü\\"),
             "databases.a%20b%22%C3%BC.access.access; cause=\"the rule threw: \\\"x\\\"  Set-Cookie: ?\\\\\""
         );
+        let denial_of = |caller| Denial { rule: "r".into(), cause: "c".into() }.header(caller);
+        assert_eq!(
+            denial_of(Some(CallerKind::TokenExpired)),
+            "r; cause=\"c\"; caller=\"nobody: token expired\""
+        );
+        assert_eq!(denial_of(Some(CallerKind::Anonymous)), "r; cause=\"c\"");
+        assert_eq!(denial_of(None), "r; cause=\"c\"");
         for long in ["a".repeat(100_000), "ü\"".repeat(50_000)] {
             assert!(denial(&long, &long).len() < 2 * LONGEST + 50);
         }

@@ -1,10 +1,11 @@
 //! What does a client get for an error?
 //!
-//! The status, the body of contract 2, and the headers that say when to come again, how to
-//! authenticate or which rule refused. Only what the error says to clients is in them, never its `detail`.
+//! The status, the body of contract 2, and the headers that say when to come again or how to
+//! authenticate. Only what the error says to clients is in them, never its `detail`; which rule
+//! refused is added where the answer leaves (`server/middleware.rs`).
 
 use super::Error;
-use crate::error::denial;
+use crate::error::denial::Denial;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
@@ -17,6 +18,15 @@ impl Error {
             Self::Unavailable { .. } | Self::RuleNotCompleted { .. } => Some(1),
             Self::By { error, .. } => error.retry_after(),
             _ => None,
+        }
+    }
+
+    /// The refusal itself, and the rule or hook that made it.
+    #[must_use]
+    pub fn explained(self) -> (Self, Option<Denial>) {
+        match self {
+            Self::By { error, denial } => (*error, Some(*denial)),
+            error => (error, None),
         }
     }
 
@@ -79,9 +89,6 @@ impl IntoResponse for Error {
         }
         if let Some(seconds) = self.retry_after() {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        if let Self::By { denial, .. } = self {
-            response.headers_mut().insert(denial::HEADER, denial.header());
         }
         response
     }

@@ -10,8 +10,9 @@ use edgebase_blocks::config::{Cors, OneOrMany};
 
 const METHODS: &str = "GET, POST, PATCH, DELETE, OPTIONS";
 const HEADERS: &str = "Content-Type, Authorization, X-EdgeBase-Service-Key";
-/// What a page may read beside the body: when to try again, and which request to ask about.
-const EXPOSED: &str = "Retry-After, X-Request-Id";
+/// What a page may read beside the body: when to try again, which request to ask about, and in
+/// development which rule refused.
+const EXPOSED: &str = "Retry-After, X-Request-Id, X-EdgeBase-Denied-By";
 const MAX_AGE: u64 = 86_400;
 
 /// Adds the headers that the request's origin is entitled to.

@@ -2,10 +2,12 @@
 //!
 //! The method, the path and the query as the client sent them; nothing is decoded here.
 
+use crate::trace::Trace;
 use axum::http::HeaderMap;
 use axum::http::header::HOST;
 use axum::http::request::Parts;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// The head of a request.
 pub struct RequestHead {
@@ -20,12 +22,14 @@ pub struct RequestHead {
     pub headers: HeaderMap,
     /// The address of the connection's other end.
     pub peer: IpAddr,
+    /// What the log says of the request.
+    pub trace: Arc<Trace>,
 }
 
 impl RequestHead {
     /// The head in the parts of a request that came from `peer`.
     #[must_use]
-    pub fn new(parts: Parts, peer: IpAddr) -> Self {
+    pub fn new(parts: Parts, peer: IpAddr, trace: Arc<Trace>) -> Self {
         let mut headers = parts.headers;
         if let (None, Some(authority)) = (headers.get(HOST), parts.uri.authority())
             && let Ok(host) = authority.as_str().parse()
@@ -38,6 +42,7 @@ impl RequestHead {
             query: parts.uri.query().unwrap_or_default().to_owned(),
             headers,
             peer,
+            trace,
         }
     }
 }

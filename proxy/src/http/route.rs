@@ -128,6 +128,63 @@ impl Route {
     }
 }
 
+impl Route {
+    /// Its path with placeholders, which names a kind of request and nothing of a single one.
+    #[must_use]
+    pub fn template(&self) -> &'static str {
+        match self {
+            Self::Table(path, action) => table_template(action, path.instance.is_some()),
+            Self::DropInstance { .. } => "/api/db/{block}/{instance}",
+            Self::ListInstances { .. } => "/api/db/{block}",
+            Self::Export { .. } => "/api/db/{block}/{instance}/export",
+            Self::Sql => "/api/sql",
+            Self::Health => "/api/health",
+            Self::Ready => "/api/ready",
+            Self::Schema => "/api/schema",
+            Self::Config => "/api/config",
+            Self::OpenApi => "/openapi.json",
+            Self::Root => "/",
+            Self::Internal => "/internal",
+            Self::Live => "/api/db/{live}",
+        }
+    }
+
+    /// The block, the instance and the table that its path names.
+    #[must_use]
+    pub fn names(&self) -> (Option<&str>, Option<&str>, Option<&str>) {
+        match self {
+            Self::Table(path, _) => {
+                (Some(&path.namespace), path.instance.as_deref(), Some(&path.table))
+            }
+            Self::DropInstance { namespace, instance } | Self::Export { namespace, instance } => {
+                (Some(namespace), Some(instance), None)
+            }
+            Self::ListInstances { namespace } => (Some(namespace), None, None),
+            _ => (None, None, None),
+        }
+    }
+}
+
+fn table_template(action: &Action, in_instance: bool) -> &'static str {
+    macro_rules! template {
+        ($rest:literal) => {
+            if in_instance {
+                concat!("/api/db/{block}/{instance}/tables/{table}", $rest)
+            } else {
+                concat!("/api/db/{block}/tables/{table}", $rest)
+            }
+        };
+    }
+    match action {
+        Action::List | Action::Insert => template!(""),
+        Action::Count => template!("/count"),
+        Action::Search => template!("/search"),
+        Action::Batch => template!("/batch"),
+        Action::BatchByFilter => template!("/batch-by-filter"),
+        Action::Get(_) | Action::Update(_) | Action::Delete(_) => template!("/{id}"),
+    }
+}
+
 /// Finds the route.
 ///
 /// # Errors
@@ -265,6 +322,20 @@ mod tests {
             route("GET", "/api/db/a/b/tables/t/count").unwrap(),
             table("a", Some("b"), "t", Action::Count)
         );
+    }
+
+    #[test]
+    fn a_template_has_nothing_of_the_path_that_varies() {
+        for (method, path, template) in [
+            ("GET", "/api/db/app/tables/t/1", "/api/db/{block}/tables/{table}/{id}"),
+            ("POST", "/api/db/ws/a/tables/t", "/api/db/{block}/{instance}/tables/{table}"),
+            ("GET", "/api/db/ws/a/export", "/api/db/{block}/{instance}/export"),
+            ("GET", "/internal/anything", "/internal"),
+        ] {
+            assert_eq!(route(method, path).unwrap().template(), template, "{path}");
+        }
+        let dropped = route("DELETE", "/api/db/ws/a").unwrap();
+        assert_eq!(dropped.names(), (Some("ws"), Some("a"), None));
     }
 
     #[test]

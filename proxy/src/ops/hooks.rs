@@ -9,6 +9,7 @@
 
 use super::Target;
 use crate::auth::Principal;
+use crate::error::denial::Denial;
 use crate::error::{Error, Result};
 use crate::query::record::Object;
 use crate::rule_db::{PoolKind, RuleDb};
@@ -22,6 +23,7 @@ use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 /// What a hook may take; the write's transaction waits meanwhile.
 const BUDGET: Duration = Duration::from_millis(2_000);
@@ -97,8 +99,17 @@ impl Target<'_> {
         match self.engine().value(hook.id(), args, BUDGET).await {
             Ok(Some(Value::Object(map))) => Ok(map),
             Ok(_) => Ok(Object::new()),
-            Err(failure) => Err(rejection(failure, event)),
+            Err(failure) => {
+                let cause = Cause::from(failure.clone()).describe("hook");
+                Err(rejection(failure, event).by(Denial { rule: self.hook_name(hook), cause }))
+            }
         }
+    }
+
+    /// A hook's place in the config.
+    fn hook_name(&self, hook: FunctionRef) -> String {
+        let info = self.snapshot.loaded.function(hook.id());
+        info.map_or_else(String::new, |info| info.path.clone())
     }
 
     /// The keys that `beforeInsert` sets, given the record as it would be stored.
@@ -151,17 +162,19 @@ impl Target<'_> {
         let engine = self.engine();
         let mut args: Vec<Arg> = subject.into_iter().map(arg).collect();
         args.push(self.hook_context());
-        let place = format!("{}.{}", self.key, self.path.table);
         let failures = self.app.metrics.after_hook_failures.clone();
         // Taken before the answer is given, so that a stopping server knows of this hook.
         let under_way = self.app.after_hooks.hold();
-        tokio::spawn(async move {
-            if let Err(cause) = engine.value(hook.id(), args, BUDGET).await {
+        let rule = self.hook_name(hook);
+        let running = async move {
+            if let Err(failure) = engine.value(hook.id(), args, BUDGET).await {
                 failures.inc();
-                tracing::error!(%cause, place, "the after{name} hook failed");
+                let cause = Cause::from(failure).describe("hook");
+                tracing::error!(rule, cause, "the after{name} hook failed");
             }
             drop(under_way);
-        });
+        };
+        tokio::spawn(running.in_current_span());
     }
 
     /// `onEnrich`: what it returns is merged into the record shown; its errors show nothing, and
@@ -183,8 +196,9 @@ impl Target<'_> {
                 Value::Object(map)
             }
             (Ok(_), record) => record,
-            (Err(cause), record) => {
-                tracing::warn!(%cause, "an onEnrich hook failed");
+            (Err(failure), record) => {
+                let cause = Cause::from(failure).describe("hook");
+                tracing::warn!(rule = self.hook_name(hook), cause, "an onEnrich hook failed");
                 record
             }
         }

@@ -23,6 +23,7 @@ use crate::query::record::Object;
 use axum::response::Response;
 use edgebase_blocks::Table;
 use std::sync::Arc;
+use tracing::Instrument as _;
 
 pub use target::Target;
 pub use upsert::is_upsert;
@@ -122,7 +123,7 @@ async fn run_detached(target: &Target<'_>, request: Request) -> Result<Response>
     let (principal, path, key) =
         (target.principal.clone(), target.path.clone(), target.key.clone());
     let caller = target.caller;
-    let task = tokio::spawn(async move {
+    let task = async move {
         let _under_way = app.after_hooks.hold();
         let block = snapshot.config.databases.get(&path.namespace);
         let block = block.ok_or_else(|| Error::internal("a block has left its config"))?;
@@ -138,6 +139,6 @@ async fn run_detached(target: &Target<'_>, request: Request) -> Result<Response>
             patterns: Budget::default(),
         };
         perform(&target, request).await
-    });
-    task.await.unwrap_or_else(|e| Err(Error::internal(e)))
+    };
+    tokio::spawn(task.in_current_span()).await.unwrap_or_else(|e| Err(Error::internal(e)))
 }

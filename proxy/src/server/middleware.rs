@@ -1,15 +1,19 @@
 //! What does every answer have, whatever was asked?
 //!
-//! A request id, `nosniff`, the CORS headers that its origin is entitled to, and a body in the
-//! contract's form, also where a handler panics or takes too long. A head that is larger than
-//! any client of ours sends is refused before anything looks into it.
+//! A request id, `nosniff`, the CORS headers that its origin is entitled to, a body in the
+//! contract's form, also where a handler panics or takes too long, and its place in the log. A
+//! head that is larger than any client of ours sends is refused before anything looks into it.
 
-use crate::error::Error;
+use crate::error::{Error, Result, denial};
 use crate::http::cors;
+use crate::http::route::{self, Route};
 use crate::memory;
 use crate::request;
+use crate::server::access_log::{self, AccessLine};
 use crate::server::drain::DrainedBody;
+use crate::snapshot::Snapshot;
 use crate::state::App;
+use crate::trace::Trace;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::uri::Authority;
@@ -20,7 +24,8 @@ use std::any::Any;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 /// The longest a request may take; statements are bounded more tightly by the extension.
@@ -37,16 +42,23 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub async fn answer(app: &Arc<App>, peer: IpAddr, request: Request) -> Response {
     let id = request_id(request.headers());
     let origin = request.headers().get(header::ORIGIN).cloned();
-    let begun = Instant::now();
+    let snapshot = app.current.load_full();
+    let route = route::parse(request.method(), request.uri().path());
+    let subject = access_log::subject(&snapshot, request.uri().path(), route.as_ref().ok());
+    let id_text = id.to_str().unwrap_or_default();
+    let trace = Arc::new(Trace::new(id_text, request.method(), subject));
+    let mut line = AccessLine::new(Arc::clone(&trace));
     let asks_first =
         request.version() < Version::HTTP_2 && request.headers().contains_key(header::EXPECT);
     let mut response = if request.method() == Method::OPTIONS {
         StatusCode::NO_CONTENT.into_response()
     } else {
-        memory::counting(respond(app, peer, request, &id)).await
+        let asked = Asked { snapshot: &snapshot, trace: &trace, peer };
+        let answered = respond(app, asked, route, request, &mut line).instrument(trace.span());
+        memory::counting(answered).await
     };
     let headers = response.headers_mut();
-    cors::decorate(app.current.load().config.cors.as_ref(), origin.as_ref(), headers);
+    cors::decorate(snapshot.config.cors.as_ref(), origin.as_ref(), headers);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REQUEST_ID, id);
     if asks_first && !response.status().is_success() {
@@ -54,16 +66,31 @@ pub async fn answer(app: &Arc<App>, peer: IpAddr, request: Request) -> Response 
         // connection could be the body or another request.
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    app.metrics.answered(response.status(), begun.elapsed());
+    app.metrics.answered(response.status(), trace.elapsed());
+    line.status = Some(response.status());
     response
 }
 
-async fn respond(app: &Arc<App>, peer: IpAddr, request: Request, id: &HeaderValue) -> Response {
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+/// What is known of a request before it is handled.
+struct Asked<'a> {
+    snapshot: &'a Arc<Snapshot>,
+    trace: &'a Arc<Trace>,
+    peer: IpAddr,
+}
+
+async fn respond(
+    app: &Arc<App>,
+    Asked { snapshot, trace, peer }: Asked<'_>,
+    route: Result<Route>,
+    request: Request,
+    line: &mut AccessLine,
+) -> Response {
+    let path = request.uri().path().to_owned();
     let handled = match refuse_head(&request) {
         Some(error) => Err(error),
         None => {
-            let handler = request::handle(app, request.map(DrainedBody::wrap), peer);
+            let request = request.map(DrainedBody::wrap);
+            let handler = request::handle(app, snapshot, trace, route, request, peer);
             let caught = AssertUnwindSafe(Box::pin(handler)).catch_unwind();
             match tokio::time::timeout(REQUEST_TIMEOUT, caught).await {
                 Ok(Ok(handled)) => handled,
@@ -73,17 +100,20 @@ async fn respond(app: &Arc<App>, peer: IpAddr, request: Request, id: &HeaderValu
         }
     };
     handled.unwrap_or_else(|error| {
-        let error = error.on(&path);
+        // The log is told the kind of path alone.
+        let error = error.on(trace.route());
         if error.status().is_server_error() {
-            tracing::error!(
-                request = id.to_str().ok(),
-                %method,
-                path,
-                detail = error.detail(),
-                "{error}"
-            );
+            tracing::error!(detail = error.detail(), "{error}");
         }
-        error.into_response()
+        let (error, denial) = error.on(&path).explained();
+        let mut response = error.into_response();
+        if let Some(denial) = &denial
+            && snapshot.development
+        {
+            response.headers_mut().insert(denial::HEADER, denial.header(trace.caller()));
+        }
+        line.denial = denial;
+        response
     })
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Stopping refuses new connections at once and waits a bounded time for requests under way.
 
+mod access_log;
 mod descriptors;
 mod drain;
 mod listener;

@@ -3,7 +3,7 @@
 //! The engine's hooks, `console`, the allowed part of `process.env`, and nothing else: no
 //! files, no network, no timers, no code made from strings.
 
-use super::{guards, slice, unsettled};
+use super::{guards, print, slice, unsettled};
 use crate::syntax::{SETTLED, TICK};
 use boa_engine::context::HostHooks;
 use boa_engine::object::ObjectInitializer;
@@ -17,9 +17,6 @@ use std::collections::BTreeMap;
 
 /// Variables whose names start with this are readable through `process.env`.
 pub(crate) const ENVIRONMENT_PREFIX: &str = "EDGEBASE_PUBLIC_";
-
-/// Longest line that `console` passes on.
-const LONGEST_LINE: usize = 2_000;
 
 pub(crate) struct Hooks;
 
@@ -122,44 +119,20 @@ pub(crate) fn originals(context: &mut Context) -> JsResult<Originals> {
     })
 }
 
-fn line(args: &[JsValue]) -> String {
-    let mut line = String::new();
-    for (i, arg) in args.iter().enumerate() {
-        if i > 0 {
-            line.push(' ');
-        }
-        match arg.as_string() {
-            Some(text) => line.extend(text.to_std_string_lossy().chars().take(LONGEST_LINE)),
-            None if arg.is_object() => {
-                // Errors show their message, other objects their kind; printing an object's
-                // inside could run for ever.
-                match arg.as_object().and_then(|o| {
-                    o.downcast_ref::<boa_engine::builtins::error::Error>().map(|_| ())
-                }) {
-                    Some(()) => line.push_str(&arg.display().to_string()),
-                    None => line.push_str("[object]"),
-                }
-            }
-            None => line.push_str(&arg.display().to_string()),
-        }
-        if line.len() > LONGEST_LINE {
-            break;
-        }
-    }
-    line
-}
-
-fn debug(_: &JsValue, args: &[JsValue], _: &mut Context) -> JsResult<JsValue> {
-    crate::budget::exempt(|| tracing::info!(target: "edgebase::config", "{}", line(args)));
+fn debug(_: &JsValue, args: &[JsValue], context: &mut Context) -> JsResult<JsValue> {
+    let line = print::line(args, context);
+    crate::budget::exempt(|| tracing::info!(target: "edgebase::config", "{line}"));
     Ok(JsValue::undefined())
 }
 
-fn warn(_: &JsValue, args: &[JsValue], _: &mut Context) -> JsResult<JsValue> {
-    crate::budget::exempt(|| tracing::warn!(target: "edgebase::config", "{}", line(args)));
+fn warn(_: &JsValue, args: &[JsValue], context: &mut Context) -> JsResult<JsValue> {
+    let line = print::line(args, context);
+    crate::budget::exempt(|| tracing::warn!(target: "edgebase::config", "{line}"));
     Ok(JsValue::undefined())
 }
 
-fn error(_: &JsValue, args: &[JsValue], _: &mut Context) -> JsResult<JsValue> {
-    crate::budget::exempt(|| tracing::error!(target: "edgebase::config", "{}", line(args)));
+fn error(_: &JsValue, args: &[JsValue], context: &mut Context) -> JsResult<JsValue> {
+    let line = print::line(args, context);
+    crate::budget::exempt(|| tracing::error!(target: "edgebase::config", "{line}"));
     Ok(JsValue::undefined())
 }

@@ -8,6 +8,7 @@ mod effects;
 mod guards;
 pub(crate) mod host;
 pub(crate) mod jobs;
+mod print;
 pub(crate) mod queue;
 pub(crate) mod reads;
 pub(crate) mod realm;

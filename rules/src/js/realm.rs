@@ -8,6 +8,7 @@ use super::jobs::Jobs;
 use super::{convert, slice, walk};
 use crate::api::Limits;
 use crate::budget;
+use crate::error::Location;
 use crate::program::{EVALUATION, EVALUATION_MEMORY, PreparedModule, Program};
 use boa_engine::builtins::function::OrdinaryFunction;
 use boa_engine::builtins::promise::PromiseState;
@@ -19,6 +20,7 @@ use boa_engine::{Context, JsError, JsNativeError, JsResult, JsString, JsValue, S
 use serde_json::Value;
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -26,6 +28,8 @@ use std::time::{Duration, Instant};
 
 /// Wall time the evaluation of a config may take.
 const WALL: Duration = Duration::from_secs(15);
+/// The longest text of an error with its trace in which a place is looked for, in bytes.
+const LONGEST_TRACE: usize = 64 << 10;
 
 /// A config that does not evaluate.
 pub(crate) struct Broken {
@@ -49,13 +53,33 @@ pub(crate) struct ThrownAt {
     pub column: u32,
 }
 
+/// An error as the engine shows it, unless that is very long: thrown objects may be of any size.
+struct Shown(String);
+
+impl Write for Shown {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        if self.0.len() + text.len() > LONGEST_TRACE {
+            return Err(std::fmt::Error);
+        }
+        self.0.push_str(text);
+        Ok(())
+    }
+}
+
 impl ThrownAt {
+    /// The place in the files.
+    pub fn place(&self, program: &Program) -> Option<Location> {
+        program.place(&self.module, self.line, self.column)
+    }
+
     /// The innermost place in a module of the program that an error's trace names. The engine
     /// shows its traces and offers no other way to them: `message`, then lines of the form
     /// `    at <function> (<module>:<line>:<column>)`.
-    fn of(error: &JsError, program: &Program) -> Option<Self> {
-        let shown = error.to_string();
-        shown.lines().find_map(|line| {
+    pub fn of(error: &JsError, program: &Program) -> Option<Self> {
+        let mut shown = Shown(String::new());
+        // What is longer has no place.
+        write!(shown, "{error}").ok()?;
+        shown.0.lines().find_map(|line| {
             let frame = line.trim_start().strip_prefix("at ")?.strip_suffix(')')?;
             let mut parts = frame.rsplitn(3, ':');
             let column = parts.next()?.parse().ok()?;

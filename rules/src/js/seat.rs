@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU64, AtomicUsize,
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
+use tracing::Span;
 
 /// The thread was given up.
 const LOST: u8 = 1;
@@ -70,6 +71,8 @@ pub(crate) struct Call {
     pub function: FunctionId,
     pub work: Work,
     pub deadline: Instant,
+    /// The request on whose behalf it is, for the log.
+    pub span: Span,
 }
 
 /// A reply owed to whoever asked.
@@ -86,6 +89,8 @@ pub(crate) struct Running {
     pub function: FunctionId,
     /// When it evaluates rows: all of them, and which one.
     pub rows: Option<(Arc<Vec<Value>>, usize)>,
+    /// What it is logged in.
+    pub span: Span,
 }
 
 impl Running {
@@ -94,7 +99,8 @@ impl Running {
             Work::Rows { rows, from, .. } => Some((Arc::clone(rows), *from)),
             Work::Decide(_) | Work::Value(_) => None,
         };
-        Self { call: call.id, caller: call.caller, function: call.function, rows }
+        let span = call.span.clone();
+        Self { call: call.id, caller: call.caller, function: call.function, rows, span }
     }
 }
 

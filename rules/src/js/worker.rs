@@ -4,10 +4,10 @@
 //! memory budget, keeps evaluations that wait for reads, and collects garbage between
 //! requests. It trusts nothing it runs: every failure ends in a reply.
 
-use super::realm::Evaluated;
+use super::realm::{Evaluated, ThrownAt};
 use super::seat::{Call, Message, Outcome, Running, Seat, Work, Yield};
 use super::thread::Parts;
-use super::{convert, reads, slice, verdict};
+use super::{convert, print, reads, slice, verdict};
 use crate::api::{Arg, Cause, Failure};
 use crate::budget;
 use crate::stalls::hash_of;
@@ -46,6 +46,8 @@ pub(crate) struct Worker<'p> {
     functions: Vec<JsFunction>,
     stringify: JsFunction,
     served: usize,
+    /// The call whose exception was logged last.
+    reported: u64,
     /// Bytes that the thread held once the config had been evaluated.
     at_rest: usize,
     // Last, so that everything above is dropped before it.
@@ -100,6 +102,7 @@ impl<'p> Worker<'p> {
             functions,
             stringify,
             served: 0,
+            reported: 0,
             at_rest: budget::held(),
             context,
         }
@@ -352,6 +355,8 @@ impl<'p> Worker<'p> {
         f: impl FnOnce(&mut Self) -> T,
     ) -> T {
         let principal = running.caller.principal;
+        let span = running.span.clone();
+        let _entered = span.enter();
         let held = budget::held();
         let cpu_before = slice::begin(self.parts.limits.slice, deadline);
         self.seat.begin(running, cpu_before);
@@ -419,7 +424,37 @@ impl<'p> Worker<'p> {
 
     fn failure(&mut self, error: &JsError) -> Failure {
         let stringify = self.stringify.clone();
-        convert::failure(error, Some(&stringify), &mut self.context)
+        let failure = convert::failure(error, Some(&stringify), &mut self.context);
+        if let Failure::Threw { message, typed } = &failure {
+            self.report(error, message, typed.code.is_some());
+        }
+        failure
+    }
+
+    /// Logs what a function threw, and where; of several rows of a call the first.
+    fn report(&mut self, error: &JsError, message: &str, is_typed: bool) {
+        let Some(running) = self.seat.running() else { return };
+        if std::mem::replace(&mut self.reported, running.call) == running.call {
+            return;
+        }
+        let exception = match (error.as_native(), error.as_opaque()) {
+            (Some(native), _) => format!("{}: {message}", native.kind()),
+            (None, Some(value)) => print::line(std::slice::from_ref(value), &mut self.context),
+            (None, None) => message.to_owned(),
+        };
+        let program = &self.parts.program;
+        let at = ThrownAt::of(error, program).and_then(|at| at.place(program));
+        let info = self.parts.functions.get(running.function.0 as usize);
+        let at = at.map(|at| at.to_string()).or_else(|| Some(info?.place()));
+        let rule = info.map(|info| info.path.as_str());
+        budget::exempt(|| {
+            if is_typed {
+                // The config's own word for the client.
+                tracing::debug!(rule, at, exception, "a function of the config threw");
+            } else {
+                tracing::warn!(rule, at, exception, "a function of the config threw");
+            }
+        });
     }
 
     fn mention(&self, function: FunctionId, index: usize) -> &'p Mention {

@@ -48,7 +48,7 @@ struct Inner {
 
 /// What is known about a file's text after it has been prepared.
 struct Source {
-    text: String,
+    text: Arc<str>,
     places: Places,
     /// Files by the specifier that names them here.
     links: HashMap<String, PathBuf>,
@@ -111,7 +111,9 @@ pub fn load(path: &Path, environment: &HashMap<String, String>) -> Result<Loaded
 fn inside(path: &Path, environment: BTreeMap<String, String>) -> Result<Loaded, LoadError> {
     let mut read = read::read(path)?;
     let modules = std::mem::take(&mut read.modules);
-    let program = Arc::new(Program { modules, environment });
+    let texts = read.sources.iter().map(|(file, s)| (file.clone(), Arc::clone(&s.text))).collect();
+    let origins = std::mem::take(&mut read.origins);
+    let program = Arc::new(Program { modules, environment, texts, origins });
     let config = program.modules[0].name.clone();
     let limits = Limits { slice: EVALUATION, ..Limits::default() };
     let mut evaluated = realm::evaluate(&program, &limits).map_err(|e| match e.path {
@@ -119,7 +121,7 @@ fn inside(path: &Path, environment: BTreeMap<String, String>) -> Result<Loaded, 
             let message = format!("{}: {}", keys.join("."), e.message);
             mistake(&read.sources, &config, &keys, message)
         }
-        None => match e.thrown_at.and_then(|at| read.place(&at)) {
+        None => match e.thrown_at.and_then(|at| at.place(&program)) {
             Some(location) => {
                 let text = read.text(&location.file).to_owned();
                 LoadError::at(location, &text, e.message)

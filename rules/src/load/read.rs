@@ -7,7 +7,6 @@ use super::resolve::{self, SHARED_TEXT, Target};
 use super::{Source, Sources};
 use crate::error::{LoadError, Location};
 use crate::fast;
-use crate::js::realm::ThrownAt;
 use crate::program::PreparedModule;
 use crate::syntax::{self, Kind, Mention, Mistakes, Origins};
 use edgebase_blocks::rule::FUNCTION_MARKER;
@@ -100,7 +99,7 @@ pub(super) fn read(path: &Path) -> Result<Read, LoadError> {
             let known = Known { location, mentions, fast, span, is_generator };
             read.functions.insert(function.tick, known);
         }
-        let source = Source { text, places: prepared.places, links: linked };
+        let source = Source { text: text.into(), places: prepared.places, links: linked };
         read.sources.insert(file.clone(), source);
         read.origins.insert(file.clone(), prepared.origins);
         read.mistakes.insert(file.clone(), prepared.mistakes);
@@ -127,12 +126,6 @@ impl Read {
         self.sources.get(file).map_or("", |s| &s.text)
     }
 
-    /// The place in the files of a place in the texts that are run.
-    pub fn place(&self, at: &ThrownAt) -> Option<Location> {
-        let offset = self.origins.get(&at.module)?.of(at.line, at.column)?;
-        Some(Location::of(&at.module, self.text(&at.module), offset))
-    }
-
     fn json(&mut self, file: &Path, text: String) -> Result<(), LoadError> {
         let value: Value = serde_json::from_str(&text).map_err(|e| {
             let location = Location {
@@ -151,7 +144,7 @@ impl Read {
         }
 
         let places = syntax::json_places(file, &text)?;
-        let source = Source { text, places, links: HashMap::new() };
+        let source = Source { text: text.into(), places, links: HashMap::new() };
         self.sources.insert(file.to_owned(), source);
         let text = value.to_string();
         self.modules.push(PreparedModule {

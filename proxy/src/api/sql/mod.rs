@@ -65,7 +65,7 @@ pub async fn run(
         bearer: false,
         purpose: "SQL execution".into(),
     };
-    if !snapshot.auth.service(&head.headers, head.peer, &scope)? {
+    if !snapshot.auth.service(head, &scope)? {
         return Err(Error::ServiceKeyRequired("execute SQL".into()));
     }
     let block =

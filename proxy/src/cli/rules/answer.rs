@@ -45,7 +45,7 @@ pub(super) fn form(
         Some(Rule::Function(id)) => *id,
         Some(literal) => return ("literal", Some(literal.describe()), None),
     };
-    let place = snapshot.loaded.function(id).map(|f| format!("{}:{}", f.file.display(), f.line));
+    let place = snapshot.loaded.function(id).map(edgebase_rules::FunctionInfo::place);
     let natively = snapshot
         .engine
         .metrics()

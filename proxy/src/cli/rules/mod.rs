@@ -164,7 +164,7 @@ impl Test {
         let snapshot = Arc::new(Snapshot::new(app, &environment, None, None)?);
         let (block, key) = self.block(&snapshot)?;
         let caller = Caller::default();
-        let access = Access::new(&snapshot, &principal, &block.namespace, caller).explained();
+        let access = Access::new(&snapshot, &principal, &block.namespace, caller);
         let found = self.find(block, &key, &access)?;
         if let Subject::Table(_) = found.subject
             && access.standing(found.rule) == Standing::PerRow
