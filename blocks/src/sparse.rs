@@ -1,4 +1,4 @@
-//! Which tables does an instance have that has not got all of its block's?
+//! Which tables does a partially created instance have?
 //!
 //! A table is made at its first write, and with it those that its foreign keys refer to: so what
 //! an instance has is closed under foreign keys, at all times. Names are a table's own; those that

@@ -1,8 +1,8 @@
-//! Which tables does an instance have on its way that has not got all of its block's?
+//! Which tables must a partially created instance have while it migrates?
 //!
-//! One that has all of them goes on having all. Any other takes the steps of the tables that it has;
-//! the others' it does without, because they will be made in the newest shape, as those of a new
-//! instance are. Two things make it have more: a foreign key that a table of its comes to have, and
+//! A complete instance stays complete. Any other one takes the steps of the tables that it has and
+//! skips those of the others, which will be created in the newest shape, as those of a new instance
+//! are. Two things make it have more: a foreign key that a table of its comes to have, and
 //! a hand-written migration, which may name any table. A migration that is of a table that is there,
 //! or names one, finds every table that it names; one that is all about tables that are not there
 //! does not run, as it does not for a table that is new.

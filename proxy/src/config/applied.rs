@@ -28,8 +28,8 @@ pub async fn check(db: &Database, blocks: &[&Block]) -> Result<()> {
         })?;
         if found.is_empty() {
             bail!(
-                "the database does not know block '{}' as this config has it. Apply the config \
-                 before it is served: edgebase apply",
+                "block '{}' of this config is not applied to the database. Run `edgebase apply` \
+                 before serving it.",
                 block.namespace
             );
         }

@@ -3,8 +3,8 @@
 //! Reads addresses as libpq does, with `sslmode` and `sslrootcert`, which the driver knows only
 //! in part. `disable`, `prefer` (the default) and `require` mean what they mean there; wherever
 //! roots are named the certificate is verified against them, and for `verify-full` and
-//! `sslrootcert=system` the host's name as well. Without roots `require` encrypts and believes
-//! anybody, which keeps out who listens and not who interferes.
+//! `sslrootcert=system` the host's name as well. Without roots `require` encrypts and does
+//! not authenticate the server: it keeps out an eavesdropper and not a man in the middle.
 
 use super::hosts::Unanswered;
 use crate::tls;

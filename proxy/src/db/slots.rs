@@ -8,12 +8,12 @@
 //! last is used next, so a quiet server keeps few processes warm instead of many lukewarm.
 //!
 //! Instances that the proxy does not know yet have a slot to themselves: there it is asked whether
-//! they exist, there they are made, and there the request that made them runs. Making one changes the
-//! catalogs in some hundred places, which every process has to take note of, and one that has not
-//! done so for some fifteen instances drops all it knows and learns it anew. A few processes that
-//! make all of them never fall so far behind; thirty-two that take turns always do, which costs
-//! four times as much. Instances are dropped there too, two at a time, as a deletion may wait for
-//! requests of its instance and must not keep others from being made.
+//! they exist, there they are made, and there the request that made them runs. Each creation
+//! invalidates about 100 catalog entries in every process, and a process that is some 15 creations
+//! behind drops its whole cache. A few processes that make all instances never fall so far behind;
+//! thirty-two that take turns always do, which costs four times as much. Instances are dropped there
+//! too, two at a time: a deletion may wait for requests of its instance and must not hold up
+//! creations.
 
 use super::address::Address;
 use super::cancel::{CancelHandle, IfDropped, settle};

@@ -4,14 +4,13 @@
 //! every connection from the others. Requests beyond the share queue without a connection, in
 //! order, and give up after a bounded wait; beyond a bounded queue they are refused at once.
 //!
-//! An instance whose requests take long takes the server's processors from everybody, whatever
-//! connections it leaves: its turns count for more, so that they keep half of the processors busy
-//! at most. Those of the database are not known here; they are taken to be as many as the proxy's.
+//! An instance with slow requests takes processors from the others, however few connections it has. So
+//! the share of a slow instance shrinks to half as many requests as there are processors. The database
+//! is taken to have as many processors as the proxy.
 //!
-//! How long a request takes is the time that it held its connection, divided by how many of the
-//! instance ran meanwhile: on busy processors each of seven takes seven times as long, and would
-//! seem quick again as soon as it ran alone. Writes are told apart, as they wait for the disk, and
-//! are the sooner done the more of them wait together.
+//! The service time of a request is the time that it held its connection, divided by the instance's
+//! concurrency meanwhile, so that contention among an instance's own requests does not count as
+//! slowness. Writes have an average of their own: they wait for the disk, which several share.
 
 use crate::error::{Error, Result};
 use edgebase_blocks::InstanceKey;
