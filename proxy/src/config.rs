@@ -6,6 +6,8 @@
 
 pub mod applied;
 mod condition;
+mod functions;
+mod grammar;
 mod migration;
 mod verify;
 

@@ -5,6 +5,7 @@
 //! PostgreSQL refuses; what functions and operators there are and which types they take, only a
 //! database knows.
 
+use super::{functions, grammar};
 use crate::db::sql_token::{Token, tokens};
 use edgebase_blocks::{FieldType, Table, ddl};
 
@@ -26,13 +27,8 @@ const EXPECTING: &str =
 const BINARY: [&str; 12] = ["=", "<", ">", "<=", ">=", "<>", "!=", "*", "/", "%", "^", "||"];
 /// Operators that give no truth.
 const ARITHMETIC: [&str; 7] = ["+", "-", "*", "/", "%", "^", "||"];
-/// Functions over several rows, and those that give several.
-const OVER_ROWS: &str = " any_value array_agg avg bit_and bit_or bit_xor bool_and bool_or corr count \
-    covar_pop covar_samp cume_dist dense_rank every first_value generate_series json_agg \
-    json_array_elements json_each json_object_agg jsonb_agg jsonb_array_elements jsonb_each \
-    jsonb_object_agg lag last_value lead max min mode nth_value ntile percent_rank percentile_cont \
-    percentile_disc range_agg rank regexp_matches regexp_split_to_table row_number stddev stddev_pop \
-    stddev_samp string_agg sum unnest var_pop var_samp variance xmlagg ";
+/// What is said of a condition that gives another value.
+const NO_TRUTH: &str = "it gives a value that is neither true nor false";
 
 fn has(list: &str, word: &str) -> bool {
     list.split_ascii_whitespace().any(|other| other == word)
@@ -52,9 +48,11 @@ pub fn mistake(sql: &str, table: &Table) -> Option<String> {
     let condition = Condition { tokens: &tokens, table, columns };
     condition
         .misplaced()
+        .or_else(|| grammar::foreign(condition.tokens, is_keyword))
         .or_else(|| condition.forbidden())
         .or_else(|| condition.unknown())
         .or_else(|| condition.untrue())
+        .or_else(|| grammar::is_no_boolean(sql).then(|| NO_TRUTH.to_owned()))
 }
 
 struct Condition<'t> {
@@ -198,17 +196,35 @@ impl Condition<'_> {
         }
     }
 
+    /// The name of the function that is called here, if it is one that no request may call.
+    fn outlives(&self, i: usize) -> Option<String> {
+        if self.at(i + 1) != Some(&Token::Mark('(')) {
+            return None;
+        }
+        let is_of_another = i >= 2
+            && self.before(i) == Some(&Token::Mark('.'))
+            && self.at(i - 2).and_then(folded).is_none_or(|schema| schema != "pg_catalog");
+        let name = folded(self.at(i)?).filter(|_| !is_of_another)?;
+        functions::outlives(&name).then_some(name)
+    }
+
     /// What no check may have.
     fn forbidden(&self) -> Option<String> {
         self.tokens.iter().enumerate().find_map(|(i, token)| match token {
             Token::Parameter(text) => Some(format!("it has a parameter, {text}")),
+            Token::Word(_) | Token::Name(_) if self.outlives(i).is_some() => {
+                let name = self.outlives(i).unwrap_or_default();
+                Some(format!(
+                    "it calls {name}(), which no request may, so no record could be stored"
+                ))
+            }
             Token::Word(word) => {
                 let word = word.to_lowercase();
                 let is_called = self.at(i + 1) == Some(&Token::Mark('('));
                 let is_qualified = self.before(i) == Some(&Token::Mark('.'));
                 if word == "select" || (word == "over" && is_called) {
                     Some(format!("a check sees one row, and has no {}", word.to_uppercase()))
-                } else if is_called && !is_qualified && has(OVER_ROWS, &word) {
+                } else if is_called && !is_qualified && functions::is_over_rows(&word) {
                     Some(format!("a check sees one row, and {word}() is about several"))
                 } else {
                     None
@@ -244,11 +260,11 @@ impl Condition<'_> {
     fn untrue(&self) -> Option<String> {
         let mut tokens = self.tokens;
         while let [Token::Mark('('), inner @ .., Token::Mark(')')] = tokens
-            && closes_at_end(inner)
+            && grammar::closes_at_end(inner)
         {
             tokens = inner;
         }
-        let no_truth = || Some("it gives a value that is neither true nor false".to_owned());
+        let no_truth = || Some(NO_TRUTH.to_owned());
         if let [token] = tokens {
             let column = folded(token).filter(|_| !is_keyword(token));
             let kind = column.and_then(|name| self.table.column_type(&name));
@@ -285,19 +301,6 @@ impl Condition<'_> {
             None => String::new(),
         }
     }
-}
-
-/// Whether no bracket of `inner` closes one that stands before it.
-fn closes_at_end(inner: &[Token<'_>]) -> bool {
-    let mut depth = 0;
-    inner.iter().all(|token| {
-        depth += match token {
-            Token::Mark('(') => 1,
-            Token::Mark(')') => -1,
-            _ => 0,
-        };
-        depth >= 0
-    })
 }
 
 #[cfg(test)]
@@ -387,6 +390,21 @@ mod tests {
             "upper(name)::text = name",
             "'t'",
             "1 < a + 2",
+            "(a < b) = (b < a)",
+            "a < 1 OR b = 2 AND a > 3",
+            "CASE WHEN a = 1 THEN b = 2 WHEN a < 3 THEN true END",
+            "CASE a = 1 WHEN b = 2 THEN true END",
+            "a BETWEEN (b) AND abs(a) AND b BETWEEN 1 AND 2",
+            "(array[1,2,3])[1:2] = array[1,2]",
+            "a IN (1) AND (b) IN (2, 3)",
+            "name IS NOT NFKC NORMALIZED",
+            "(a = 1) IS NOT UNKNOWN",
+            "a IS NOT DISTINCT FROM 5",
+            "a = 1 IS TRUE",
+            "' TRUE '",
+            "'of'",
+            "tags ? 'a' AND tags ?| array['a']",
+            "make_interval(days => 1) < make_interval(secs => 2)",
         ] {
             assert_eq!(of(sql), None, "{sql}");
         }
@@ -437,6 +455,37 @@ mod tests {
             ("((1))", "neither"),
             ("tags", "neither"),
             ("a = '\0'", "NUL"),
+            ("a between 1", "one bound"),
+            ("a NOT BETWEEN 1", "one bound"),
+            ("(a between 1) and b > 2", "one bound"),
+            ("a between abs(1 and 2)", "one bound"),
+            ("a in ()", "empty list"),
+            ("a NOT IN ( )", "empty list"),
+            ("a is not 5", "IS takes"),
+            ("a is 'x'", "IS takes"),
+            ("a IS b", "IS takes"),
+            ("a is (null)", "IS takes"),
+            ("a > default", "DEFAULT"),
+            ("a => 1", "write '>='"),
+            ("a > 1 && a < 5", "in a chain"),
+            ("a > 1 || b < 5", "in a chain"),
+            ("1 < a < 5", "in a chain"),
+            ("a == 1", "no '=='; write ="),
+            ("a === 1", "no '==='; write ="),
+            ("a !== 1", "no '!=='; write <>"),
+            ("!\"on\"", "no '!'; write NOT"),
+            ("a > 1 AND ! \"on\"", "no '!'; write NOT"),
+            ("set_config('a.b', name, false) is not null", "set_config()"),
+            ("pg_catalog.SET_CONFIG('a.b', name, false) is not null", "set_config()"),
+            ("pg_advisory_lock(1) is null", "pg_advisory_lock()"),
+            ("pg_notify('a', name) is null", "pg_notify()"),
+            ("lo_create(0) > 0", "lo_create()"),
+            ("\"setseed\"(1) is null", "setseed()"),
+            ("(a = b = 1)", "in a chain"),
+            ("a > 1 ? true : false", "CASE WHEN"),
+            ("'abc'", "neither"),
+            ("'tru e'", "neither"),
+            ("''", "neither"),
         ] {
             let found = of(sql);
             assert!(found.as_ref().is_some_and(|f| f.contains(words)), "{sql}: {found:?}");

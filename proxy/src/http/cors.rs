@@ -23,7 +23,8 @@ pub fn decorate(cors: Option<&Cors>, origin: Option<&HeaderValue>, headers: &mut
     let credentials = !any && cors.and_then(|c| c.credentials).unwrap_or(true);
     let methods = cors
         .and_then(|c| c.methods.as_ref())
-        .map_or_else(|| METHODS.to_owned(), |list| list.join(", "));
+        // Browsers ask in upper case and compare letter for letter.
+        .map_or_else(|| METHODS.to_owned(), |list| list.join(", ").to_ascii_uppercase());
     let max_age = cors.and_then(|c| c.max_age).unwrap_or(MAX_AGE);
     let allow_origin = if any { HeaderValue::from_static("*") } else { origin.clone() };
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, allow_origin);
@@ -61,7 +62,7 @@ pub fn remarks(cors: &Cors) -> Vec<String> {
         .iter()
         .filter(|origin| !can_match(origin))
         .map(|origin| {
-            format!("cors.origin '{origin}' matches no origin; write it like 'https://example.com', without a path")
+            format!("cors.origin '{origin}' matches no origin; write it as browsers do, like 'https://example.com': in lower case, without a path and without the port that its scheme has anyway; '*' stands for whole labels at the beginning of the host")
         })
         .collect();
     if origins.iter().any(|origin| origin == "*") && cors.credentials == Some(true) {
@@ -70,14 +71,27 @@ pub fn remarks(cors: &Cors) -> Vec<String> {
     all
 }
 
-/// Whether an origin of a browser can match: a scheme, a host and perhaps a port.
+/// Whether an origin of a browser can match: a scheme, a host and perhaps a port, as a browser
+/// writes them.
 fn can_match(pattern: &str) -> bool {
-    let host = match pattern.split_once("://") {
-        Some((_, host)) => host,
-        None if pattern.starts_with("*.") => pattern,
+    let (scheme, host) = match pattern.split_once("://") {
+        Some((scheme, host)) => (scheme, host),
+        None if pattern.starts_with("*.") => ("", pattern),
         None => return matches!(pattern, "*" | "null"),
     };
-    !host.is_empty() && !host.contains('/')
+    let default_port = match scheme {
+        "http" => ":80",
+        "https" => ":443",
+        _ => "\0",
+    };
+    let name = host.strip_prefix("*.").unwrap_or(host);
+    let is_foreign =
+        |c: char| !c.is_ascii_graphic() || c.is_ascii_uppercase() || "/*@?#\\,".contains(c);
+    !name.is_empty()
+        && !name.contains(is_foreign)
+        && !scheme.contains(is_foreign)
+        && !name.ends_with(default_port)
+        && !name.ends_with(':')
 }
 
 fn origins(cors: &Cors) -> &[String] {
@@ -146,16 +160,51 @@ mod tests {
     }
 
     #[test]
+    fn methods_are_sent_in_upper_case() {
+        let cors = serde_json::json!({"origin": "https://a.com", "methods": ["get", "Patch"]});
+        let cors: Cors = serde_json::from_value(cors).unwrap();
+        let mut headers = HeaderMap::new();
+        decorate(Some(&cors), Some(&HeaderValue::from_static("https://a.com")), &mut headers);
+        assert_eq!(headers[header::ACCESS_CONTROL_ALLOW_METHODS], "GET, PATCH");
+    }
+
+    #[test]
     fn settings_without_effect_are_remarked_on_and_those_that_cannot_be_sent_refused() {
         let cors = |value: serde_json::Value| -> Cors { serde_json::from_value(value).unwrap() };
         let said = |value| remarks(&cors(value)).join("; ");
         let any = said(serde_json::json!({"origin": ["*"], "credentials": true}));
         assert!(any.contains("no effect"), "{any}");
-        for origin in ["example.com", "https://example.com/", "https://", ""] {
+        for origin in [
+            "example.com",
+            "https://example.com/",
+            "https://",
+            "",
+            "https://Example.com",
+            "https://example.com:443",
+            "http://example.com:80",
+            "https://example.com:",
+            "HTTPS://example.com",
+            "https://a@example.com",
+            "https://*.*.example.com",
+            "https://app.*.com",
+            "https://example.com?x",
+            "https://exämple.com",
+            "a.com, b.com",
+            " https://example.com",
+        ] {
             let said = said(serde_json::json!({"origin": origin}));
             assert!(said.contains("matches no origin"), "{origin}: {said}");
         }
-        let good = ["*.example.com", "https://*.example.com", "http://localhost:5173", "app://x"];
+        let good = [
+            "*.example.com",
+            "https://*.example.com",
+            "http://localhost:5173",
+            "app://x",
+            "http://example.com:443",
+            "http://[::1]:3000",
+            "chrome-extension://abc",
+            "null",
+        ];
         assert_eq!(said(serde_json::json!({"origin": good, "credentials": true})), "");
         assert_eq!(said(serde_json::json!({"origin": "*"})), "");
         for method in ["GET,", "", "GE T", "G\n"] {
