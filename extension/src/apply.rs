@@ -3,8 +3,9 @@
 //! `edgebase.apply_config(config, dry_run)` registers the blocks of a config and brings the
 //! instances of single-instance blocks up to date; those of dynamic blocks follow when they are
 //! next used. Every table is first built in a scratch schema that is rolled back, so a config
-//! whose `check` or reference PostgreSQL refuses is refused here and not at some tenant's first
-//! write. A block that the config no longer has is kept, with its instances.
+//! whose `check` or reference PostgreSQL refuses, or whose `check` no write could meet or evaluate,
+//! is refused here and not at some tenant's first write. A block that the config no longer has is
+//! kept, with its instances.
 
 use crate::adopt;
 use crate::analytics;
@@ -160,8 +161,48 @@ fn try_out(block: &StoredBlock) -> Result<(), Error> {
     let schema = ":trial:";
     spi::run(&format!("CREATE SCHEMA {} AUTHORIZATION edgebase_owner", ident(schema)), &[])?;
     instance::as_owner(schema, || {
-        edgebase_blocks::ddl::create_block(schema, block).iter().try_for_each(|s| spi::ddl(s))
+        edgebase_blocks::ddl::create_block(schema, block).iter().try_for_each(|s| spi::ddl(s))?;
+        try_checks(schema)
     })
+}
+
+/// Evaluates every check of the tables in a schema, over no row: what a check calls is looked at
+/// before the first row comes, so one that no insert could evaluate is refused. A check of one
+/// field is also evaluated for that field's default.
+fn try_checks(schema: &str) -> Result<(), Error> {
+    let checks = spi::json(
+        "SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+                'any', pg_catalog.format('SELECT %s FROM %I.%I', e.expr, $1, r.relname),
+                'default', CASE WHEN d.oid IS NOT NULL THEN pg_catalog.format('SELECT (%s) IS NOT FALSE FROM (SELECT (%s)::%s AS %I) AS %I',
+                    e.expr, pg_catalog.pg_get_expr(d.adbin, d.adrelid),
+                    pg_catalog.format_type(a.atttypid, a.atttypmod), a.attname, r.relname) END,
+                'table', r.relname, 'field', a.attname))
+         FROM pg_catalog.pg_constraint c
+         JOIN pg_catalog.pg_class r ON r.oid OPERATOR(pg_catalog.=) c.conrelid
+         CROSS JOIN LATERAL (SELECT pg_catalog.pg_get_expr(c.conbin, c.conrelid) AS expr) e
+         LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) c.conrelid
+              AND a.attnum OPERATOR(pg_catalog.=) c.conkey[1]
+              AND pg_catalog.cardinality(c.conkey) OPERATOR(pg_catalog.=) 1
+         LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid OPERATOR(pg_catalog.=) a.attrelid
+              AND d.adnum OPERATOR(pg_catalog.=) a.attnum
+         WHERE c.contype OPERATOR(pg_catalog.=) 'c' AND r.relnamespace OPERATOR(pg_catalog.=)
+              (SELECT n.oid FROM pg_catalog.pg_namespace n
+               WHERE n.nspname OPERATOR(pg_catalog.=) $1::pg_catalog.name)",
+        &[schema.into()],
+    )?;
+    for check in checks.as_array().into_iter().flatten() {
+        let text = |key: &str| check[key].as_str();
+        spi::run(text("any").unwrap_or_default(), &[])?;
+        if let Some(sql) = text("default")
+            && spi::one::<bool>(sql, &[])? == Some(false)
+        {
+            let (table, field) = (&check["table"], &check["field"]);
+            return Err(Error::InvalidConfig(format!(
+                "the default of field {field} in table {table} does not meet its check"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// The rows that tell what the block's change is.

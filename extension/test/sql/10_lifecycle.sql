@@ -260,6 +260,27 @@ SELECT 1 / (sum(a) = 15)::int FROM m.t \g /dev/null
 SELECT * FROM edgebase.apply_config('{"databases": {"m": {"instance": true, "tables": {"t": {"schema": {"a": {"type": "string", "check": "nosuch > 1"}}}}}}}');
 \ir ../lib/verdict.sql
 
+\set attack 'a config whose check calls what no request may is refused when applied'
+\set expect EB009
+SELECT * FROM edgebase.apply_config('{"databases": {"m": {"instance": true, "tables": {"t": {"schema": {"a": {"type": "string", "check": "a IS NULL OR set_config(''a.b'', a, false) IS NOT NULL"}}}}}}}');
+\ir ../lib/verdict.sql
+
+\set attack 'a config whose check locks is refused when applied'
+\set expect EB009
+SELECT * FROM edgebase.apply_config('{"databases": {"m": {"tables": {"t": {"schema": {"a": {"type": "number", "check": "pg_try_advisory_xact_lock(a::bigint)"}}}}}}}');
+\ir ../lib/verdict.sql
+
+\set attack 'a config whose default does not meet its check is refused when applied'
+\set expect EB006
+SELECT * FROM edgebase.apply_config('{"databases": {"m": {"instance": true, "tables": {"Awkward \"T": {"schema": {"it''s": {"type": "number", "default": 5, "check": "\"it''s\" > 5"}}}}}}}');
+\ir ../lib/verdict.sql
+
+\set attack 'a check of other fields, or of none, does not refuse a default'
+\set expect 00000
+BEGIN;
+SELECT * FROM edgebase.apply_config('{"databases": {"m": {"instance": true, "tables": {"t": {"schema": {"b": "number", "a": {"type": "number", "default": 5, "check": "a < b AND b IS NOT NULL"}, "c": {"type": "string", "check": "c IS NOT NULL"}, "d": {"type": "string", "default": "x", "check": "NULL"}, "e": {"type": "datetime", "default": "2024-01-01", "check": "e < now()"}, "f": {"type": "boolean", "default": true, "check": "f AND t IS NOT NULL"}}}}}}}') \g /dev/null
+\ir ../lib/verdict.sql
+
 \set attack 'a default that its own field refuses is refused when applied'
 \set expect EB006
 SELECT * FROM edgebase.apply_config('{"databases": {"m": {"instance": true, "tables": {"t": {"schema": {"a": {"type": "datetime", "default": "now"}}}}}}}');
