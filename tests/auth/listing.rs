@@ -30,7 +30,8 @@ async fn a_blocks_instances_are_listed_for_service_keys_page_by_page() {
             assert!(item["createdAt"].as_str().unwrap().ends_with('Z'), "{item}");
             seen.push(item["id"].as_str().unwrap().to_owned());
         }
-        assert_eq!(page["cursor"], items.last().map_or(Value::Null, |item| item["id"].clone()));
+        let last = items.last().filter(|_| page["hasMore"] == true);
+        assert_eq!(page["cursor"], last.map_or(Value::Null, |item| item["id"].clone()));
         // Other tests make instances of this block too; theirs sort elsewhere.
         if !seen.last().is_some_and(|id| id.starts_with("list-")) || page["hasMore"] == false {
             break;
@@ -45,12 +46,13 @@ async fn a_blocks_instances_are_listed_for_service_keys_page_by_page() {
     assert_eq!((&single["items"][0]["id"], &single["hasMore"]), (&Value::Null, &json!(false)));
     let none = service.get("/api/db/room?limit=0").await.expect(200);
     assert_eq!((&none["items"], &none["hasMore"]), (&json!([]), &json!(true)));
-    assert_eq!(service.get("/api/db/room?limit=9999999").await.expect(200)["perPage"], 1000);
+    for limit in ["9999999", "99999999999999999999", "9223372036854775807"] {
+        let page = service.get(&format!("/api/db/room?limit={limit}")).await.expect(200);
+        assert_eq!(page["perPage"], 1000, "{limit}");
+    }
     let past = service.query("/api/db/room", &[("after", "\u{10ffff}")]).await.expect(200);
     assert_eq!((&past["items"], &past["cursor"]), (&json!([]), &Value::Null));
-    for query in
-        ["limit=-1", "limit=x", "limit=", "limit=1e3", "after=%00", "limit=99999999999999999999"]
-    {
+    for query in ["limit=-1", "limit=x", "limit=", "limit=1e3", "after=%00", "limit=+"] {
         assert_eq!(service.get(&format!("/api/db/room?{query}")).await.status, 400, "{query}");
     }
     service.get("/api/db/nowhere").await.refused(404, "Database 'nowhere' not found in config");

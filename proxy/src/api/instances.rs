@@ -68,12 +68,13 @@ pub async fn list(
     let rows = app.pools_of_block(snapshot, namespace).requests.plain(&sql).await?;
     let shown: Vec<&Row> = rows.iter().zip(0..limit).map(|(row, _)| row).collect();
     let text = |row: &Row| row.try_get::<String>(0).map_err(Error::internal);
+    let has_more = rows.len() > shown.len();
     let list = response::List {
-        cursor: match shown.last() {
+        cursor: match shown.last().filter(|_| has_more) {
             Some(row) => row.try_get(1).map_err(Error::internal)?,
             None => None,
         },
-        has_more: rows.len() > shown.len(),
+        has_more,
         items: shown.into_iter().map(text).collect::<Result<_>>()?,
         total: None,
         page: None,

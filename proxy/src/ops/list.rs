@@ -53,10 +53,10 @@ pub struct CountRequest {
 impl ListRequest {
     pub(super) fn parse(table: &Table, query: &Query<'_>, is_search: bool) -> Result<Self> {
         let term = match (query.text(&SEARCH_TERM), query.text(&Q)) {
-            (Some(term), Some(other)) if !term.is_empty() && !other.is_empty() => {
+            (Some(_), Some(_)) => {
                 return Err(malformed(Q.name, "use either search or q, not both"));
             }
-            (term, other) => term.filter(|text| !text.is_empty()).or(other),
+            (term, other) => term.or(other),
         };
         let bound = [query.text(&FILTER), query.text(&OR_FILTER), query.text(&SORT), term];
         let marks = (query.text(&HIGHLIGHT_PRE), query.text(&HIGHLIGHT_POST));

@@ -322,7 +322,7 @@ fn fingerprint(sort: &[SortKey]) -> Option<Value> {
 }
 
 fn sort_keys<'a>(table: &Table, parts: impl Iterator<Item = &'a str>) -> Result<Vec<SortKey>> {
-    let mut keys = Vec::new();
+    let mut keys: Vec<SortKey> = Vec::new();
     for part in parts {
         // A field may itself contain a colon; only a known direction is split off.
         let (field, descending) = match part.rsplit_once(':') {
@@ -337,6 +337,10 @@ fn sort_keys<'a>(table: &Table, parts: impl Iterator<Item = &'a str>) -> Result<
                 "sort: unknown field '{field}' in table '{}'.",
                 table.name
             )));
+        }
+        if keys.iter().any(|key| key.field == field) {
+            let what = format!("'{field}' stands twice, and only the first would count");
+            return Err(malformed(SORT.name, &what));
         }
         keys.push(SortKey { field: field.to_owned(), descending });
     }

@@ -213,25 +213,35 @@ pub fn is_operator(value: &Value) -> bool {
     operator_name(value).is_some()
 }
 
-/// An operator that does not exist is a mistake of its own, whatever else the body holds.
+/// An operator that does not exist, or that has a key which does not belong to it, is a mistake of
+/// its own, whatever else the body holds.
 fn refuse_unknown_operator(field: &str, value: &Value) -> Result<()> {
-    match operator_name(value) {
-        None | Some("increment" | "deleteField") => Ok(()),
-        Some(other) => {
-            let reason = format!(
-                "Unknown field operator '{other}'. Supported operators: increment, deleteField."
-            );
-            let fields = vec![(field.to_owned(), reason.clone())];
-            Err(Error::Validation { headline: reason, fields })
+    let (Some(name), Some(operator)) = (operator_name(value), value.as_object()) else {
+        return Ok(());
+    };
+    let (keys, taken): (&[&str], _) = match name {
+        "increment" => (&["$op", "value"], "'value'"),
+        "deleteField" => (&["$op"], "no other key"),
+        _ => (&[], ""),
+    };
+    let reason = match operator.keys().find(|key| !keys.contains(&key.as_str())) {
+        None => return Ok(()),
+        Some(_) if keys.is_empty() => {
+            format!("Unknown field operator '{name}'. Supported operators: increment, deleteField.")
         }
-    }
+        Some(key) => {
+            format!("The field operator '{name}' does not take '{key}'. It takes {taken}.")
+        }
+    };
+    let fields = vec![(field.to_owned(), reason.clone())];
+    Err(Error::Validation { headline: reason, fields })
 }
 
 /// The operator of a value that has passed [`refuse_unknown_operator`].
 fn operator(value: &Value) -> std::result::Result<Option<Operator>, String> {
     match operator_name(value) {
         Some("increment") => match value.get("value") {
-            None | Some(Value::Null) => Ok(Some(Operator::Increment(0.0))),
+            None => Ok(Some(Operator::Increment(0.0))),
             Some(n) => n
                 .as_f64()
                 .map(|n| Some(Operator::Increment(n)))

@@ -176,12 +176,28 @@ async fn an_update_is_refused_in_its_own_words() {
             (json!({"title": "x"}), "title", "Must be at least 2 characters."),
             (json!({"views": "3"}), "views", "Must be a number."),
             (json!({"views": {"$op": "increment", "value": "x"}}), "views", "Must be a number."),
+            (json!({"views": {"$op": "increment", "value": null}}), "views", "Must be a number."),
             (json!({"views": {"$op": 5}}), "views", "Must be a number."),
+            (json!({"views": {"$op": null}}), "views", "Must be a number."),
             (json!({"kind": "c"}), "kind", "Must be one of: a, b"),
         ] {
             rows.push(
                 Row::patch("7.5", format!("{t}/{id}"), body, 400)
                     .has(json!({"data": { field: {"code": "invalid", "message": reason} }})),
+            );
+        }
+        for (body, said) in [
+            (
+                json!({"views": {"$op": "increment", "value": 1, "valeu": 2}}),
+                "The field operator 'increment' does not take 'valeu'. It takes 'value'.",
+            ),
+            (
+                json!({"kind": {"$op": "deleteField", "value": null}}),
+                "The field operator 'deleteField' does not take 'value'. It takes no other key.",
+            ),
+        ] {
+            rows.push(
+                Row::patch("12.2", format!("{t}/{id}"), body, 400).has(json!({"message": said})),
             );
         }
         let unknown = "Unknown field operator 'push'. Supported operators: increment, deleteField.";

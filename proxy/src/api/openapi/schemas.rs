@@ -30,8 +30,17 @@ pub(super) fn query(kind: &Kind) -> RefOr<Schema> {
         Kind::Integer { least, .. } => at_least(*least),
         Kind::Boolean { .. } => plain(Type::Boolean),
         Kind::Text { may_be_empty: true } => text(),
-        Kind::Names { .. } | Kind::Conditions | Kind::Text { .. } => segment(),
+        Kind::Names { most } => names(*most),
+        Kind::Conditions | Kind::Text { .. } => segment(),
     }
+}
+
+/// So many names at most, separated by commas.
+fn names(most: usize) -> RefOr<Schema> {
+    let name = r"\s*[^,\s][^,]*";
+    let pattern = format!("^{name}(,{name}){{0,{}}}$", most - 1);
+    let names = ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern));
+    RefOr::T(Schema::Object(names.build()))
 }
 
 /// The body with these keys.

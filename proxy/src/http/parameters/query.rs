@@ -86,7 +86,7 @@ impl Parameter {
         let wrong = |what: &str| Err(malformed(self.name, what));
         match self.kind {
             Kind::Integer { least, lenient } => {
-                let number = if lenient { leading_integer(&text) } else { text.parse().ok() };
+                let number = if lenient { leading_integer(&text) } else { integer(&text) };
                 match number {
                     Some(number) if number >= least => Ok(Value::Integer(number)),
                     // The contract's words (10.2).
@@ -141,6 +141,13 @@ fn decode(text: &str) -> std::result::Result<Cow<'_, str>, Utf8Error> {
     percent_decode_str(text).decode_utf8()
 }
 
+/// An integer of any number of digits, those of too many as the largest that is told apart.
+fn integer(text: &str) -> Option<i64> {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let is_integer = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    is_integer.then(|| leading_integer(text)).flatten()
+}
+
 /// `parseInt`: the leading integer of a text.
 fn leading_integer(text: &str) -> Option<i64> {
     let text = text.trim_start();
@@ -192,6 +199,13 @@ mod tests {
             (LIST, "offset=-1", "Invalid offset parameter: must be non-negative"),
             (LIST, "page=0", "Invalid page parameter: must be a positive number"),
             (INSTANCES, "limit=5abc", "Invalid limit parameter: must be a number"),
+            (INSTANCES, "limit=+", "Invalid limit parameter: must be a number"),
+            (INSTANCES, "limit=%205", "Invalid limit parameter: must be a number"),
+            (
+                INSTANCES,
+                "limit=-99999999999999999999",
+                "Invalid limit parameter: must be non-negative",
+            ),
             (LIST, "sort=a,,b", "sort: a name is empty. Separate names by single commas."),
             (LIST, "includeTotal=no", "includeTotal: the value must be true or false."),
             (INSERT, "upsert=1", "upsert: the value must be true or false."),
