@@ -220,6 +220,17 @@ impl Error {
         Self::Unavailable { message: message.to_owned(), detail: detail.to_string() }
     }
 
+    /// A write that the database took and did not carry out.
+    pub fn unwritten(table: &str) -> Self {
+        Self::unavailable(
+            "This database cannot do that now. Try again later.",
+            format!(
+                "table \"{table}\" takes writes without storing them: it has a BEFORE trigger that returns \
+                 NULL, a rule DO INSTEAD or a policy. Look at its triggers, rules and policies"
+            ),
+        )
+    }
+
     /// A rule that was not evaluated to its end.
     pub fn rule_not_completed(cause: impl std::fmt::Display) -> Self {
         let message = "An access rule could not be evaluated now. Try again.";

@@ -278,3 +278,86 @@ async fn a_deletion_takes_an_operators_table_along_and_waits_for_what_depends_on
     assert_eq!(names, ["notes", "notes_backup"]);
     assert_eq!(receipt["rows"], 4);
 }
+
+/// Waits until the server's log, which a thread of its own writes, has these words.
+async fn until_logged(product: &Product, words: &str) {
+    for _ in 0..100 {
+        if product.log().contains(words) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("the log does not say: {words}");
+}
+
+#[tokio::test]
+async fn a_write_that_is_taken_and_not_stored_is_a_503_that_the_log_explains() {
+    let product = product();
+    let (service, admin) = (product.service(), connect(&product.admin_url).await);
+    for (what, change, undo) in [
+        (
+            "vetoed",
+            "CREATE FUNCTION S.nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+             CREATE TRIGGER veto BEFORE INSERT OR UPDATE OR DELETE ON S.notes
+                 FOR EACH ROW EXECUTE FUNCTION S.nothing()",
+            "DROP TRIGGER veto ON S.notes",
+        ),
+        (
+            "ruled",
+            "CREATE RULE veto AS ON INSERT TO S.notes DO INSTEAD NOTHING;
+             CREATE RULE veto_update AS ON UPDATE TO S.notes DO INSTEAD NOTHING;
+             CREATE RULE veto_delete AS ON DELETE TO S.notes DO INSTEAD NOTHING",
+            "DROP RULE veto ON S.notes; DROP RULE veto_update ON S.notes; DROP RULE veto_delete ON S.notes",
+        ),
+    ] {
+        let (id, schema) = room(&service, what).await;
+        admin.batch_execute(&change.replace("S.", &format!("{schema}."))).await.unwrap();
+        let (path, row) = (notes(&id), json!({"id": "c", "title": "c"}));
+        let inserts = json!({"inserts": [{"id": "d"}, {"id": "e"}]});
+        let bulk =
+            json!({"action": "update", "filter": [["id", "==", "a"]], "update": {"title": "x"}});
+        for answer in [
+            service.post(&path, &row).await,
+            service.post(&format!("{path}?upsert=true"), &json!({"id": "a", "n": 2})).await,
+            service.post(&format!("{path}?upsert=true"), &json!({"title": "new"})).await,
+            service.patch(&format!("{path}/a"), &json!({"title": "x"})).await,
+            service.delete(&format!("{path}/a")).await,
+            service.post(&format!("{path}/batch"), &inserts).await,
+            service.post(&format!("{path}/batch-by-filter"), &bulk).await,
+        ] {
+            assert_eq!(answer.status, 503, "{what}: {}", answer.text);
+            assert!(answer.headers.contains_key("retry-after"));
+        }
+        let logged = if what == "ruled" { "rule" } else { "takes writes without storing them" };
+        until_logged(&product, logged).await;
+        if what == "vetoed" {
+            let missing = service.patch(&format!("{path}/missing"), &json!({"title": "x"})).await;
+            assert_eq!(missing.status, 404, "{}", missing.text);
+        }
+        assert_eq!(service.get(&path).await.ids().len(), 2, "{what}: nothing was stored");
+        admin.batch_execute(&undo.replace("S.", &format!("{schema}."))).await.unwrap();
+        service.post(&path, &row).await.expect(201);
+        service.delete(&format!("{path}/c")).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn a_serial_column_takes_inserts_once_the_instance_is_repaired() {
+    let product = product();
+    let (service, admin) = (product.service(), connect(&product.admin_url).await);
+    let (id, schema) = room(&service, "serial").await;
+    admin
+        .batch_execute(&format!("ALTER TABLE {schema}.notes ADD COLUMN seq bigserial"))
+        .await
+        .unwrap();
+    let row = json!({"title": "next"});
+    assert_eq!(service.post(&notes(&id), &row).await.status, 503);
+    until_logged(&product, "SELECT edgebase.repair()").await;
+    let repair = format!(
+        "SELECT edgebase.repair_batch(number - 1, 1) ->> 'grants_revoked' FROM edgebase.instance
+         WHERE namespace = 'room' AND id = {}",
+        literal(&id)
+    );
+    assert_eq!(one(&admin, &repair).await, "0");
+    service.post(&notes(&id), &row).await.expect(201);
+}

@@ -117,6 +117,12 @@ const OUTAGES: &[Outage] = &[
                  ALTER EXTENSION edgebase UPDATE",
     },
     Outage {
+        codes: &["0A000"],
+        message: CANNOT_DO,
+        advice: "a table does not take such a statement: it has a rule, or something else was put in its \
+                 place. Look at its rules and at what it is",
+    },
+    Outage {
         codes: &["53100"],
         message: CANNOT_SERVE,
         advice: "the database server's disk is full",

@@ -240,6 +240,9 @@ impl Work<'_> {
         for chunk in hooked.chunks((60_000 / columns).max(1)) {
             let statement = write::insert(self.transaction.schema(), table, chunk, false);
             let rows = self.transaction.query(&statement, table).await?;
+            if rows.len() != chunk.len() {
+                return Err(Error::unwritten(&table.name));
+            }
             records.extend(row_json::records(table, &rows)?);
         }
         if self.config.hooks.after_insert.is_some() {

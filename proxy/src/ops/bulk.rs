@@ -270,7 +270,10 @@ impl Work<'_> {
             Chosen::Keys(keys) if keys.is_empty() => {}
             Chosen::Keys(keys) => {
                 let statement = change.unseen(self.transaction.schema(), table, &keys);
-                self.transaction.query(&statement, table).await?;
+                let rows = self.transaction.query(&statement, table).await?;
+                if rows.len() != keys.len() {
+                    return Err(Error::unwritten(&table.name));
+                }
             }
         }
         Ok((count, events))

@@ -241,8 +241,8 @@ pub(super) async fn insert(target: &Target<'_>, request: InsertRequest) -> Resul
             Some(vec![finish(transaction, table, written).await?])
         }
     };
-    let record = first_of(table, &rows.unwrap_or_default())?
-        .ok_or_else(|| Error::internal("an insert returned no row"))?;
+    let record =
+        first_of(table, &rows.unwrap_or_default())?.ok_or_else(|| Error::unwritten(&table.name))?;
     if config.hooks.after_insert.is_some() {
         target.spawn_after_hook(config, Event::Inserted(row_json::decode(&record)?));
     }
@@ -292,8 +292,11 @@ pub(super) async fn change(target: &Target<'_>, request: ChangeRequest) -> Resul
         let write = |schema: &str| vec![change.within(schema, table, &ids, &scope)];
         let results = target.run(table, IfAbsent::Nothing, &write).await?;
         let rows = results.and_then(|r| r.into_iter().next()).unwrap_or_default();
-        if rows.is_empty() && scope != RowScope::All {
-            return Err(not_written(target, config, change, id).await?);
+        if rows.is_empty() {
+            return Err(match scope {
+                RowScope::All => not_there(target, table, id).await?,
+                _ => not_written(target, config, change, id).await?,
+            });
         }
         rows
     } else {
@@ -319,6 +322,9 @@ pub(super) async fn change(target: &Target<'_>, request: ChangeRequest) -> Resul
         let statement = change.statement(transaction.schema(), table, &ids);
         let results = transaction.finish(&[statement], table).await?;
         let rows = results.into_iter().next().unwrap_or_default();
+        if rows.is_empty() {
+            return Err(Error::unwritten(&table.name));
+        }
         target.spawn_after_hook(config, change.event(table, before, &rows)?);
         rows
     };
@@ -348,6 +354,12 @@ fn scope_at_once(
         Standing::Closed | Standing::PerRequest => return None,
     };
     (scope != RowScope::PerRow && !change.is_hooked(config)).then_some(scope)
+}
+
+/// Why a change that no rule stands in the way of has written nothing.
+async fn not_there(target: &Target<'_>, table: &Table, id: &str) -> Result<Error> {
+    let there = target.record(table, id, None).await?.is_some();
+    Ok(if there { Error::unwritten(&table.name) } else { not_found(table, id) })
 }
 
 /// Why a change under a rule has written nothing: there is no such record, or the rule refuses it.
@@ -381,6 +393,9 @@ pub(super) async fn change_row(
     let ids = [row.id.clone()];
     let rows =
         transaction.query(&change.statement(transaction.schema(), table, &ids), table).await?;
+    if rows.is_empty() {
+        return Err(Error::unwritten(&table.name));
+    }
     Ok((rows, existing))
 }
 

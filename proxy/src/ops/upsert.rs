@@ -190,8 +190,8 @@ pub(super) async fn upsert_row(
                     Ok(()) => {
                         let (changed, before) =
                             change_row(transaction, target, config, &change, &existing).await?;
-                        let record = first(table, &changed)?
-                            .ok_or_else(|| Error::internal("a locked row was not updated"))?;
+                        let record =
+                            first(table, &changed)?.ok_or_else(|| Error::unwritten(&table.name))?;
                         return Ok((record, Happened::Updated(before)));
                     }
                     Err(refusal)
@@ -219,6 +219,9 @@ pub(super) async fn upsert_row(
             transaction.query(&write::insert(schema, table, rows, skip_conflicts), table).await?;
         if let Some(record) = first(table, &inserted)? {
             return Ok((record, Happened::Inserted));
+        }
+        if !skip_conflicts {
+            return Err(Error::unwritten(&table.name));
         }
     }
     Err(Error::Conflict)
