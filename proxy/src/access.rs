@@ -7,7 +7,7 @@
 //! (403); one that could not be evaluated to its end for want of time, threads or reads lets
 //! nothing pass either, and is answered with 503. A service key passes over all of it. What is said
 //! of one row is a [`Verdict`] first, which the operations turn into their refusal; which rows a
-//! request is about is a [`RowScope`].
+//! request is about is a [`RowScope`](crate::query::row_scope::RowScope).
 
 pub mod caller;
 pub mod enrich;

@@ -1,7 +1,7 @@
 //! EdgeBase's HTTP API over PostgreSQL.
 //!
 //! A request is authenticated, judged by the config's rules, and run in its instance over a
-//! role-switched connection; [`request`] holds that path. The library exists so that the
+//! role-switched connection; `request.rs` holds that path. The library exists so that the
 //! `edgebase` command and the tests start the very same server.
 //!
 //! Modules use what stands below them in this list, and nothing above:
