@@ -97,7 +97,7 @@ async fn a_new_password_is_found_in_the_file_when_the_old_one_is_refused() {
     assert!(refused.headers.contains_key("retry-after"));
     assert_eq!(ready.send("HEAD", "/api/ready", None).await.status, 503);
     ready.get("/api/health").await.expect(200);
-    assert!(serving.log().contains("28P01"), "{}", serving.log());
+    serving.until_logged("28P01").await;
 
     // A file that is being written, or is wrong, changes nothing.
     std::fs::write(&file, "postgres://").unwrap();
@@ -128,13 +128,13 @@ async fn hanging_up_makes_a_server_use_the_new_address() {
     for _ in 0..60 {
         write(&client).await.expect(201);
     }
-    assert!(serving.log().contains("have changed"), "{}", serving.log());
+    serving.until_logged("have changed").await;
     assert!(!serving.log().contains("first"), "{}", serving.log());
 
     // A broken one is said, and the one in use stays.
     std::fs::write(&file, "postgres://u@h/d?sslrootcert=/no/such/file").unwrap();
     assert!(Command::new("kill").args(["-HUP", &pid]).status().unwrap().success());
-    until(true, async || serving.log().contains("was not reloaded")).await;
+    serving.until_logged("was not reloaded").await;
     write(&client).await.expect(201);
 }
 

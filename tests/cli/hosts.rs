@@ -122,5 +122,5 @@ async fn writes_follow_the_server_that_takes_them() {
     assert_eq!(written, 10, "{}", serving.log());
     assert_eq!(sql::texts(&admins.0, count).await.unwrap(), ["10"]);
     assert_eq!(sql::texts(&admins.1, count).await.unwrap(), ["8"]);
-    assert!(serving.log().contains("target_session_attrs=read-write"), "{}", serving.log());
+    serving.until_logged("target_session_attrs=read-write").await;
 }

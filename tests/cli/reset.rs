@@ -115,11 +115,7 @@ async fn a_reload_that_would_lose_data_is_guided_and_the_old_config_stays() {
     let text = std::fs::read_to_string(&product.config).unwrap();
     assert!(text.contains("title: 'string'"));
     std::fs::write(&product.config, text.replace("title: 'string'", "name: 'string'")).unwrap();
-    let begun = std::time::Instant::now();
-    while !product.log().contains("--reset app") {
-        assert!(begun.elapsed().as_secs() < 20, "{}", product.log());
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
-    assert!(product.log().contains("RENAME COLUMN"), "{}", product.log());
+    product.until_logged("--reset app").await;
+    product.until_logged("RENAME COLUMN").await;
     assert_eq!(author.get(posts).await.items()[0]["title"], "kept");
 }

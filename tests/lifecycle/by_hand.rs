@@ -267,7 +267,7 @@ async fn a_deletion_takes_an_operators_table_along_and_waits_for_what_depends_on
     admin.batch_execute(&change).await.unwrap();
     let refused = service.delete(&instance(&id)).await;
     assert_eq!(refused.status, 503, "{}", refused.text);
-    assert!(product.log().contains("cannot be dropped: view"), "the log names what depends on it");
+    product.until_logged("cannot be dropped: view").await;
     assert_eq!(service.get(&notes(&id)).await.ids().len(), 2, "nothing has gone");
     admin.batch_execute(&format!("DROP VIEW public.{view}")).await.unwrap();
     let export = exported(service.get(&format!("{}/export", instance(&id))).await);
@@ -277,17 +277,6 @@ async fn a_deletion_takes_an_operators_table_along_and_waits_for_what_depends_on
         receipt["tables"].as_array().unwrap().iter().map(|t| &t["name"]).collect();
     assert_eq!(names, ["notes", "notes_backup"]);
     assert_eq!(receipt["rows"], 4);
-}
-
-/// Waits until the server's log, which a thread of its own writes, has these words.
-async fn until_logged(product: &Product, words: &str) {
-    for _ in 0..100 {
-        if product.log().contains(words) {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    panic!("the log does not say: {words}");
 }
 
 #[tokio::test]
@@ -329,7 +318,7 @@ async fn a_write_that_is_taken_and_not_stored_is_a_503_that_the_log_explains() {
             assert!(answer.headers.contains_key("retry-after"));
         }
         let logged = if what == "ruled" { "rule" } else { "takes writes without storing them" };
-        until_logged(&product, logged).await;
+        product.until_logged(logged).await;
         if what == "vetoed" {
             let missing = service.patch(&format!("{path}/missing"), &json!({"title": "x"})).await;
             assert_eq!(missing.status, 404, "{}", missing.text);
@@ -352,7 +341,7 @@ async fn a_serial_column_takes_inserts_once_the_instance_is_repaired() {
         .unwrap();
     let row = json!({"title": "next"});
     assert_eq!(service.post(&notes(&id), &row).await.status, 503);
-    until_logged(&product, "SELECT edgebase.repair()").await;
+    product.until_logged("SELECT edgebase.repair()").await;
     let repair = format!(
         "SELECT edgebase.repair_batch(number - 1, 1) ->> 'grants_revoked' FROM edgebase.instance
          WHERE namespace = 'room' AND id = {}",

@@ -1,6 +1,6 @@
 //! Hooks around writes and reads: what they add, what they refuse, in which words, and when.
 
-use crate::{app, logged, product, until};
+use crate::{app, product, until};
 use edgebase_tests::{Product, sql, unique};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -26,10 +26,10 @@ async fn a_hook_sets_fields_of_the_schema_and_nothing_else() {
     let record = format!("{path}/{}", id(&made));
     let changed = client.patch(&record, &json!({"n": 2})).await.expect(200);
     assert_eq!(changed["stamp"], "updated over 1");
-    logged(&product, &format!("after insert {} inserted by {user}", id(&made))).await;
-    logged(&product, &format!("after update {} 1 2", id(&made))).await;
+    product.until_logged(&format!("after insert {} inserted by {user}", id(&made))).await;
+    product.until_logged(&format!("after update {} 1 2", id(&made))).await;
     client.delete(&record).await.expect(200);
-    logged(&product, &format!("after delete {} a", id(&made))).await;
+    product.until_logged(&format!("after delete {} a", id(&made))).await;
     // A service key is nobody to hooks.
     let made = product.service().post(&path, &json!({"title": "a"})).await.expect(201);
     assert_eq!(made["stamp"], "inserted by nobody");
@@ -138,27 +138,27 @@ async fn hooks_run_for_every_row_of_batches_and_bulk_writes() {
         client.post(&format!("{path}/batch"), &inserts).await.expect(200)["inserted"].clone();
     for row in made.as_array().unwrap() {
         assert_eq!(row["stamp"], "inserted by u");
-        logged(&product, &format!("after insert {}", id(row))).await;
+        product.until_logged(&format!("after insert {}", id(row))).await;
     }
     let update = json!({"updates": [{"id": made[0]["id"], "data": {"n": 10}}]});
     let updated = client.post(&format!("{path}/batch"), &update).await.expect(200);
     assert_eq!(updated["updated"][0]["stamp"], "updated over 1");
-    logged(&product, &format!("after update {} 1 10", id(&made[0]))).await;
+    product.until_logged(&format!("after update {} 1 10", id(&made[0]))).await;
     let bulk = json!({"action": "update", "filter": [["title", "==", mark]], "update": {"n": 20}});
     let done = client.post(&format!("{path}/batch-by-filter"), &bulk).await.expect(200);
     assert_eq!(done["succeeded"], 2);
-    logged(&product, &format!("after update {} 10 20", id(&made[0]))).await;
-    logged(&product, &format!("after update {} 2 20", id(&made[1]))).await;
+    product.until_logged(&format!("after update {} 10 20", id(&made[0]))).await;
+    product.until_logged(&format!("after update {} 2 20", id(&made[1]))).await;
     let filter = json!([["title", "==", mark]]).to_string();
     let list = client.query(&path, &[("filter", &filter)]).await;
     let mut stamps: Vec<_> = list.items().iter().map(|r| r["stamp"].as_str().unwrap()).collect();
     stamps.sort_unstable();
     assert_eq!(stamps, ["updated over 10", "updated over 2"]);
     client.post(&format!("{path}/batch"), &json!({"deletes": [made[0]["id"]]})).await.expect(200);
-    logged(&product, &format!("after delete {} {mark}", id(&made[0]))).await;
+    product.until_logged(&format!("after delete {} {mark}", id(&made[0]))).await;
     let bulk = json!({"action": "delete", "filter": [["title", "==", mark]]});
     client.post(&format!("{path}/batch-by-filter"), &bulk).await.expect(200);
-    logged(&product, &format!("after delete {} {mark}", id(&made[1]))).await;
+    product.until_logged(&format!("after delete {} {mark}", id(&made[1]))).await;
 }
 
 #[tokio::test]
@@ -168,7 +168,7 @@ async fn an_upsert_runs_the_hooks_of_what_it_turns_out_to_be() {
     let (path, id) = (format!("{path}?upsert=true"), unique("upsert"));
     let made = client.post(&path, &json!({"id": id, "title": "a", "n": 1})).await.expect(201);
     assert_eq!((&made["action"], &made["stamp"]), (&json!("inserted"), &json!("inserted by u")));
-    logged(&product, &format!("after insert {id} inserted by u")).await;
+    product.until_logged(&format!("after insert {id} inserted by u")).await;
     // beforeInsert is asked first, as in the original, and beforeUpdate sees what it added.
     let made = client.post(&path, &json!({"id": id, "n": 2})).await.expect(200);
     let stamp = json!("inserted by u over 1");
@@ -176,7 +176,7 @@ async fn an_upsert_runs_the_hooks_of_what_it_turns_out_to_be() {
         (&made["action"], &made["stamp"], &made["title"]),
         (&json!("updated"), &stamp, &json!("a"))
     );
-    logged(&product, &format!("after update {id} 1 2")).await;
+    product.until_logged(&format!("after update {id} 1 2")).await;
 }
 
 #[tokio::test]
@@ -224,17 +224,17 @@ async fn ctx_reads_other_tables_within_its_limits_and_offers_the_rest_of_the_ori
     }
     let made = client.post(&path, &json!({"title": "effects"})).await.expect(201);
     assert_eq!(made["note"], "told");
-    logged(&product, "waited for in vain").await;
-    logged(&product, "ctx.databaseLive.broadcast").await;
-    logged(&product, "ctx.push.send").await;
+    product.until_logged("waited for in vain").await;
+    product.until_logged("ctx.databaseLive.broadcast").await;
+    product.until_logged("ctx.push.send").await;
 }
 
 #[tokio::test]
 async fn an_after_hook_that_fails_changes_no_answer_and_is_logged() {
     let (product, path) = hooked();
     let made = product.user("u").post(&path, &json!({"title": "after throws"})).await.expect(201);
-    logged(&product, "the afterInsert hook failed").await;
-    logged(&product, "after oh").await;
+    product.until_logged("the afterInsert hook failed").await;
+    product.until_logged("after oh").await;
     product.user("u").get(&format!("{path}/{}", id(&made))).await.expect(200);
 }
 
@@ -265,7 +265,7 @@ async fn a_client_that_goes_away_cannot_keep_an_after_hook_from_running() {
     // Long enough for the server to notice.
     tokio::time::sleep(std::time::Duration::from_millis(300)).await;
     admin.simple_query("COMMIT").await.unwrap();
-    logged(&product, &format!("slowly after {title}")).await;
+    product.until_logged(&format!("slowly after {title}")).await;
 }
 
 #[tokio::test]

@@ -34,8 +34,3 @@ async fn until<F: Future<Output = bool>>(what: &str, holds: impl Fn() -> F) {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
-
-/// Waits until the product has logged something.
-async fn logged(product: &Product, text: &str) {
-    until(&format!("{text:?} is not in the log"), || async { product.log().contains(text) }).await;
-}

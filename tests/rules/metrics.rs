@@ -1,6 +1,6 @@
 //! What is counted, and where it can be read.
 
-use crate::{FIXTURE, app, logged, until};
+use crate::{FIXTURE, app, until};
 use edgebase_tests::Settings;
 use edgebase_tests::{Client, Product, fixture, unique};
 use serde_json::json;
@@ -77,5 +77,5 @@ async fn rules_hooks_and_requests_are_counted_and_a_stopping_server_finishes_its
     let pid = i32::try_from(product.pid()).unwrap();
     // SAFETY: a signal to a child of this process, which has not been waited for.
     assert_eq!(unsafe { libc::kill(pid, libc::SIGTERM) }, 0);
-    logged(&product, "slowly after the last one").await;
+    product.until_logged("slowly after the last one").await;
 }

@@ -17,6 +17,18 @@ pub use issuer::{Issuer, Reply};
 pub use product::{Product, Settings, binary, fixture, workspace};
 pub use serving::Serving;
 
+/// Waits until a log has these words; the server writes it on a thread of its own.
+///
+/// # Panics
+/// When it has not got them after 20 seconds.
+async fn until_logged(words: &str, log: impl Fn() -> String) {
+    let begun = std::time::Instant::now();
+    while !log().contains(words) {
+        assert!(begun.elapsed().as_secs() < 20, "{words:?} is not in the log:\n{}", log());
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
 /// A Python that has the packages of `requirements.txt`: `EDGEBASE_PYTHON`, or the one that
 /// `make test` sets up.
 ///

@@ -223,6 +223,14 @@ impl Product {
         std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
 
+    /// Waits until it has logged these words.
+    ///
+    /// # Panics
+    /// When it has not after 20 seconds.
+    pub async fn until_logged(&self, words: &str) {
+        crate::until_logged(words, || self.log()).await;
+    }
+
     /// What its PostgreSQL has logged so far.
     ///
     /// # Panics

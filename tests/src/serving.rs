@@ -87,6 +87,14 @@ impl Serving {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Waits until it has logged these words.
+    ///
+    /// # Panics
+    /// When it has not after 20 seconds.
+    pub async fn until_logged(&self, words: &str) {
+        crate::until_logged(words, || self.log()).await;
+    }
+
     /// Its process.
     #[must_use]
     pub fn pid(&self) -> u32 {

@@ -39,7 +39,8 @@ pub(super) fn query(kind: &Kind) -> RefOr<Schema> {
 fn names(most: usize) -> RefOr<Schema> {
     let name = r"\s*[^,\s][^,]*";
     let pattern = format!("^{name}(,{name}){{0,{}}}$", most - 1);
-    let names = ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern));
+    let names = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1));
+    let names = names.pattern(Some(pattern));
     RefOr::T(Schema::Object(names.build()))
 }
 
